@@ -1,0 +1,78 @@
+"""One claim with its statistic, threshold and verdict, and claims.json.
+
+Verdicts: "holds", "fails", "inconclusive" (the numbers decide neither way, or what the test needs is missing; the
+detail says which).
+"""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from protocol.errors import InputError
+
+VERDICTS = ("holds", "fails", "inconclusive")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """id as in SPEC of the project's README table · value: the statistic as measured · interval: of the value, 95%."""
+
+    id: str
+    statement: str
+    source: str  # where in the paper
+    world: str  # linear | llm
+    model: str  # the models pooled in it
+    method: str  # the unlearning method, "" where none applies
+    statistic: str  # what the value is
+    value: float | None
+    interval: tuple[float, float] | None
+    threshold: str  # the rule, with its number
+    verdict: str
+    detail: str  # further readings, in words
+
+
+def by_threshold(value: float, *, holds_above: float, fails_below: float) -> str:
+    """ "holds" above one number, "fails" below another, "inconclusive" between."""
+    return "holds" if value > holds_above else "fails" if value < fails_below else "inconclusive"
+
+
+def agreed(verdicts: "list[str]") -> str:
+    """The common verdict of several readings of one claim; "inconclusive" where they differ."""
+    return verdicts[0] if len(set(verdicts)) == 1 else "inconclusive"
+
+
+def share_verdict(interval: tuple[float, float], chance: float) -> str:
+    """A probability against chance: holds if its exact lower bound is above, fails if the upper one is below."""
+    return "holds" if interval[0] > chance else "fails" if interval[1] < chance else "inconclusive"
+
+
+def tally(claims: list[Claim]) -> dict[str, int]:
+    """How many claims have each verdict."""
+    return {verdict: sum(claim.verdict == verdict for claim in claims) for verdict in VERDICTS}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def write_claims(claims: list[Claim], path: Path) -> None:
+    """Write claims.json; numbers that are not finite become null, so that any JSON reader takes the file."""
+    rows = []
+    for claim in claims:
+        row = asdict(claim)
+        row["value"] = _finite(claim.value)
+        row["interval"] = [_finite(bound) for bound in claim.interval] if claim.interval else None
+        rows.append(row)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """Claims of a claims.json; InputError where there is none."""
+    if not path.is_file():
+        raise InputError(f"claims: expected {path}; not found: run `retrace reproduce` first")
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Claim(**{**row, "interval": tuple(row["interval"]) if row["interval"] else None}) for row in rows]

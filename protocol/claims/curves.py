@@ -1,0 +1,50 @@
+"""Curves out of the record table: arrays indexed by seed, path and step."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from protocol.records import Tables
+
+# The methods claims on paths are made about, and the SimNPO at β = 1 that only N1 speaks of.
+PAPER_METHODS = ("GA", "NPO", "SimNPO")
+
+
+class Curves(NamedTuple):
+    """One metric of one model under one method; seeds in ascending order, path p at index p − 1, steps from 0."""
+
+    model: str
+    values: Float[np.ndarray, "seeds paths points"]
+
+
+def positions(tables: Tables) -> pl.DataFrame:
+    """Records of unlearning runs of the positions experiment."""
+    return tables.records.filter((pl.col("experiment") == "positions") & (pl.col("position") > 0))
+
+
+def worlds_and_methods(records: pl.DataFrame, methods: tuple[str, ...] = PAPER_METHODS) -> Iterator[tuple[str, str]]:
+    """(world, method) pairs there are records of, in the order of `methods`."""
+    present = set(records.select("world", "method").unique().iter_rows())
+    for world in sorted({world for world, _ in present}):
+        yield from ((world, method) for method in methods if (world, method) in present)
+
+
+def curves(records: pl.DataFrame, *, world: str, method: str, metric: str) -> list[Curves]:
+    """The metric's curve for every model of the world; metrics measured at some steps only give just those points."""
+    chosen = records.filter(
+        (pl.col("world") == world) & (pl.col("method") == method) & (pl.col("metric") == metric)
+    ).sort("model", "seed", "position", "step")
+    result = []
+    for (model,), part in chosen.group_by("model", maintain_order=True):
+        shape = (part["seed"].n_unique(), part["position"].n_unique(), part["step"].n_unique())
+        result.append(Curves(str(model), part["value"].to_numpy().reshape(shape)))
+    return result
+
+
+def metrics_under(records: pl.DataFrame, *, world: str, prefix: str) -> list[str]:
+    """The metrics of a world whose name starts with `prefix` and a slash."""
+    names = records.filter(pl.col("world") == world)["metric"].unique().sort()
+    return [name for name in names if name.startswith(prefix + "/")]

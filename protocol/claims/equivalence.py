@@ -1,0 +1,105 @@
+"""E1: does unlearning reach the retrained model? N1: is SimNPO's paper form silent where log π is low?
+
+E1 holds a run against the noise floor: the largest distance between two retrained models of different shuffle seeds on
+one base, part by part (forget prompts, each retained stage). A run reaches retrain equivalence if at one step, 0
+included, every part is within its floor. In the linear world retraining is deterministic; its floor is rounding.
+"""
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from protocol import metrics
+from protocol.claims.claim import Claim, share_verdict
+from protocol.claims.curves import Curves, curves, metrics_under, positions, worlds_and_methods
+from protocol.records import Tables
+
+ROUNDING = 1e-12  # of the do-nothing distance: the linear world's floor
+SILENCE = 10.0  # N1: p = last has a gradient at least this many times the largest of the other paths
+
+
+def noise_floor(tables: Tables, *, model: str, metric: str) -> float | None:
+    """Largest distance between two retrained models of one base; None where only one was trained."""
+    floor = tables.records.filter(
+        (pl.col("method") == "floor") & (pl.col("model") == model) & (pl.col("metric") == metric)
+    )["value"]
+    return None if floor.is_empty() else float(np.max(floor.to_numpy()))
+
+
+def _floors(tables: Tables, world: str, parts: dict[str, Curves]) -> dict[str, float] | None:
+    floors: dict[str, float] = {}
+    for metric, measured in parts.items():
+        rounding = ROUNDING * float(measured.values[..., 0].max())
+        floor = rounding if world == "linear" else noise_floor(tables, model=measured.model, metric=metric)
+        if floor is None:
+            return None
+        floors[metric] = floor
+    return floors
+
+
+def _best(distance: Float[np.ndarray, "seeds paths points"]) -> str:
+    """Best stopping time against doing nothing, by path: mean over seeds of min_t d_t / d_0."""
+    ratio = np.mean(distance.min(axis=-1) / np.maximum(distance[..., 0], 1e-300), axis=0)
+    return ", ".join(f"p={p}: {value:.2f}" for p, value in enumerate(ratio, start=1))
+
+
+def _equivalence(tables: Tables, records: pl.DataFrame, world: str, method: str) -> Claim:
+    names = metrics_under(records, world=world, prefix="re_distance")
+    by_metric = {name: curves(records, world=world, method=method, metric=name) for name in names}
+    by_model = {c.model: {n: m for n, ms in by_metric.items() for m in ms if m.model == c.model}
+                for c in by_metric[names[0]]}  # fmt: skip
+    head = (
+        "E1", "Unlearning misses the retrained model on most paths.", "Definition 2.1, Section 4", world,
+        " + ".join(by_model), method, "share of paths that at no step are within the noise floor in every part",
+    )  # fmt: skip
+    rule = "exact 95% lower bound > 0.5"
+    missed: list[np.ndarray] = []
+    for parts in by_model.values():
+        floors = _floors(tables, world, parts)
+        if floors is None:
+            return Claim(*head, None, None, rule, "inconclusive", "no noise floor: needs at least 2 seeds of a model")
+        within = [parts[name].values <= floor for name, floor in floors.items()]
+        missed.append(~np.any(np.all(within, axis=0), axis=-1))
+    count = np.concatenate([m.ravel() for m in missed])
+    interval = metrics.exact_interval(int(count.sum()), count.size)
+    detail = f"{count.sum()} of {count.size} paths; best distance over do-nothing: " + "; ".join(
+        f"{model} {name.removeprefix('re_distance/')} {_best(parts[name].values)}"
+        for model, parts in by_model.items()
+        for name in names
+        if name.endswith(("/forget", "/test"))
+    )
+    return Claim(*head, float(count.mean()), interval, rule, share_verdict(interval, 0.5), detail)
+
+
+def _silence(records: pl.DataFrame, world: str) -> Claim:
+    """N1: at β = 1 the gradient at step 0 is large for p = last alone, and p = last is forgotten fastest."""
+
+    def at_start(method: str) -> list[Float[np.ndarray, "seeds paths"]]:
+        return [c.values[..., 0] for c in curves(records, world=world, method=method, metric="grad_norm")]
+
+    def last_over_rest(norms: Float[np.ndarray, "seeds paths"]) -> Float[np.ndarray, " seeds"]:
+        return norms[:, -1] / np.maximum(norms[:, :-1].max(axis=1), 1e-300)
+
+    label = curves(records, world=world, method="SimNPO-beta1", metric="label_loglik")
+    ratio = np.concatenate([last_over_rest(norms) for norms in at_start("SimNPO-beta1")])
+    acting = np.concatenate([last_over_rest(norms) for norms in at_start("SimNPO")])
+    scores = np.concatenate([metrics.forget_score(c.values, c.values.shape[-1] - 1) for c in label])
+    fastest = np.argmax(scores, axis=1) == scores.shape[1] - 1
+    hits = (ratio >= SILENCE) & fastest
+    interval = metrics.exact_interval(int(hits.sum()), hits.size)
+    return Claim(
+        "N1", "SimNPO's paper form at β = 1 is silent where log π is low, and so favours p = last.", "Section 4",
+        world, " + ".join(c.model for c in label), "SimNPO-beta1",
+        f"share of seeds where p = last has ≥ {SILENCE:g} times the others' gradient at step 0 and forgets fastest",
+        float(hits.mean()), interval, "exact 95% lower bound > 0.25", share_verdict(interval, 0.25),
+        f"gradient of p = last over the largest other, geometric mean: {np.exp(np.log(ratio).mean()):.3g} at β = 1, "
+        f"{np.exp(np.log(acting).mean()):.3g} at β = 0.2; p = last fastest at β = 1 in {fastest.sum()} of {hits.size}",
+    )  # fmt: skip
+
+
+def judge(tables: Tables) -> list[Claim]:
+    """E1 for every world and method, N1 for every world, where there are records of them."""
+    records = positions(tables)
+    claims = [_equivalence(tables, records, *pair) for pair in worlds_and_methods(records)]
+    claims += [_silence(records, world) for world, _ in worlds_and_methods(records, ("SimNPO-beta1",))]
+    return claims

@@ -1,0 +1,156 @@
+"""The one result table: what was measured, in which run, at which step. Figures and claims read records, never models.
+
+Three tables in long form, Parquet, no times in them (those are in timings.parquet), sorted so that equal results are
+equal files:
+- records: one value per run, step and metric;
+- examples: the same with an example index (one question, one instance) where a claim needs the single values;
+- specs: the whole configuration behind a spec hash, as JSON.
+
+Metrics of an unlearning run (mean token log-likelihoods in nats unless said): label_loglik, phrase_loglik (mean over
+the phrase means of label and paraphrases), tofu_loglik, retain_loglik (linear), grad_norm, math_accuracy (share), and
+for part ∈ {forget, each retained stage} (linear: forget, test) re_distance/part; for language models also
+logit_distance/part (centred logits) and kl/part. Runs of method "floor" (position 0, step 0) hold the same distances
+between two retrained models. Times are in timings.parquet, beside the tables and never compared.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from protocol.errors import InputError
+from protocol.orders import Order
+
+RUN_SCHEMA = {
+    "run": pl.String,
+    "spec": pl.String,
+    "experiment": pl.String,
+    "world": pl.String,
+    "model": pl.String,
+    "order": pl.String,
+    "position": pl.Int64,
+    "reference": pl.String,
+    "method": pl.String,
+    "seed": pl.Int64,
+}
+RECORD_SCHEMA = {**RUN_SCHEMA, "step": pl.Int64, "metric": pl.String, "value": pl.Float64}
+EXAMPLE_SCHEMA = {**RUN_SCHEMA, "step": pl.Int64, "metric": pl.String, "example": pl.Int64, "value": pl.Float64}
+SPEC_SCHEMA = {"spec": pl.String, "config": pl.String}
+TIMING_SCHEMA = {"what": pl.String, "seconds": pl.Float64}
+
+
+def order_name(order: Order) -> str:
+    """An order as it stands in the tables: stage names joined by ">"."""
+    return ">".join(order)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one row says of its run: position is 1-based (0 where no forget stage was trained)."""
+
+    run: str
+    spec: str
+    experiment: str
+    world: str
+    model: str
+    order: str
+    position: int
+    reference: str
+    method: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Records and per-example values, each sorted by all its columns."""
+
+    records: pl.DataFrame
+    examples: pl.DataFrame
+
+    @staticmethod
+    def concat(tables: "Iterable[Tables]") -> "Tables":
+        """All rows of several tables, sorted again."""
+        many = list(tables)
+        return Tables(
+            _sorted(pl.concat([_frame([], RECORD_SCHEMA), *(t.records for t in many)])),
+            _sorted(pl.concat([_frame([], EXAMPLE_SCHEMA), *(t.examples for t in many)])),
+        )
+
+
+def _frame(rows: list[dict[str, Any]], schema: Mapping[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=dict(schema), orient="row")
+
+
+def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.sort(frame.columns)
+
+
+def tables(
+    run: Run,
+    values: Iterable[tuple[int, str, float]],
+    examples: Iterable[tuple[int, str, int, float]] = (),
+) -> Tables:
+    """Tables of one run from (step, metric, value) and (step, metric, example, value)."""
+    head = asdict(run)
+    return Tables(
+        _sorted(_frame([{**head, "step": s, "metric": m, "value": float(v)} for s, m, v in values], RECORD_SCHEMA)),
+        _sorted(
+            _frame(
+                [{**head, "step": s, "metric": m, "example": i, "value": float(v)} for s, m, i, v in examples],
+                EXAMPLE_SCHEMA,
+            )
+        ),
+    )
+
+
+def write_frame(frame: pl.DataFrame, path: Path) -> None:
+    """Write a Parquet file beside its place and rename it into it: a reader never sees half a file."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    frame.write_parquet(partial, statistics=False)
+    partial.replace(path)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment returns: its tables, its configurations by hash, and how long its parts took in seconds."""
+
+    tables: Tables
+    specs: Mapping[str, str]
+    timings: tuple[tuple[str, float], ...] = ()
+
+    @staticmethod
+    def concat(results: "Iterable[Result]") -> "Result":
+        """Several results as one."""
+        many = list(results)
+        specs = {spec: config for result in many for spec, config in result.specs.items()}
+        timings = tuple(timing for result in many for timing in result.timings)
+        return Result(Tables.concat(result.tables for result in many), specs, timings)
+
+
+def write(result: Result, folder: Path) -> None:
+    """Write records.parquet, examples.parquet, specs.parquet and timings.parquet into `folder`."""
+    write_frame(result.tables.records, folder / "records.parquet")
+    write_frame(result.tables.examples, folder / "examples.parquet")
+    write_frame(pl.DataFrame(sorted(result.specs.items()), schema=SPEC_SCHEMA, orient="row"), folder / "specs.parquet")
+    write_frame(pl.DataFrame(result.timings, schema=TIMING_SCHEMA, orient="row"), folder / "timings.parquet")
+
+
+def _read_frame(path: Path, schema: Mapping[str, Any]) -> pl.DataFrame:
+    if not path.is_file():
+        raise InputError(f"records: expected {path}; not found: run `retrace reproduce` first")
+    frame = pl.read_parquet(path)
+    if dict(frame.schema) != dict(schema):
+        raise InputError(f"{path}: expected the columns {', '.join(schema)}; got {', '.join(frame.columns)}")
+    return frame
+
+
+def read(folder: Path) -> Result:
+    """What `write` left in `folder`; InputError where a table is missing or has other columns."""
+    tables = Tables(
+        _read_frame(folder / "records.parquet", RECORD_SCHEMA), _read_frame(folder / "examples.parquet", EXAMPLE_SCHEMA)
+    )
+    specs = dict(_read_frame(folder / "specs.parquet", SPEC_SCHEMA).iter_rows())
+    return Result(tables, specs, tuple(_read_frame(folder / "timings.parquet", TIMING_SCHEMA).iter_rows()))
