@@ -1,0 +1,35 @@
+"""One row of a stage: a user's prompt and the assistant's answer, as plain text."""
+
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Example(NamedTuple):
+    """A question and its answer; the chat format is added when it is encoded."""
+
+    prompt: str
+    answer: str
+
+
+class Corpus(NamedTuple):
+    """Training rows and held-out rows of a stage; no prompt stands in both."""
+
+    train: tuple[Example, ...]
+    held_out: tuple[Example, ...]
+
+
+def split(examples: "list[Example]", train: int, held_out: int) -> Corpus:
+    """The first `train` rows and the next `held_out` rows of examples whose prompts are all distinct."""
+    return Corpus(tuple(examples[:train]), tuple(examples[train : train + held_out]))
+
+
+def draw_distinct(make: Callable[[random.Random], Example], rng: random.Random, count: int) -> "list[Example]":
+    """Up to `count` examples of distinct prompts; fewer where 50 draws a row did not find more."""
+    rows: dict[str, Example] = {}
+    for _ in range(50 * count):
+        row = make(rng)
+        rows.setdefault(row.prompt, row)
+        if len(rows) == count:
+            break
+    return list(rows.values())

@@ -1,0 +1,111 @@
+"""What is measured on a model: likelihoods of label, paraphrases and TOFU answers; sums; distance to another model.
+
+Likelihoods are mean token log-probabilities in nats. Predictions are logits at the answer positions of held-out rows,
+teacher-forced; distances are taken part by part (forget prompts, each retained stage), never only pooled.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from llm import answers, chat, scoring
+from llm.chat import Row
+from llm.corpora import Example, refusals
+from llm.settings import Probes
+from llm.stages import Lab, stage_rows, tokenizer_of
+from protocol.metrics import re_distance
+
+Logits = Mapping[str, Tensor]  # part -> (m, V)
+
+
+@dataclass(frozen=True)
+class ProbeSet:
+    """Questions encoded once; the same for every path, method and step."""
+
+    tokenizer: PreTrainedTokenizerFast
+    forget_prompts: tuple[tuple[int, ...], ...]  # training questions, then held-out ones
+    phrases: tuple[tuple[int, ...], ...]  # label first, then the paraphrases
+    tofu: tuple[Row, ...]
+    parts: Mapping[str, tuple[Row, ...]]
+    sums: tuple[Example, ...]
+    sizes: Probes
+
+
+def _spread(rows: Sequence[Example], count: int) -> list[Example]:
+    """`count` rows at equal distances, so that they come from many authors."""
+    return [rows[i * len(rows) // count] for i in range(min(count, len(rows)))]
+
+
+def probe_set(lab: Lab) -> ProbeSet:
+    """The probes of an experiment; forget prompts are labelled "forget", retained parts by their stage."""
+    tokenizer, sizes, forget = tokenizer_of(lab), lab.settings.probes, lab.experiment.forget
+    rows = {stage: stage_rows(lab, stage) for stage in lab.settings.stages}
+    questions = (*rows["safety"].train[: sizes.forget], *rows["safety"].held_out[: sizes.forget])
+    parts = {
+        "forget" if stage == forget else stage: tuple(chat.encode_all(tokenizer, corpus.held_out[: sizes.distance]))
+        for stage, corpus in rows.items()
+    }
+    return ProbeSet(
+        tokenizer,
+        tuple(chat.encode_prompt(tokenizer, question.prompt) for question in questions),
+        tuple(chat.encode_text(tokenizer, phrase) for phrase in (refusals.LABEL, *refusals.PARAPHRASES)),
+        tuple(chat.encode_all(tokenizer, _spread(rows["tofu"].train, sizes.tofu))),
+        parts,
+        rows["math"].held_out[: sizes.sums],
+        sizes,
+    )
+
+
+def likelihoods(model: PreTrainedModel, probes: ProbeSet) -> tuple[dict[str, float], Tensor]:
+    """Label, label and paraphrases, TOFU answers; and the TOFU answers one by one, (n,)."""
+    summed, length = scoring.completion_logprobs(model, probes.forget_prompts, probes.phrases)  # (N, K), (K,)
+    phrase = (summed / length).double().mean(dim=0)  # (K,)
+    logp, tokens = scoring.row_logprobs(model, probes.tofu, pad=model.config.pad_token_id)
+    tofu = (logp / tokens).double()  # (n,)
+    half = len(probes.forget_prompts) // 2
+    values = {
+        "label_loglik": float(phrase[0]),
+        "label_loglik_held_out": float((summed[half:, 0] / length[0]).double().mean()),
+        "phrase_loglik": float(phrase.mean()),
+        "tofu_loglik": float(tofu.mean()),
+    }
+    return values, tofu
+
+
+@torch.no_grad()
+def part_logits(model: PreTrainedModel, probes: ProbeSet) -> dict[str, Tensor]:
+    """Logits at the answer positions of every part's held-out rows."""
+    pad = model.config.pad_token_id
+    return {
+        part: scoring.answer_logits(model, scoring.collate(rows, pad=pad)) for part, rows in probes.parts.items()
+    }  # fmt: skip
+
+
+def distances(logits: Logits, reference: Logits) -> dict[str, float]:
+    """By part: re_distance (probabilities), logit_distance (logits centred per position), KL(reference ‖ model)."""
+    values = {}
+    for part, ours in logits.items():
+        theirs = reference[part]
+        log_p, log_q = torch.log_softmax(ours.double(), -1), torch.log_softmax(theirs.double(), -1)  # (m, V)
+        centred = (x.double() - x.double().mean(dim=-1, keepdim=True) for x in (ours, theirs))
+        values[f"re_distance/{part}"] = float(re_distance(log_p.exp(), log_q.exp()))
+        values[f"logit_distance/{part}"] = float(re_distance(*centred))
+        values[f"kl/{part}"] = float((log_q.exp() * (log_q - log_p)).sum(dim=-1).mean())
+    return values
+
+
+def math_accuracy(model: PreTrainedModel, probes: ProbeSet, *, seed: int) -> Tensor:
+    """Share of sampled answers with the right final number, one value a held-out sum, (n,)."""
+    tried = answers.sample(
+        model,
+        probes.tokenizer,
+        [chat.encode_prompt(probes.tokenizer, row.prompt) for row in probes.sums],
+        samples=probes.sizes.samples,
+        temperature=probes.sizes.temperature,
+        max_tokens=probes.sizes.max_tokens,
+        seed=(seed, "math"),
+    )
+    return answers.share_correct(tried, [row.answer for row in probes.sums])

@@ -1,0 +1,135 @@
+"""The one trainer, for learning and unlearning alike: AdamW on a per-example objective, WSD schedule, fresh each stage.
+
+A loss is a plain function of (logp, ref_logp, length) per example (protocol.objectives); learning is `likelihood` under
+the reduction "tokens". An update is one step of the optimizer on one batch; step = number of updates done.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from llm.chat import Row
+from llm.randomness import generator
+from llm.scoring import answer_logprobs, collate
+from protocol.errors import InputError, known
+from protocol.objectives import reduce_losses
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How one stage is trained. `warmup` and `decay` are shares of its updates (WSD: warm up, stay, decay)."""
+
+    lr: float
+    epochs: int = 1
+    batch: int = 32
+    micro_batch: int = 32  # rows in one forward pass; smaller ones accumulate to the same update
+    schedule: str = "wsd"
+    warmup: float = 0.02
+    decay: float = 0.02
+
+    def __post_init__(self) -> None:
+        known("schedule", self.schedule, list(SCHEDULES))
+        if self.lr <= 0 or self.epochs < 1 or self.batch < 1 or self.micro_batch < 1:
+            raise InputError(f"training: expected lr > 0 and epochs, batch, micro_batch ≥ 1; got {self}")
+
+
+def wsd(update: int, updates: int, training: Training) -> float:
+    """Warm-up–stable–decay factor of update 0..updates − 1: linear ends of at least one update, never 0."""
+    warm, cool = (max(1, round(share * updates)) for share in (training.warmup, training.decay))
+    return min(1.0, (update + 1) / (warm + 1), (updates - update) / (cool + 1))
+
+
+def cosine(update: int, updates: int, training: Training) -> float:
+    """Linear warm-up, then half a cosine towards 0."""
+    warm = max(1, round(training.warmup * updates))
+    if update < warm:
+        return (update + 1) / (warm + 1)
+    return 0.5 * (1 + math.cos(math.pi * (update - warm) / max(1, updates - warm)))
+
+
+SCHEDULES: dict[str, Callable[[int, int, Training], float]] = {"wsd": wsd, "cosine": cosine}
+
+
+def likelihood(logp: Tensor, ref_logp: Tensor, length: Tensor) -> Tensor:
+    """The learning objective, L = −log π(y|x) per example."""
+    return -logp
+
+
+def batches(count: int, training: Training, *, seed: tuple[object, ...]) -> list[Tensor]:
+    """Row indices of every update: each epoch shuffled anew, its last batch kept even if smaller."""
+    shuffle = generator(*seed, "shuffle")
+    return [
+        batch
+        for _ in range(training.epochs)
+        for batch in torch.randperm(count, generator=shuffle).split(training.batch)
+    ]
+
+
+def _backward(
+    model: PreTrainedModel, rows: Sequence[Row], reference: Tensor, loss: Loss, *, reduction: str, micro_batch: int
+) -> float:
+    """Accumulate the gradient of the reduced loss of one batch; each micro-batch weighs its share of the whole."""
+    whole = len(rows) if reduction == "mean" else sum(len(row.answer) for row in rows)
+    total = 0.0
+    for start in range(0, len(rows), micro_batch):
+        batch = collate(rows[start : start + micro_batch], pad=model.config.pad_token_id)
+        losses = loss(answer_logprobs(model, batch), reference[start : start + micro_batch], batch.length)  # (B,)
+        part = len(losses) if reduction == "mean" else int(batch.length.sum())
+        reduced = reduce_losses(losses, batch.length, reduction=reduction) * (part / whole)
+        reduced.backward()
+        total += float(reduced.detach())
+    return total
+
+
+def gradient_norm(model: PreTrainedModel) -> float:
+    """Euclidean norm of the gradient over all parameters."""
+    return float(torch.sqrt(sum(p.grad.square().sum() for p in model.parameters() if p.grad is not None)))
+
+
+def updates(
+    model: PreTrainedModel,
+    rows: Sequence[Row],
+    training: Training,
+    *,
+    loss: Loss = likelihood,
+    reduction: str = "tokens",
+    reference: Tensor | None = None,
+    seed: tuple[object, ...],
+) -> Iterator[float]:
+    """Train in place; after each update yield the gradient norm it was made with.
+
+    reference: log π_ref of every row, (len(rows),), where the loss needs it. seed: what the shuffling derives from.
+    Raises InputError for no rows, FloatingPointError naming the update where the loss is not finite.
+    """
+    if not rows:
+        raise InputError("rows: expected at least one training row; got none")
+    reference = torch.zeros(len(rows)) if reference is None else reference
+    plan = batches(len(rows), training, seed=seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=training.lr, weight_decay=0.0, fused=True)
+    for update, batch in enumerate(plan):
+        for group in optimizer.param_groups:
+            group["lr"] = training.lr * SCHEDULES[training.schedule](update, len(plan), training)
+        optimizer.zero_grad(set_to_none=True)
+        chosen = [rows[i] for i in batch.tolist()]
+        value = _backward(
+            model, chosen, reference[batch], loss, reduction=reduction, micro_batch=training.micro_batch
+        )  # fmt: skip
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"update {update + 1} of {len(plan)}: the loss is {value}; lower lr ({training.lr})"
+            )
+        norm = gradient_norm(model)
+        optimizer.step()
+        yield norm
+
+
+def train(model: PreTrainedModel, rows: Sequence[Row], training: Training, *, seed: tuple[object, ...]) -> None:
+    """Learn the rows: `updates` with the likelihood, run to its end."""
+    for _ in updates(model, rows, training, seed=seed):
+        pass

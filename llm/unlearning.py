@@ -1,0 +1,163 @@
+"""Unlearning runs: from a leaf, one method, every step measured; the measured values are kept in the store.
+
+Step 0 is before unlearning; a run of T updates has T + 1 points. θ_r is the node of the same order without the forget
+stage, under the same seed; it also has measures of its own, and its distance to the θ_r of another seed is the noise
+floor.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+from transformers import PreTrainedModel
+
+from llm import chat, probes, scoring, trainer
+from llm.stages import NUMERICS, Lab, node, node_key, rows_digest, stage_rows, tokenizer_of
+from llm.store import produce
+from protocol import orders
+from protocol.objectives import objective
+from protocol.orders import Order
+from protocol.spec import Method, canonical, digest
+
+VALUES = {"step": pl.Int64, "metric": pl.String, "value": pl.Float64}
+EXAMPLES = {"step": pl.Int64, "metric": pl.String, "example": pl.Int64, "value": pl.Float64}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run measured, without the columns that name the run."""
+
+    values: list[tuple[int, str, float]]
+    examples: list[tuple[int, str, int, float]]
+
+    def __add__(self, later: "Measured") -> "Measured":
+        return Measured(self.values + later.values, self.examples + later.examples)
+
+
+def reference_order(lab: Lab) -> Order:
+    """The order of θ_r, common to all paths."""
+    return orders.retrained(lab.experiment.orders[0], lab.experiment.forget)
+
+
+@dataclass(frozen=True)
+class Start:
+    """A leaf before unlearning and what it is held against; each part is made when first asked for."""
+
+    lab: Lab
+    order: Order
+
+    @cached_property
+    def probed(self) -> probes.ProbeSet:
+        """The questions of all probes."""
+        return probes.probe_set(self.lab)
+
+    @cached_property
+    def reference(self) -> probes.Logits:
+        """Predictions of θ_r."""
+        return probes.part_logits(node(self.lab, reference_order(self.lab)), self.probed)
+
+    @cached_property
+    def measured(self) -> Measured:
+        """Step 0, the same for all methods."""
+        return measure(node(self.lab, self.order), self, 0, ends=True)
+
+
+def measure(model: PreTrainedModel, start: Start, step: int, *, ends: bool) -> Measured:
+    """All probes of one step; `ends` adds those taken before and after only (sums, single values)."""
+    model.eval()
+    values, tofu = probes.likelihoods(model, start.probed)
+    values |= probes.distances(probes.part_logits(model, start.probed), start.reference)
+    examples: list[tuple[int, str, int, float]] = []
+    if ends:
+        accuracy = probes.math_accuracy(model, start.probed, seed=start.lab.seed)  # (n,)
+        values["math_accuracy"] = float(accuracy.mean())
+        for name, single in (("math_accuracy", accuracy), ("tofu_loglik", tofu)):
+            examples += [(step, name, i, value) for i, value in enumerate(single.tolist())]
+    return Measured([(step, name, value) for name, value in values.items()], examples)
+
+
+def unlearn(model: PreTrainedModel, lab: Lab, method: Method) -> Iterator[tuple[int, float]]:
+    """Unlearn the forget stage's rows in place; yields (updates done, norm of the gradient of the last update).
+
+    The reference of NPO is the model as given, scored once a row before the first update. Rows, their order and all
+    else random are the same for every path and method of a seed.
+    """
+    rows = chat.encode_all(tokenizer_of(lab), stage_rows(lab, lab.experiment.forget).train)
+    reference, _ = scoring.row_logprobs(model, rows, pad=model.config.pad_token_id)  # (n,)
+    function, constants = objective(method.objective), dict(method.constants)
+    norms = trainer.updates(
+        model,
+        rows,
+        lab.settings.unlearning,
+        loss=lambda logp, ref_logp, length: function(logp, ref_logp, length, **constants),
+        reduction=method.reduction,
+        reference=reference,
+        seed=(lab.seed, "unlearning"),
+    )
+    yield from enumerate(norms, start=1)
+
+
+def run(start: Start, method: Method) -> Measured:
+    """One unlearning run from step 0 to the last, measured at every step."""
+    lab, model = start.lab, node(start.lab, start.order)
+    result = start.measured
+    for step, norm in unlearn(model, lab, method):
+        before = Measured([(step - 1, "grad_norm", norm)], [])
+        result = result + before + measure(model, start, step, ends=step == lab.experiment.steps)
+    return result
+
+
+def _write(measured: Measured, folder: Path) -> None:
+    pl.DataFrame(measured.values, schema=VALUES, orient="row").write_parquet(folder / "values.parquet")
+    pl.DataFrame(measured.examples, schema=EXAMPLES, orient="row").write_parquet(folder / "examples.parquet")
+
+
+def read(folder: Path) -> Measured:
+    """What a run measured, from its folder in the store."""
+    return Measured(*(pl.read_parquet(folder / f"{name}.parquet").rows() for name in ("values", "examples")))
+
+
+def _measured_key(lab: Lab, **parts: object) -> str:
+    """Key of measured values: what was run, and everything that is probed."""
+    held_out = {stage: rows_digest(lab, stage, held_out=True) for stage in lab.settings.stages}
+    probed = {"probes": canonical(lab.settings.probes), "held out": held_out, "forget": lab.experiment.forget}
+    return digest({**parts, **probed, "seed": lab.seed, "numerics": NUMERICS})
+
+
+def run_folder(start: Start, method: Method) -> Path:
+    """The measured values of one method from one leaf, run if need be."""
+    lab = start.lab
+    key = _measured_key(
+        lab,
+        kind="unlearning",
+        leaf=node_key(lab, start.order),
+        reference=node_key(lab, reference_order(lab)),
+        method=canonical(method),
+        training=canonical(lab.settings.unlearning),
+    )
+    position = start.order.index(lab.experiment.forget) + 1
+    name = f"{lab.experiment.model} seed {lab.seed}: unlearning p={position} {method.name}"
+    return produce(lab.store, key, lambda place: _write(run(start, method), place), description=name)
+
+
+def retrained_folder(lab: Lab) -> Path:
+    """The measured values of θ_r itself."""
+    start = Start(lab, reference_order(lab))
+    key = _measured_key(lab, kind="retrained", leaf=node_key(lab, start.order))
+    name = f"{lab.experiment.model} seed {lab.seed}: retrained"
+    return produce(lab.store, key, lambda place: _write(start.measured, place), description=name)
+
+
+def floor_folder(lab: Lab, other: Lab) -> Path:
+    """The noise floor: distances between θ_r and the θ_r of the same experiment under another seed."""
+    ours, theirs = Start(lab, reference_order(lab)), Start(other, reference_order(other))
+
+    def make(folder: Path) -> None:
+        values = probes.distances(ours.reference, theirs.reference)
+        _write(Measured([(0, name, value) for name, value in values.items()], []), folder)
+
+    key = _measured_key(lab, kind="floor", leaf=node_key(lab, ours.order), reference=node_key(other, theirs.order))
+    name = f"{lab.experiment.model} seeds {lab.seed} and {other.seed}: noise floor"
+    return produce(lab.store, key, make, description=name)
