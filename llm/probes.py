@@ -26,9 +26,9 @@ class ProbeSet:
     """Questions encoded once; the same for every path, method and step."""
 
     tokenizer: PreTrainedTokenizerFast
-    forget_prompts: tuple[tuple[int, ...], ...]  # training questions, then held-out ones
-    phrases: tuple[tuple[int, ...], ...]  # label first, then the paraphrases
-    tofu: tuple[Row, ...]
+    forget: tuple[Row, ...]  # training rows, then as many held-out ones
+    phrases: tuple[tuple[int, ...], ...]  # label first, then the paraphrases; none but for the stage of refusals
+    tofu: tuple[Row, ...]  # none where the stage is not in the experiment, likewise sums
     parts: Mapping[str, tuple[Row, ...]]
     sums: tuple[Example, ...]
     sizes: Probes
@@ -43,44 +43,54 @@ def probe_set(lab: Lab) -> ProbeSet:
     """The probes of an experiment; forget prompts are labelled "forget", retained parts by their stage."""
     tokenizer, sizes, forget = tokenizer_of(lab), lab.settings.probes, lab.experiment.forget
     rows = {stage: stage_rows(lab, stage) for stage in lab.settings.stages}
-    questions = (*rows["safety"].train[: sizes.forget], *rows["safety"].held_out[: sizes.forget])
+    asked = (*rows[forget].train[: sizes.forget], *rows[forget].held_out[: sizes.forget])
+    phrases = (refusals.LABEL, *refusals.PARAPHRASES) if forget == "safety" else ()
     parts = {
         "forget" if stage == forget else stage: tuple(chat.encode_all(tokenizer, corpus.held_out[: sizes.distance]))
         for stage, corpus in rows.items()
     }
     return ProbeSet(
         tokenizer,
-        tuple(chat.encode_prompt(tokenizer, question.prompt) for question in questions),
-        tuple(chat.encode_text(tokenizer, phrase) for phrase in (refusals.LABEL, *refusals.PARAPHRASES)),
-        tuple(chat.encode_all(tokenizer, _spread(rows["tofu"].train, sizes.tofu))),
+        tuple(chat.encode_all(tokenizer, asked)),
+        tuple(chat.encode_text(tokenizer, phrase) for phrase in phrases),
+        tuple(chat.encode_all(tokenizer, _spread(rows["tofu"].train, sizes.tofu))) if "tofu" in rows else (),
         parts,
-        rows["math"].held_out[: sizes.sums],
+        rows["math"].held_out[: sizes.sums] if "math" in rows else (),
         sizes,
     )
 
 
-def likelihoods(model: PreTrainedModel, probes: ProbeSet) -> tuple[dict[str, float], Tensor]:
-    """Label, label and paraphrases, TOFU answers; and the TOFU answers one by one, (n,)."""
-    summed, length = scoring.completion_logprobs(model, probes.forget_prompts, probes.phrases)  # (N, K), (K,)
-    phrase = (summed / length).double().mean(dim=0)  # (K,)
-    logp, tokens = scoring.row_logprobs(model, probes.tofu, pad=model.config.pad_token_id)
-    tofu = (logp / tokens).double()  # (n,)
-    half = len(probes.forget_prompts) // 2
-    values = {
-        "label_loglik": float(phrase[0]),
-        "label_loglik_held_out": float((summed[half:, 0] / length[0]).double().mean()),
+def _row_means(model: PreTrainedModel, rows: Sequence[Row]) -> Tensor:
+    summed, length = scoring.row_logprobs(model, rows, pad=model.config.pad_token_id)
+    return (summed / length).double()  # (n,)
+
+
+def label_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, float]:
+    """Label and label-and-paraphrases after each forget question; for a stage without a label, its own answers."""
+    half = len(probed.forget) // 2
+    if not probed.phrases:
+        answer = _row_means(model, probed.forget)  # (N,)
+        return {"label_loglik": float(answer.mean()), "label_loglik_held_out": float(answer[half:].mean())}
+    summed, length = scoring.completion_logprobs(model, [row.prompt for row in probed.forget], probed.phrases)
+    phrase = (summed / length).double()  # (N, K)
+    return {
+        "label_loglik": float(phrase[:, 0].mean()),
+        "label_loglik_held_out": float(phrase[half:, 0].mean()),
         "phrase_loglik": float(phrase.mean()),
-        "tofu_loglik": float(tofu.mean()),
     }
-    return values, tofu
+
+
+def tofu_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> Tensor:
+    """Mean token log-probability of each probed TOFU answer, (n,); empty where the stage is not in the experiment."""
+    return _row_means(model, probed.tofu) if probed.tofu else torch.zeros(0)
 
 
 @torch.no_grad()
-def part_logits(model: PreTrainedModel, probes: ProbeSet) -> dict[str, Tensor]:
+def part_logits(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Tensor]:
     """Logits at the answer positions of every part's held-out rows."""
     pad = model.config.pad_token_id
     return {
-        part: scoring.answer_logits(model, scoring.collate(rows, pad=pad)) for part, rows in probes.parts.items()
+        part: scoring.answer_logits(model, scoring.collate(rows, pad=pad)) for part, rows in probed.parts.items()
     }  # fmt: skip
 
 
@@ -97,15 +107,15 @@ def distances(logits: Logits, reference: Logits) -> dict[str, float]:
     return values
 
 
-def math_accuracy(model: PreTrainedModel, probes: ProbeSet, *, seed: int) -> Tensor:
+def math_accuracy(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> Tensor:
     """Share of sampled answers with the right final number, one value a held-out sum, (n,)."""
     tried = answers.sample(
         model,
-        probes.tokenizer,
-        [chat.encode_prompt(probes.tokenizer, row.prompt) for row in probes.sums],
-        samples=probes.sizes.samples,
-        temperature=probes.sizes.temperature,
-        max_tokens=probes.sizes.max_tokens,
+        probed.tokenizer,
+        [chat.encode_prompt(probed.tokenizer, row.prompt) for row in probed.sums],
+        samples=probed.sizes.samples,
+        temperature=probed.sizes.temperature,
+        max_tokens=probed.sizes.max_tokens,
         seed=(seed, "math"),
     )
-    return answers.share_correct(tried, [row.answer for row in probes.sums])
+    return answers.share_correct(tried, [row.answer for row in probed.sums])

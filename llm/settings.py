@@ -1,14 +1,12 @@
 """The whole configuration of the embedded default, one frozen dataclass; sizes as measured to fit 2 cores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from llm.models import Architecture, architecture
-from llm.trainer import Training
+from llm.trainer import Training, updates_of
 from protocol.errors import InputError, known
-from protocol.spec import METHODS, Experiment, methods
-
-RETAIN = ("inst", "tofu", "math")
-FORGET = "safety"
+from protocol.spec import METHODS, Experiment, named_methods
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,12 @@ class Probes:
     max_tokens: int = 40
 
 
-def _stages() -> dict[str, Stage]:
-    return {
-        "inst": Stage(320, 32, Training(lr=5e-4, epochs=6)),
-        "tofu": Stage(400, 32, Training(lr=5e-4, epochs=4)),
-        "math": Stage(1600, 100, Training(lr=5e-4, epochs=2)),
-        "safety": Stage(640, 32, Training(lr=5e-4, epochs=1)),
-    }
+STAGES = {
+    "inst": Stage(320, 32, Training(lr=5e-4, epochs=6)),
+    "tofu": Stage(400, 32, Training(lr=5e-4, epochs=4)),
+    "math": Stage(1600, 100, Training(lr=5e-4, epochs=2)),
+    "safety": Stage(640, 32, Training(lr=5e-4, epochs=1)),
+}
 
 
 @dataclass(frozen=True)
@@ -49,31 +46,41 @@ class Settings:
     architecture: Architecture
     pretraining_rows: int = 19200
     pretraining: Training = field(default_factory=lambda: Training(lr=2e-3, decay=0.2))
-    stages: dict[str, Stage] = field(default_factory=_stages)
+    stages: dict[str, Stage] = field(default_factory=lambda: dict(STAGES))
     unlearning: Training = field(default_factory=lambda: Training(lr=2e-4))
     probes: Probes = Probes()
 
 
-def positions_experiment(model: str, *, seeds: int, quick: bool = False, forget: str = FORGET) -> Experiment:
-    """Paths p = 1..4 of one embedded model under every method; `quick` asks fewer probe questions.
+def positions_experiment(
+    model: str,
+    *,
+    stages: Sequence[str] = tuple(STAGES),
+    forget: str = "safety",
+    methods: Sequence[str] = tuple(METHODS),
+    seeds: int,
+    quick: bool = False,
+) -> Experiment:
+    """Paths p = 1..P of one embedded model under the named methods; `quick` asks fewer probe questions.
 
-    Raises InputError for an unknown model, a forget stage that is not among the stages, or no seeds.
+    stages: all stages, the retained ones in the order they are trained. Raises InputError for an unknown model, stage
+    or method, a forget stage that is not among the stages, or fewer than one seed.
     """
-    settings = Settings(architecture(model))
-    known("forget", forget, list(settings.stages))
+    settings = Settings(
+        architecture(model), stages={known("stages", name, list(STAGES)): STAGES[name] for name in stages}
+    )
+    known("forget", forget, list(stages))
     if seeds < 1:
         raise InputError(f"seeds: expected at least 1; got {seeds}")
     if quick:
         settings = replace(settings, probes=Probes(forget=8, tofu=16, distance=8, sums=40))
-    retain = tuple(stage for stage in (*RETAIN, FORGET) if stage != forget)
     return Experiment(
         name="positions",
         world="llm",
         model=model,
-        retain=retain,
+        retain=tuple(stage for stage in stages if stage != forget),
         forget=forget,
-        methods=methods(tuple(METHODS)),
-        steps=settings.stages[forget].train * settings.unlearning.epochs // settings.unlearning.batch,
+        methods=named_methods(methods),
+        steps=updates_of(settings.stages[forget].train, settings.unlearning),
         seeds=tuple(range(seeds)),
         settings=settings,
     )

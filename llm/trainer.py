@@ -56,6 +56,11 @@ def cosine(update: int, updates: int, training: Training) -> float:
 SCHEDULES: dict[str, Callable[[int, int, Training], float]] = {"wsd": wsd, "cosine": cosine}
 
 
+def updates_of(rows: int, training: Training) -> int:
+    """How many updates a training of so many rows makes."""
+    return training.epochs * math.ceil(rows / training.batch)
+
+
 def likelihood(logp: Tensor, ref_logp: Tensor, length: Tensor) -> Tensor:
     """The learning objective, L = −log π(y|x) per example."""
     return -logp

@@ -67,15 +67,14 @@ class Start:
 def measure(model: PreTrainedModel, start: Start, step: int, *, ends: bool) -> Measured:
     """All probes of one step; `ends` adds those taken before and after only (sums, single values)."""
     model.eval()
-    values, tofu = probes.likelihoods(model, start.probed)
+    values = probes.label_likelihoods(model, start.probed)
     values |= probes.distances(probes.part_logits(model, start.probed), start.reference)
-    examples: list[tuple[int, str, int, float]] = []
-    if ends:
-        accuracy = probes.math_accuracy(model, start.probed, seed=start.lab.seed)  # (n,)
-        values["math_accuracy"] = float(accuracy.mean())
-        for name, single in (("math_accuracy", accuracy), ("tofu_loglik", tofu)):
-            examples += [(step, name, i, value) for i, value in enumerate(single.tolist())]
-    return Measured([(step, name, value) for name, value in values.items()], examples)
+    single = {"tofu_loglik": probes.tofu_likelihoods(model, start.probed)}
+    if ends and start.probed.sums:
+        single["math_accuracy"] = probes.math_accuracy(model, start.probed, seed=start.lab.seed)
+    values |= {name: float(each.mean()) for name, each in single.items() if len(each)}
+    examples = [(step, name, i, value) for name, each in single.items() for i, value in enumerate(each.tolist())]
+    return Measured([(step, name, value) for name, value in values.items()], examples if ends else [])
 
 
 def unlearn(model: PreTrainedModel, lab: Lab, method: Method) -> Iterator[tuple[int, float]]:

@@ -14,12 +14,14 @@ between two retrained models. Times are in timings.parquet, beside the tables an
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from jaxtyping import Float, Int
 
 from protocol.errors import InputError
 from protocol.orders import Order
@@ -79,6 +81,14 @@ class Tables:
             _sorted(pl.concat([_frame([], EXAMPLE_SCHEMA), *(t.examples for t in many)])),
         )
 
+    @staticmethod
+    def from_frames(records: Iterable[pl.DataFrame] = (), examples: Iterable[pl.DataFrame] = ()) -> "Tables":
+        """Tables of what `gathered` made."""
+        return Tables(
+            _sorted(pl.concat([_frame([], RECORD_SCHEMA), *records])),
+            _sorted(pl.concat([_frame([], EXAMPLE_SCHEMA), *examples])),
+        )
+
 
 def _frame(rows: list[dict[str, Any]], schema: Mapping[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict(schema), orient="row")
@@ -104,6 +114,27 @@ def tables(
             )
         ),
     )
+
+
+def gathered(
+    runs: Sequence[Run],
+    which: Int[np.ndarray, " rows"],
+    *,
+    step: Int[np.ndarray, " rows"],
+    metric: str,
+    value: Float[np.ndarray, " rows"],
+    example: Int[np.ndarray, " rows"] | None = None,
+) -> pl.DataFrame:
+    """Rows of one metric in bulk, row i of runs[which[i]]: of the examples table where `example` is given, else records.
+
+    For tables of many runs, where `tables` would take seconds; `Tables.from_frames` sorts them.
+    """
+    heads = pl.DataFrame([asdict(run) for run in runs], schema=RUN_SCHEMA)[which]
+    columns = {"step": step, "metric": pl.lit(metric), "example": example, "value": value}
+    schema = RECORD_SCHEMA if example is None else EXAMPLE_SCHEMA
+    rows = [pl.lit(pl.Series(name, data)) if isinstance(data, np.ndarray) else data.alias(name)
+            for name, data in columns.items() if data is not None]  # fmt: skip
+    return heads.with_columns(rows).select(pl.col(name).cast(kind) for name, kind in schema.items())
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:

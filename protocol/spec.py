@@ -8,6 +8,7 @@ and hashable to a short digest, so a record can name the exact configuration tha
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from protocol import orders
@@ -41,7 +42,7 @@ METHODS: dict[str, Method] = {
 }
 
 
-def methods(names: "tuple[str, ...] | list[str]") -> tuple[Method, ...]:
+def named_methods(names: Sequence[str]) -> tuple[Method, ...]:
     """The methods of these names; InputError lists the names there are."""
     return tuple(METHODS[known("methods", name, list(METHODS))] for name in names)
 

@@ -25,7 +25,7 @@ def forget_score(loglik: Float[np.ndarray, "*runs points"], step: int) -> Float[
 
 
 def area_score(loglik: Float[np.ndarray, "*runs points"]) -> Float[np.ndarray, "*runs"]:
-    """Mean forget score over steps 1..T: (1/T) Σ_t (ℓ_0 − ℓ_t), the area under the forgetting curve per step, in nats."""
+    """Mean forget score over steps 1..T, (1/T) Σ_t (ℓ_0 − ℓ_t): the area under the curve per step, in nats."""
     return loglik[..., 0] - np.mean(loglik[..., 1:], axis=-1)
 
 

@@ -1,0 +1,56 @@
+"""Orders and their prefix tree."""
+
+import pytest
+
+from protocol import orders
+from protocol.errors import InputError
+
+RETAIN = ("inst", "tofu", "math")
+
+
+def test_positions_put_the_forget_stage_everywhere_and_keep_the_others_in_order() -> None:
+    assert orders.positions(RETAIN, "U") == (
+        ("U", "inst", "tofu", "math"),
+        ("inst", "U", "tofu", "math"),
+        ("inst", "tofu", "U", "math"),
+        ("inst", "tofu", "math", "U"),
+    )
+
+
+def test_retrained_is_the_same_order_without_the_forget_stage() -> None:
+    assert {orders.retrained(order, "U") for order in orders.positions(RETAIN, "U")} == {RETAIN}
+
+
+def test_the_papers_four_orders_share_13_nodes() -> None:
+    # U, Ui, Uit, Uitm; i, iU, iUt, iUtm; it, itU, itUm; itm, itmU
+    nodes = orders.prefix_tree(orders.positions(RETAIN, "U"))
+    assert len(nodes) == 13
+    assert RETAIN in nodes, "the retrained model is one of them"
+
+
+def test_all_24_orders_with_their_references_share_64_nodes() -> None:
+    # 4 + 12 + 24 + 24 prefixes; the six references are prefixes of three stages
+    every = orders.permutations((*RETAIN, "U"))
+    references = {orders.retrained(order, "U") for order in every}
+    assert (len(every), len(references)) == (24, 6)
+    assert len(orders.prefix_tree([*every, *references])) == 64
+
+
+def test_parents_come_before_children() -> None:
+    nodes = orders.prefix_tree(orders.positions(RETAIN, "U"))
+    assert all(node[:-1] in nodes[:i] for i, node in enumerate(nodes) if len(node) > 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: orders.positions(RETAIN, "math"), "forget: expected a stage outside retain .*; got 'math'"),
+        (lambda: orders.positions(("a", "a"), "U"), "retain: expected every stage once; got a, a"),
+        (lambda: orders.positions("inst", "U"), "retain: expected a sequence of stage names; got the string 'inst'"),
+        (lambda: orders.permutations(()), "stages: expected at least one stage name; got none"),
+        (lambda: orders.retrained(RETAIN, "U"), "forget: expected one of the stages inst, tofu, math; got 'U'"),
+    ],
+)
+def test_bad_input_is_named(call, message) -> None:
+    with pytest.raises(InputError, match=message):
+        call()
