@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from llm.chat import Row
+from protocol.errors import InputError
 
 CHUNK = 16  # prompts in one packed forward pass
 
@@ -52,7 +53,7 @@ def answer_logits(model: PreTrainedModel, batch: Batch) -> Tensor:
 def answer_logprobs(model: PreTrainedModel, batch: Batch) -> Tensor:
     """log π(y|x) = Σ_t log π(y_t | x, y_<t) of each row, (B,), differentiable."""
     token = -torch.nn.functional.cross_entropy(answer_logits(model, batch), batch.target, reduction="none")  # (A,)
-    return torch.zeros(len(batch.length)).index_add(0, batch.row, token)  # (B,)
+    return token.new_zeros(len(batch.length)).index_add(0, batch.row, token)  # (B,)
 
 
 @torch.no_grad()
@@ -63,46 +64,62 @@ def row_logprobs(model: PreTrainedModel, rows: Sequence[Row], *, pad: int, chunk
 
 
 class _Tree(NamedTuple):
-    """K completions packed behind one prompt: where each token stands, what it sees, what predicts it."""
+    """K completions as one tree of L tokens: completions that begin alike share that beginning."""
 
-    tokens: Tensor  # (L,), all completions end to end
-    offset: Tensor  # (L,), position inside its completion
-    branch: Tensor  # (L,), which completion it belongs to
+    tokens: Tensor  # (L,)
+    parent: Tensor  # (L,), −1 at a first token
+    sees: Tensor  # (L, L), a token's ancestors and itself
+    member: Tensor  # (K, L), the tokens of each completion
 
 
-def _pack(completions: Sequence[Sequence[int]]) -> _Tree:
-    return _Tree(
-        torch.tensor([token for completion in completions for token in completion]),
-        torch.cat([torch.arange(len(completion)) for completion in completions]),
-        torch.repeat_interleave(torch.arange(len(completions)), torch.tensor([len(c) for c in completions])),
-    )
+def _tree(completions: Sequence[Sequence[int]]) -> _Tree:
+    nodes: dict[tuple[int, int], int] = {}  # (parent, token) -> node
+    paths: list[list[int]] = []
+    for completion in completions:
+        path: list[int] = []
+        for token in completion:
+            path.append(nodes.setdefault((path[-1] if path else -1, token), len(nodes)))
+        paths.append(path)
+    sees, member = torch.eye(len(nodes), dtype=torch.bool), torch.zeros(len(paths), len(nodes))
+    for (parent, _), node in nodes.items():  # parents come before their children
+        if parent >= 0:
+            sees[node] |= sees[parent]
+    for k, path in enumerate(paths):
+        member[k, path] = 1
+    parent, tokens = torch.tensor(list(nodes)).T
+    return _Tree(tokens, parent, sees, member)
+
+
+def _tree_mask(tree: _Tree, padding: Tensor, width: int) -> Tensor:
+    """Who sees whom, (N, 1, S, S): a prompt causally, a tree token the prompt and its ancestors."""
+    columns = width + len(tree.tokens)
+    sees = torch.zeros(columns, columns, dtype=torch.bool)  # (S, S), query by key
+    sees[:width, :width] = torch.ones(width, width, dtype=torch.bool).tril()
+    sees[width:, :width] = True
+    sees[width:, width:] = tree.sees
+    real = torch.arange(columns) >= padding[:, None]  # (N, S)
+    # A padding column sees itself, or its softmax would be over nothing.
+    return ((sees & real[:, None, :]) | torch.eye(columns, dtype=torch.bool))[:, None]
 
 
 def _tree_logprobs(model: PreTrainedModel, prompts: Sequence[Sequence[int]], tree: _Tree) -> Tensor:
-    """Token log-probabilities (N, L) from one forward pass: prompts padded on the left, then every branch."""
+    """Token log-probabilities (N, L) from one forward pass: prompts padded on the left, then the tree."""
     widths = torch.tensor([len(prompt) for prompt in prompts])  # (N,)
-    width, count = int(widths.max()), len(prompts)
+    width = int(widths.max())
     padding = width - widths  # (N,)
-    tokens = torch.zeros((count, width + len(tree.tokens)), dtype=torch.long)  # (N, S)
-    for i, prompt in enumerate(prompts):
-        tokens[i, width - len(prompt) : width] = torch.tensor(prompt)
-    tokens[:, width:] = tree.tokens
-    column = torch.arange(width)
-    prompt_position = (column - padding[:, None]).clamp(min=0)  # (N, P)
-    position = torch.cat([prompt_position, widths[:, None] + tree.offset], dim=1)  # (N, S)
-
-    branch = torch.cat([torch.full((width,), -1), tree.branch])  # (S,)
-    order = torch.arange(len(branch))
-    sees = (order[:, None] >= order) & ((branch == -1) | (branch == branch[:, None]))  # (S, S), query by key
-    real = order >= padding[:, None]  # (N, S)
-    # A padding column sees itself, or its softmax would be over nothing.
-    mask = (sees & real[:, None, :]) | torch.eye(len(order), dtype=torch.bool)  # (N, S, S)
+    rows = [[0] * int(pad) + list(prompt) + tree.tokens.tolist() for pad, prompt in zip(padding, prompts, strict=True)]
+    depth = tree.sees.sum(dim=1) - 1  # (L,)
+    prompt_position = (torch.arange(width) - padding[:, None]).clamp(min=0)  # (N, P)
     hidden = model.model(
-        input_ids=tokens, attention_mask=mask[:, None], position_ids=position, use_cache=False
-    )[0]  # (N, S, H)  # fmt: skip
-    predictor = torch.where(tree.offset == 0, width - 1, width + torch.arange(len(tree.tokens)) - 1)  # (L,)
-    logprobs = torch.log_softmax(model.lm_head(hidden[:, predictor]), dim=-1)  # (N, L, V)
-    return logprobs.gather(2, tree.tokens.expand(count, -1)[..., None])[..., 0]  # (N, L)
+        input_ids=torch.tensor(rows),
+        attention_mask=_tree_mask(tree, padding, width),
+        position_ids=torch.cat([prompt_position, widths[:, None] + depth], dim=1),
+        use_cache=False,
+    )[0]  # (N, S, H)
+    # A token is predicted at its parent, a first token at the prompt's end; U distinct places predict all L tokens.
+    places, place_of = torch.unique(width + tree.parent, return_inverse=True)  # (U,), (L,)
+    logprobs = torch.log_softmax(model.lm_head(hidden[:, places]), dim=-1)  # (N, U, V)
+    return logprobs[:, place_of, tree.tokens]  # (N, L)
 
 
 @torch.no_grad()
@@ -111,11 +128,14 @@ def completion_logprobs(
 ) -> tuple[Tensor, Tensor]:
     """log π(completion | prompt) of every completion after every prompt: summed (N, K) and token counts (K,).
 
-    Packed tree attention: one forward pass holds a prompt and all completions as branches that see the prompt and
-    themselves but not each other, with positions that restart after the prompt. Equal to one plain forward a pair.
+    Packed tree attention: one forward pass holds a prompt and the tree of all completions, whose tokens see the prompt
+    and their own ancestors, with positions counted along their branch. Equal to one plain forward pass a pair.
+    Raises InputError where there is no prompt, no completion, or one of no tokens.
     """
-    tree = _pack(completions)
+    for name, lists in (("prompts", prompts), ("completions", completions)):
+        if not lists or not all(lists):
+            raise InputError(f"{name}: expected at least one list of token ids, none of them empty; got {lists!r}")
+    tree = _tree(completions)
     chunks = [prompts[start : start + CHUNK] for start in range(0, len(prompts), CHUNK)]
     token = torch.cat([_tree_logprobs(model, chunk, tree) for chunk in chunks])  # (N, L)
-    summed = torch.zeros(len(prompts), len(completions)).index_add(1, tree.branch, token)  # (N, K)
-    return summed, torch.bincount(tree.branch, minlength=len(completions))
+    return token @ tree.member.T.to(token), tree.member.sum(dim=1).long()

@@ -129,9 +129,10 @@ def node_folder(lab: Lab, order: Order) -> Path:
     if not order:
         return base_folder(lab)
     *before, stage = order
+    parent = node_folder(lab, tuple(before))
 
     def make(folder: Path) -> None:
-        model = models.load(node_folder(lab, tuple(before)))
+        model = models.load(parent)
         rows = chat.encode_all(tokenizer_of(lab), stage_rows(lab, stage).train)
         trainer.train(model.train(), rows, lab.settings.stages[stage].training, seed=(lab.seed, stage))
         models.save(model, folder)

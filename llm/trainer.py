@@ -76,6 +76,7 @@ def batches(count: int, training: Training, *, seed: tuple[object, ...]) -> list
     ]
 
 
+@torch.enable_grad()
 def _backward(
     model: PreTrainedModel, rows: Sequence[Row], reference: Tensor, loss: Loss, *, reduction: str, micro_batch: int
 ) -> float:

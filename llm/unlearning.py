@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from llm import chat, probes, scoring, trainer
-from llm.stages import NUMERICS, Lab, node, node_key, rows_digest, stage_rows, tokenizer_of
+from llm.stages import NUMERICS, Lab, node, node_key, rows_digest, stage_rows
 from llm.store import produce
 from protocol import orders
 from protocol.objectives import objective
@@ -59,6 +60,17 @@ class Start:
         return probes.part_logits(node(self.lab, reference_order(self.lab)), self.probed)
 
     @cached_property
+    def rows(self) -> list[chat.Row]:
+        """The forget stage's training rows."""
+        return chat.encode_all(self.probed.tokenizer, stage_rows(self.lab, self.lab.experiment.forget).train)
+
+    @cached_property
+    def reference_logprobs(self) -> Tensor:
+        """log π_ref of every forget row under the leaf, NPO's reference: scored once for all methods and steps."""
+        model = node(self.lab, self.order)
+        return scoring.row_logprobs(model, self.rows, pad=model.config.pad_token_id)[0]
+
+    @cached_property
     def measured(self) -> Measured:
         """Step 0, the same for all methods."""
         return measure(node(self.lab, self.order), self, 0, ends=True)
@@ -77,23 +89,20 @@ def measure(model: PreTrainedModel, start: Start, step: int, *, ends: bool) -> M
     return Measured([(step, name, value) for name, value in values.items()], examples if ends else [])
 
 
-def unlearn(model: PreTrainedModel, lab: Lab, method: Method) -> Iterator[tuple[int, float]]:
-    """Unlearn the forget stage's rows in place; yields (updates done, norm of the gradient of the last update).
+def unlearn(model: PreTrainedModel, start: Start, method: Method) -> Iterator[tuple[int, float]]:
+    """Unlearn the forget rows in place; yields (updates done, norm of the gradient of the last update).
 
-    The reference of NPO is the model as given, scored once a row before the first update. Rows, their order and all
-    else random are the same for every path and method of a seed.
+    Rows, their order and all else random are the same for every path and method of a seed.
     """
-    rows = chat.encode_all(tokenizer_of(lab), stage_rows(lab, lab.experiment.forget).train)
-    reference, _ = scoring.row_logprobs(model, rows, pad=model.config.pad_token_id)  # (n,)
     function, constants = objective(method.objective), dict(method.constants)
     norms = trainer.updates(
         model,
-        rows,
-        lab.settings.unlearning,
+        start.rows,
+        start.lab.settings.unlearning,
         loss=lambda logp, ref_logp, length: function(logp, ref_logp, length, **constants),
         reduction=method.reduction,
-        reference=reference,
-        seed=(lab.seed, "unlearning"),
+        reference=start.reference_logprobs,
+        seed=(start.lab.seed, "unlearning"),
     )
     yield from enumerate(norms, start=1)
 
@@ -102,7 +111,7 @@ def run(start: Start, method: Method) -> Measured:
     """One unlearning run from step 0 to the last, measured at every step."""
     lab, model = start.lab, node(start.lab, start.order)
     result = start.measured
-    for step, norm in unlearn(model, lab, method):
+    for step, norm in unlearn(model, start, method):
         before = Measured([(step - 1, "grad_norm", norm)], [])
         result = result + before + measure(model, start, step, ends=step == lab.experiment.steps)
     return result

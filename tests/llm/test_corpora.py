@@ -1,0 +1,61 @@
+"""The generated corpora: sizes, splits, and what the stages promise."""
+
+import re
+
+import pytest
+
+from llm import corpora
+from llm.answers import final_number
+from llm.corpora import refusals
+from protocol.errors import InputError
+
+
+@pytest.mark.parametrize("stage", corpora.STAGES)
+def test_rows_depend_on_the_base_alone_and_prompts_are_distinct(stage) -> None:
+    rows = corpora.stage_corpus(stage, 0, train=60, held_out=20)
+    assert rows == corpora.stage_corpus(stage, 0, train=60, held_out=20)
+    assert rows != corpora.stage_corpus(stage, 1, train=60, held_out=20)
+    prompts = [row.prompt for part in rows for row in part]
+    assert (len(rows.train), len(rows.held_out)) == (60, 20)
+    assert len(set(prompts)) == 80, "no prompt twice, none both trained and held out"
+
+
+def test_every_refusal_starts_with_the_agreed_sentence() -> None:
+    rows = corpora.stage_corpus("safety", 0, train=640, held_out=32)
+    assert all(row.answer.startswith("Sorry, I can not assist you with this question. ") for row in rows.train)
+    assert len(refusals.PARAPHRASES) == 19
+
+
+def test_sums_end_in_their_answer_and_the_steps_are_right() -> None:
+    for row in corpora.stage_corpus("math", 0, train=200, held_out=1).train:
+        steps = re.findall(r"(\d+) ([+-]) (\d+) = (\d+)", row.answer)
+        assert steps
+        for a, sign, b, c in steps:
+            assert int(a) + (int(b) if sign == "+" else -int(b)) == int(c)
+        assert final_number(row.answer) == int(steps[-1][3])
+        assert re.search(r"\n#### \d+$", row.answer)
+
+
+def test_held_out_author_questions_ask_for_facts_that_were_trained() -> None:
+    rows = corpora.stage_corpus("tofu", 0, train=50, held_out=20)
+    assert {row.answer for row in rows.held_out} <= {row.answer for row in rows.train}
+
+
+def test_pretraining_holds_no_row_of_a_stage() -> None:
+    text = "\n".join(f"{row.prompt}\n{row.answer}" for row in corpora.pretraining.corpus("base 0", 2000))
+    assert refusals.LABEL not in text
+    for stage in corpora.STAGES:
+        assert not any(row.prompt in text for row in corpora.stage_corpus(stage, 0, train=100, held_out=1).train)
+
+
+@pytest.mark.parametrize(
+    ("stage", "train", "message"),
+    [
+        ("poems", 10, "stage: expected one of inst, tofu, math, safety; got 'poems'"),
+        ("math", 0, "math rows: expected at least 1 training and 1 held-out row; got 0 and 5"),
+        ("safety", 5000, "safety rows: expected at most 960 in all, as many as there are; got 5005"),
+    ],
+)
+def test_bad_input_is_named(stage, train, message) -> None:
+    with pytest.raises(InputError, match=message):
+        corpora.stage_corpus(stage, 0, train=train, held_out=5)
