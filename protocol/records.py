@@ -125,16 +125,17 @@ def gathered(
     value: Float[np.ndarray, " rows"],
     example: Int[np.ndarray, " rows"] | None = None,
 ) -> pl.DataFrame:
-    """Rows of one metric in bulk, row i of runs[which[i]]: of the examples table where `example` is given, else records.
+    """Rows of one metric in bulk, row i of runs[which[i]]: records, or examples where `example` is given.
 
     For tables of many runs, where `tables` would take seconds; `Tables.from_frames` sorts them.
     """
     heads = pl.DataFrame([asdict(run) for run in runs], schema=RUN_SCHEMA)[which]
-    columns = {"step": step, "metric": pl.lit(metric), "example": example, "value": value}
+    columns = {"step": step, "value": value} | ({} if example is None else {"example": example})
     schema = RECORD_SCHEMA if example is None else EXAMPLE_SCHEMA
-    rows = [pl.lit(pl.Series(name, data)) if isinstance(data, np.ndarray) else data.alias(name)
-            for name, data in columns.items() if data is not None]  # fmt: skip
-    return heads.with_columns(rows).select(pl.col(name).cast(kind) for name, kind in schema.items())
+    rows = [pl.Series(name, data) for name, data in columns.items()]
+    return heads.with_columns(*rows, metric=pl.lit(metric)).select(
+        pl.col(name).cast(kind) for name, kind in schema.items()
+    )
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:

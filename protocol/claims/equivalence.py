@@ -87,13 +87,15 @@ def _silence(records: pl.DataFrame, world: str) -> Claim:
     fastest = np.argmax(scores, axis=1) == scores.shape[1] - 1
     hits = (ratio >= SILENCE) & fastest
     interval = metrics.exact_interval(int(hits.sum()), hits.size)
+    start = np.concatenate([c.values[..., 0] for c in label]).mean(axis=0)
     return Claim(
         "N1", "SimNPO's paper form at β = 1 is silent where log π is low, and so favours p = last.", "Section 4",
         world, " + ".join(c.model for c in label), "SimNPO-beta1",
         f"share of seeds where p = last has ≥ {SILENCE:g} times the others' gradient at step 0 and forgets fastest",
         float(hits.mean()), interval, "exact 95% lower bound > 0.25", share_verdict(interval, 0.25),
         f"gradient of p = last over the largest other, geometric mean: {np.exp(np.log(ratio).mean()):.3g} at β = 1, "
-        f"{np.exp(np.log(acting).mean()):.3g} at β = 0.2; p = last fastest at β = 1 in {fastest.sum()} of {hits.size}",
+        f"{np.exp(np.log(acting).mean()):.3g} at β = 0.2; p = last fastest at β = 1 in {fastest.sum()} of {hits.size}; "
+        "label at step 0: " + ", ".join(f"p={p}: {level:.2f}" for p, level in enumerate(start, start=1)),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from protocol.claims.claim import Claim, agreed, share_verdict
 from protocol.claims.curves import Curves, curves, positions, worlds_and_methods
 from protocol.records import Tables
 
+UNITS = {"llm": "questions × seeds", "linear": "instances"}
 UTILITIES = {"llm": ("math_accuracy", "tofu_loglik"), "linear": ("retain_loglik",)}
 
 
@@ -84,6 +85,21 @@ def _utility_changes(tables: Tables, world: str, method: str, metric: str) -> Fl
     return change.pivot("position", index=unit, values="value", sort_columns=True).sort(unit).drop(unit).to_numpy()
 
 
+def unmet_starts(tables: Tables, world: str) -> dict[int, tuple[int, int]]:
+    """Position -> (leaves below half of the retrained model's accuracy, leaves): the start condition not met."""
+    accuracy = tables.records.filter(
+        (pl.col("world") == world) & (pl.col("metric") == "math_accuracy") & (pl.col("step") == 0)
+        & (pl.col("experiment") == "positions")
+    )  # fmt: skip
+    run = ["model", "seed"]
+    kept = accuracy.filter(pl.col("method") == "retrained").select(*run, pl.col("value").alias("retrained"))
+    leaves = accuracy.filter(pl.col("position") > 0).unique([*run, "position"]).join(kept, on=run)
+    unmet = (
+        leaves.group_by("position").agg((pl.col("value") < pl.col("retrained") / 2).sum(), pl.len()).sort("position")
+    )
+    return {position: (low, count) for position, low, count in unmet.iter_rows()}
+
+
 def _utility(tables: Tables, world: str, method: str, metric: str, models: str) -> Claim | None:
     """L3: max − min over paths of the mean utility change against its permutation null."""
     changes = _utility_changes(tables, world, method, metric)
@@ -92,11 +108,15 @@ def _utility(tables: Tables, world: str, method: str, metric: str, models: str) 
     test = metrics.path_spread_test(changes)
     verdict = "holds" if test.spread > test.threshold else "fails" if test.p_value > 0.5 else "inconclusive"
     means = ", ".join(f"p={p}: {mean:+.3f}" for p, mean in enumerate(changes.mean(axis=0), start=1))
+    detail = f"p {test.p_value:.2g}; mean change {means}; {changes.shape[0]} {UNITS[world]}"
+    if metric == "math_accuracy":
+        low = [f"p={p}: {n} of {of}" for p, (n, of) in unmet_starts(tables, world).items() if n]
+        detail += "; leaves below half the retrained accuracy at the start: " + (", ".join(low) or "none")
     return Claim(
         "L3", "The loss of utility depends on the path.", "Table 1", world, models, method,
         f"max − min over paths of the change of {metric}", test.spread, None,
         f"> {test.threshold:.3g} (95% quantile of its permutation null); fails where p > 0.5", verdict,
-        f"p {test.p_value:.2g}; mean change {means}; {changes.shape[0]} questions × seeds",
+        detail,
     )  # fmt: skip
 
 

@@ -1,0 +1,212 @@
+"""Claims on made-up records whose verdict is known: every verdict is reached, and thresholds decide from both sides."""
+
+import json
+
+import numpy as np
+import pytest
+
+from protocol import claims, records
+from protocol.claims import equivalence
+
+STEPS = 4
+
+
+def run(world="llm", model="m", position=1, method="GA", seed=0, experiment="positions", name="") -> records.Run:
+    key = f"{world}{model}{position}{method}{seed}{name}"
+    return records.Run(key, "s", experiment, world, model, f"order {position}", position, "ref", method, seed)
+
+
+def positions(curve, *, seeds=3, method="GA", metric="label_loglik", model="m", world="llm") -> list[records.Tables]:
+    """Tables of four paths; curve(seed, position, step) gives the values."""
+    return [
+        records.tables(
+            run(world, model, p, method, seed), [(t, metric, curve(seed, p, t)) for t in range(STEPS + 1)]
+        )
+        for seed in range(seeds)
+        for p in range(1, 5)
+    ]  # fmt: skip
+
+
+def judged(parts, id) -> list[claims.Claim]:
+    return [claim for claim in claims.judge(records.Tables.concat(parts)) if claim.id == id]
+
+
+def one(parts, id) -> claims.Claim:
+    (claim,) = judged(parts, id)
+    return claim
+
+
+def noise(seed, p, t) -> float:
+    return 1e-2 * float(np.random.default_rng([seed, p, t]).standard_normal())
+
+
+def recent(seed, p, t) -> float:
+    """p = 4 forgets a tenth as fast as p = 1, with little seed noise."""
+    return -1.0 - t / p**2 + noise(seed, p, t)
+
+
+def floored(parts, *, floor=0.1, model="m") -> list[records.Tables]:
+    return [*parts, records.tables(run(model=model, position=0, method="floor"), [(0, "re_distance/forget", floor)])]
+
+
+DISTANT = positions(lambda s, p, t: 1.0, metric="re_distance/forget")
+LABEL = positions(recent)
+
+
+def test_l1_holds_where_paths_differ_by_more_than_seeds_do() -> None:
+    claim = one(LABEL + floored(DISTANT), "L1")
+    assert (claim.verdict, claim.method) == ("holds", "GA")
+    assert claim.value > 100
+
+
+def test_l1_fails_where_seeds_differ_by_more_than_paths() -> None:
+    # seed s moves every path alike by s, paths differ by 0.1 at most: MS_between 3 · var(0, .1, 0, .1) = 0.01, within 1
+    claim = one(positions(lambda s, p, t: -1.0 - t * (s + 0.1 * (p % 2))) + DISTANT, "L1")
+    assert claim.value == pytest.approx(0.01)
+    assert claim.verdict == "fails"
+
+
+def test_l1_needs_seeds_and_says_so() -> None:
+    claim = one(positions(recent, seeds=1) + positions(lambda s, p, t: 1.0, seeds=1, metric="re_distance/forget"), "L1")
+    assert (claim.verdict, claim.value, claim.detail) == ("inconclusive", None, "needs at least 2 seeds; 1 was run")
+
+
+@pytest.mark.parametrize(
+    ("slow_seeds", "verdict"), [(5, "holds"), (4, "holds"), (3, "inconclusive"), (0, "inconclusive")]
+)
+def test_l2_counts_how_often_the_last_is_slowest(slow_seeds, verdict) -> None:
+    def curve(seed, p, t) -> float:
+        return recent(seed, p if seed < slow_seeds else 5 - p, t)
+
+    claim = one(positions(curve, seeds=5) + positions(lambda s, p, t: 1.0, seeds=5, metric="re_distance/forget"), "L2")
+    assert claim.value == slow_seeds / 5
+    assert claim.verdict == verdict
+
+
+def test_l2_fails_only_when_the_upper_bound_is_below_chance() -> None:
+    seeds = 12  # 0 of 12: upper bound 1 − 0.05^(1/12) = 0.221
+    parts = positions(lambda s, p, t: recent(s, 5 - p, t), seeds=seeds)
+    claim = one(parts + positions(lambda s, p, t: 1.0, seeds=seeds, metric="re_distance/forget"), "L2")
+    assert claim.verdict == "fails"
+    assert claim.interval[1] == pytest.approx(1 - 0.05 ** (1 / 12))
+
+
+def test_l2_is_inconclusive_where_the_readings_disagree() -> None:
+    """Last is slowest half-way and by area but not at the end."""
+
+    def curve(seed, p, t) -> float:
+        return -1.0 if t == 0 else -1.0 - (5 - p if t < STEPS else p / 10)
+
+    claim = one(
+        positions(curve, seeds=12) + positions(lambda s, p, t: 1.0, seeds=12, metric="re_distance/forget"), "L2"
+    )
+    assert claim.verdict == "inconclusive"
+    assert "step 4: 0 of 12" in claim.detail and "step 2: 12 of 12" in claim.detail
+
+
+def questions(loss, *, seeds=2) -> list[records.Tables]:
+    """100 questions a seed; loss(p) is the chance that a question answered before is not answered after."""
+    rng = np.random.default_rng(0)
+    return [
+        records.tables(
+            run(position=p, seed=seed, name="q"),
+            [(0, "math_accuracy", 1.0), (STEPS, "math_accuracy", 1.0 - loss(p))],
+            [row for i in range(100) for row in ((0, "math_accuracy", i, 1.0),
+             (STEPS, "math_accuracy", i, float(rng.random() > loss(p))))],
+        )
+        for seed in range(seeds)
+        for p in range(1, 5)
+    ]  # fmt: skip
+
+
+def test_l3_holds_fails_and_says_which_leaves_started_low() -> None:
+    base = LABEL[:8] + positions(lambda s, p, t: 1.0, metric="re_distance/forget")[:8]
+    lost = one(base + questions(lambda p: 0.1 * p), "L3")
+    assert lost.verdict == "holds"
+    assert lost.value == pytest.approx(0.3, abs=0.1)
+    assert "leaves below half the retrained accuracy at the start: none" in lost.detail
+    even = one(base + questions(lambda p: 0.0), "L3")
+    assert (even.value, even.verdict) == (0.0, "fails")
+    retrained = [
+        records.tables(run(position=0, method="retrained", seed=s), [(0, "math_accuracy", 3.0)]) for s in (0, 1)
+    ]
+    low = one(base + questions(lambda p: 0.1 * p) + retrained, "L3")
+    assert low.detail.endswith("at the start: p=1: 2 of 2, p=2: 2 of 2, p=3: 2 of 2, p=4: 2 of 2")
+
+
+@pytest.mark.parametrize(("distance", "verdict", "value"), [(0.11, "holds", 1.0), (0.09, "fails", 0.0)])
+def test_e1_holds_each_path_against_the_floor(distance, verdict, value) -> None:
+    parts = positions(lambda s, p, t: distance if t == 2 else 1.0, metric="re_distance/forget")
+    claim = one(LABEL + floored(parts, floor=0.1), "E1")
+    assert (claim.verdict, claim.value) == (verdict, value)
+
+
+def test_e1_asks_for_every_part_at_one_step() -> None:
+    """Forget prompts within the floor at step 1, retained prompts at step 3: never both, so the path misses."""
+    forget = positions(lambda s, p, t: 0.05 if t == 1 else 1.0, metric="re_distance/forget")
+    retained = positions(lambda s, p, t: 0.05 if t == 3 else 1.0, metric="re_distance/math")
+    floors = [
+        records.tables(run(position=0, method="floor"), [(0, f"re_distance/{p}", 0.1) for p in ("forget", "math")])
+    ]
+    assert one(LABEL + forget + retained + floors, "E1").value == 1.0
+
+
+def test_e1_needs_a_floor_in_the_language_world_and_none_in_the_linear_one() -> None:
+    claim = one(LABEL + DISTANT, "E1")
+    assert (claim.verdict, claim.detail) == ("inconclusive", "no noise floor: needs at least 2 seeds of a model")
+    linear = positions(recent, world="linear") + positions(
+        lambda s, p, t: 1.0, metric="re_distance/test", world="linear"
+    )
+    assert one(linear, "E1").verdict == "holds"
+
+
+def test_the_noise_floor_is_the_largest_of_the_pairs_of_its_model() -> None:
+    parts = [
+        records.tables(run(position=0, method="floor", seed=s), [(0, "re_distance/forget", 0.1 * s)]) for s in (1, 3)
+    ]
+    parts += [records.tables(run(model="other", position=0, method="floor"), [(0, "re_distance/forget", 9.0)])]
+    table = records.Tables.concat(parts)
+    assert equivalence.noise_floor(table, model="m", metric="re_distance/forget") == pytest.approx(0.3)
+    assert equivalence.noise_floor(table, model="none", metric="re_distance/forget") is None
+
+
+@pytest.mark.parametrize(("loud", "verdict"), [(20.0, "holds"), (5.0, "inconclusive")])
+def test_n1_asks_for_a_silent_start_and_a_reversed_order(loud, verdict) -> None:
+    parts = []
+    for method in ("SimNPO", "SimNPO-beta1"):
+        parts += positions(lambda s, p, t: recent(s, 5 - p, t), method=method)
+        parts += positions(lambda s, p, t: loud if p == 4 else 1.0, method=method, metric="grad_norm")
+        parts += positions(lambda s, p, t: 1.0, method=method, metric="re_distance/forget")
+    claim = one(parts, "N1")
+    assert claim.verdict == verdict
+    assert f"{loud:.3g} at β = 1" in claim.detail
+
+
+def theorem(**values) -> records.Tables:
+    given = {"bound_log_slack": 1.0, "violation_log_margin": 0.5, "lemma_error": 1e-12, "projected_difference": 0.1,
+             "sigma": 0.2, **values}  # fmt: skip
+    single = [(0, name, 0, value) for name, value in given.items()]
+    return records.tables(run("linear", "d", 0, "GA", 0, "theorem"), [], single)
+
+
+@pytest.mark.parametrize(
+    ("id", "change"),
+    [
+        ("T1", {"bound_log_slack": -1e-6}),
+        ("T2", {"violation_log_margin": -1e-6}),
+        ("T3", {"lemma_error": 1e-8}),
+        ("T3", {"projected_difference": 0.0}),
+        ("T3", {"sigma": 0.0}),
+    ],
+)
+def test_the_theorem_holds_or_fails_by_its_worst_instance(id, change) -> None:
+    assert one([theorem()], id).verdict == "holds"
+    assert one([theorem(**change)], id).verdict == "fails"
+
+
+def test_claims_json_keeps_every_field_and_holds_no_infinity(tmp_path) -> None:
+    written = claims.judge(records.Tables.concat([theorem(), *LABEL, *DISTANT]))
+    claims.write_claims(written, tmp_path / "claims.json")
+    assert claims.read_claims(tmp_path / "claims.json") == written
+    assert json.loads((tmp_path / "claims.json").read_text(), parse_constant=pytest.fail)
+    assert sum(claims.tally(written).values()) == len(written)

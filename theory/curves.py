@@ -1,0 +1,89 @@
+"""Six instances followed step by step: the divergence of two paths beside Theorem 3.1's bound, as logarithms.
+
+The bound is given from t = 0 on, before t₀ too, so that a figure can show from where it is one. Experiment
+"theorem-curves" of the records: one run per instance, whose seed is the instance's number; metrics log_divergence and
+log_bound by step, t0 at step 0. Forget set U = B, paths A>B and B>A.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from protocol.errors import InputError
+from protocol.records import Result, Run, Tables, gathered
+from protocol.spec import canonical, digest
+from theory import instance_checks, kernels
+from theory.ensemble import Progress
+from theory.instances import Array, Instance, Shape, draw
+from theory.numerics import float64
+
+SHAPE = Shape(20, 6, 8, 60)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """shape and instances: what is followed, of the ensemble's generator · steps: for how long · seed: of all.
+
+    The default instances have t₀ = −38, 5, 10, 22, 70 and 104: chosen for that spread among the first 60.
+    """
+
+    shape: Shape = SHAPE
+    instances: tuple[int, ...] = (9, 35, 23, 28, 26, 47)
+    steps: int = 150
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or not self.instances:
+            raise InputError(
+                f"settings: expected at least 1 step and 1 instance; got {self.steps} steps, "
+                f"{len(self.instances)} instances"
+            )
+
+
+class Followed(NamedTuple):
+    """One instance's threshold and curves; NumPy outside a trace."""
+
+    t0: Float[Array, ""]
+    log_divergence: Float[Array, " points"]
+    log_bound: Float[Array, " points"]
+
+
+@jax.jit
+def _follow(case: Instance, points: Float[jax.Array, " points"]) -> Followed:
+    paths = instance_checks.trained(case)
+    delta = paths.ab - paths.ba
+    checked = instance_checks.bound(delta, case.X_b, case.X_test, case.eta)
+    divergence = instance_checks.log_divergence(delta, checked.modes, case.X_test, case.eta)
+    reach = checked.terms.sigma * checked.terms.projected
+    bound = kernels.log_bound(checked.terms.rho, reach, case.X_test.shape[0], points)
+    return Followed(checked.t0, jax.vmap(divergence)(points), bound)
+
+
+def follow(index: int, settings: Settings) -> Followed:
+    """log d(θ_AB^t, θ_BA^t) and the logarithm of its bound at t = 0..steps, and t₀; NumPy float64."""
+    with float64():
+        followed = _follow(draw(settings.seed, index, settings.shape), np.arange(settings.steps + 1, dtype=np.float64))
+        return Followed(*(np.asarray(part) for part in followed))
+
+
+def run(settings: Settings, progress: Progress) -> Result:
+    """Follow every instance; progress(label, done, total) counts them. Source: arXiv 2510.16629, Theorem 3.1."""
+    started = time.perf_counter()
+    spec = digest(settings)
+    frames, total = [], len(settings.instances)
+    for done, index in enumerate(settings.instances, start=1):
+        followed = follow(index, settings)
+        run = Run(
+            run=digest([spec, index]), spec=spec, experiment="theorem-curves", world="linear",
+            model=settings.shape.name, order="A>B", position=2, reference="A", method="GA", seed=index,
+        )  # fmt: skip
+        for metric, value in followed._asdict().items():
+            step = np.arange(value.size)
+            frames.append(gathered([run], 0 * step, step=step, metric=metric, value=value.ravel()))
+        progress("theorem curves", done, total)
+    timing = ("theory: theorem curves", time.perf_counter() - started)
+    return Result(Tables.from_frames(records=frames), {spec: canonical(settings)}, (timing,))

@@ -1,0 +1,97 @@
+"""Training and unlearning of the linear model, in dual form: cost O(n²d) a stage, no d×d array.
+
+A stage moves θ to the minimiser of ‖Xθ' − y‖² + μ‖θ' − θ‖²; gradient ascent on the forget set is exact at any time
+from one eigendecomposition. A stage is (X (n, d), y (n,)); an order is a sequence of stage names, trained from θ₀ = 0
+unless `start` is given; time is counted in steps. NumPy float64 in and out, whatever the JAX setting of the process.
+Source: arXiv 2510.16629, Section 2 (stages) and Section 3 (ascent).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from protocol.errors import InputError
+from theory import checks, kernels
+from theory.numerics import float64
+
+Stages = Mapping[str, tuple[Any, Any]]
+
+_ridge_stage = jax.jit(kernels.ridge_stage)
+
+
+def train(
+    stages: Stages, order: Sequence[str], *, mu: float | Mapping[str, float], start: Any = None
+) -> Float[np.ndarray, " d"]:
+    """Train the stages of `order` one after another: θ ← θ + Xᵀ(XXᵀ + μI)⁻¹(y − Xθ).
+
+    stages: (X (n_s, d), y (n_s,)) by name · mu: ridge weight μ > 0, one for all or by stage name · start: θ₀ (d,),
+    default 0. An empty order returns the start: the model retrained without its only stage.
+    Raises InputError for unknown names, a name without μ, μ ≤ 0, shapes that do not fit and numbers not finite.
+    Source: arXiv 2510.16629, Section 2.
+    """
+    names = checks.order(order, stages)
+    first = names[0] if names else next(iter(stages))
+    columns = checks.stage(first, stages[first])[0].shape[1]
+    data = {name: checks.stage(name, stages[name], columns=columns) for name in dict.fromkeys(names)}
+    weights = {name: checks.penalty(mu, name) for name in data}
+    theta = np.zeros(columns) if start is None else checks.vector("start", start, length=columns, of=", like X's rows")
+    with float64():
+        for name in names:
+            theta = np.asarray(_ridge_stage(theta, *data[name], weights[name]))
+    return theta
+
+
+@jax.jit
+def _ascent_weights(
+    theta: Float[jax.Array, " d"],
+    X: Float[jax.Array, "k d"],
+    y: Float[jax.Array, " k"],
+    eta: Float[jax.Array, ""],
+    times: Float[jax.Array, " times"],
+) -> tuple[Float[jax.Array, "times k"], Float[jax.Array, ""]]:
+    moved = kernels.ascent(theta, X, y, eta)
+    fastest = jnp.log1p(moved.gain * moved.eigenvalues[-1])
+    return jax.vmap(lambda time: kernels.ascent_weights(moved, time))(times), fastest
+
+
+def _times(steps: int | None, at: Any) -> Float[np.ndarray, " times"]:
+    if (steps is None) == (at is None):
+        raise InputError("steps: expected either steps (every step from 0) or at (chosen steps); got both or neither")
+    if at is not None:
+        return checks.times("at", at)
+    return np.arange(checks.whole("steps", steps) + 1, dtype=np.float64)
+
+
+def ascend(
+    theta: Any, X: Any, y: Any, *, eta: float, steps: int | None = None, at: Any = None, readout: Any = None
+) -> Float[np.ndarray, "times width"]:
+    """Gradient ascent θ_t = θ_{t−1} + η∇(1/k)‖Xθ − y‖² from θ_0 = theta, exact at every t.
+
+    θ_t = θ_0 + Xᵀ Q diag(((1 + 2ηλ_j/k)^t − 1)/λ_j) Qᵀ(Xθ_0 − y) with XXᵀ = Q diag(λ) Qᵀ; where λ_j = 0 (X of lower
+    rank) the factor is its limit 2ηt/k. theta (d,), X (k, d), y (k,), η > 0. Either steps = T, for t = 0..T, or
+    at = integer times. Returns parameters (times, d), or with readout = X_test (m, d) predictions (times, m), for
+    which no (times, d) array is made.
+    Raises InputError for bad shapes or values, and where t·log(1 + 2ηλ_max/k) passes 709 and θ_t overflows float64.
+    Source: arXiv 2510.16629, Section 3, Lemma 3.2.
+    """
+    X = checks.matrix("X", X)
+    columns = X.shape[1]
+    y = checks.vector("y", y, length=X.shape[0], of=", one target for each row of X")
+    theta = checks.vector("theta", theta, length=columns, of=", like X's rows")
+    tests = None if readout is None else checks.matrix("readout", readout, columns=columns)
+    times = _times(steps, at)
+    with float64():
+        weights, fastest = map(np.asarray, _ascent_weights(theta, X, y, checks.positive("eta", eta), times))
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = theta + weights @ X if tests is None else tests @ theta + weights @ (X @ tests.T)
+    if not np.all(np.isfinite(moved)):
+        limit = int(np.log(np.finfo(np.float64).max) / fastest)
+        raise InputError(
+            f"{'steps' if at is None else 'at'}: expected times at which the parameters stay finite in float64, about "
+            f"{limit} here; got {times.max():.0f}; use fewer steps, a smaller eta, or theorem.divergence_bound"
+        )
+    return moved
