@@ -224,7 +224,7 @@ def _parse(arguments: list[str]) -> Reproduce | Theory | Llm | Figures:
         if ended.code == 2:
             text = re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]", " ", errors.getvalue())
             text = re.split("Argument helptext:|For full helptext", text)[0]
-            raise InputError(f"{' '.join(text.split())}; see retrace --help") from ended
+            raise InputError(f"{' '.join(text.split()).rstrip('.')}; see retrace --help") from ended
         raise
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from llm.corpora import stage_corpus
 from llm.settings import positions_experiment
 from llm.stages import Lab, base_folder, node_folder
 from llm.store import Store, open_store, seconds
@@ -106,6 +107,10 @@ def run(experiments: Sequence[Experiment], runs: Path, *, workers: int | None, p
     workers = default_workers() if workers is None else workers
     if workers < 1:
         raise InputError(f"workers: expected at least 1; got {workers}")
+    for experiment in experiments:  # sizes no stage can give are found before anything is computed
+        for stage in experiment.settings.stages:
+            sizes = experiment.settings.stages[stage]
+            stage_corpus(stage, experiment.base, train=sizes.train, held_out=sizes.held_out)
     store = open_store(runs)
     tasks, units = _tasks(experiments, store)
     run_all(tasks, workers=workers, units=units, label="language models", progress=progress)

@@ -65,6 +65,8 @@ def positions_experiment(
     stages: all stages, the retained ones in the order they are trained. Raises InputError for an unknown model, stage
     or method, a forget stage that is not among the stages, or fewer than one seed.
     """
+    if len(stages) < 2:
+        raise InputError(f"stages: expected the forget stage and at least one other; got {', '.join(stages) or 'none'}")
     settings = Settings(
         architecture(model), stages={known("stages", name, list(STAGES)): STAGES[name] for name in stages}
     )

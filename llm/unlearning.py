@@ -110,7 +110,7 @@ def unlearn(model: PreTrainedModel, start: Start, method: Method) -> Iterator[tu
 def run(start: Start, method: Method) -> Measured:
     """One unlearning run from step 0 to the last, measured at every step."""
     lab, model = start.lab, node(start.lab, start.order)
-    result = start.measured
+    result = start.measured + Measured([(0, "forget_logp", float(start.reference_logprobs.mean()))], [])
     for step, norm in unlearn(model, start, method):
         before = Measured([(step - 1, "grad_norm", norm)], [])
         result = result + before + measure(model, start, step, ends=step == lab.experiment.steps)

@@ -7,8 +7,9 @@ equal files:
 - specs: the whole configuration behind a spec hash, as JSON.
 
 Metrics of an unlearning run (mean token log-likelihoods in nats unless said): label_loglik, phrase_loglik (mean over
-the phrase means of label and paraphrases), tofu_loglik, retain_loglik (linear), grad_norm, math_accuracy (share), and
-for part ∈ {forget, each retained stage} (linear: forget, test) re_distance/part; for language models also
+the phrase means of label and paraphrases), tofu_loglik, retain_loglik (linear), grad_norm, math_accuracy (share),
+forget_logp (step 0: mean over the forget rows of log π of the whole answer; linear: label_loglik is that), and for
+part ∈ {forget, each retained stage} (linear: forget, test) re_distance/part; for language models also
 logit_distance/part (centred logits) and kl/part. Runs of method "floor" (position 0, step 0) hold the same distances
 between two retrained models. Times are in timings.parquet, beside the tables and never compared.
 """

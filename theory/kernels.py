@@ -109,7 +109,9 @@ def threshold_step(terms: BoundTerms) -> Scalar:
     return jnp.ceil(jnp.log(ratio) / jnp.log1p(terms.rho))
 
 
-def log_bound(rho: Scalar, reach: Scalar, tests: int, time: Scalar) -> Scalar:
+def log_bound(
+    rho: Scalar, reach: Scalar, tests: int, time: Float[jax.Array, "*times"] | float
+) -> Float[jax.Array, "*times"]:
     """Logarithm of Theorem 3.1's bound, reach²/(4m) · (1 + ρ*)^{2t} with reach = σ_U‖PΔ₀‖ and m = tests."""
     return 2 * jnp.log(reach) - math.log(4 * tests) + 2 * time * jnp.log1p(rho)
 

@@ -1,5 +1,6 @@
 """Curves out of the record table: arrays indexed by seed, path and step."""
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from protocol.errors import InputError
 from protocol.records import Tables
 
 # The methods claims on paths are made about, and the SimNPO at β = 1 that only N1 speaks of.
@@ -25,21 +27,32 @@ def positions(tables: Tables) -> pl.DataFrame:
     return tables.records.filter((pl.col("experiment") == "positions") & (pl.col("position") > 0))
 
 
-def worlds_and_methods(records: pl.DataFrame, methods: tuple[str, ...] = PAPER_METHODS) -> Iterator[tuple[str, str]]:
-    """(world, method) pairs there are records of, in the order of `methods`."""
-    present = set(records.select("world", "method").unique().iter_rows())
+def worlds_and_methods(
+    records: pl.DataFrame, metric: str, methods: tuple[str, ...] = PAPER_METHODS
+) -> Iterator[tuple[str, str]]:
+    """(world, method) pairs that have records of the metric (or, with a slash at its end, of one under it)."""
+    measured = records.filter(pl.col("metric").str.starts_with(metric))
+    present = set(measured.select("world", "method").unique().iter_rows())
     for world in sorted({world for world, _ in present}):
         yield from ((world, method) for method in methods if (world, method) in present)
 
 
 def curves(records: pl.DataFrame, *, world: str, method: str, metric: str) -> list[Curves]:
-    """The metric's curve for every model of the world; metrics measured at some steps only give just those points."""
+    """The metric's curve for every model of the world; metrics measured at some steps only give just those points.
+
+    Raises InputError where a seed lacks a path or a step that others have: the records of a run that broke off.
+    """
     chosen = records.filter(
         (pl.col("world") == world) & (pl.col("method") == method) & (pl.col("metric") == metric)
     ).sort("model", "seed", "position", "step")
     result = []
     for (model,), part in chosen.group_by("model", maintain_order=True):
         shape = (part["seed"].n_unique(), part["position"].n_unique(), part["step"].n_unique())
+        if part.height != math.prod(shape):
+            raise InputError(
+                f"records: expected every path and step of {model}, {method}, {metric} under every seed, "
+                f"{math.prod(shape)} values; got {part.height}: run the experiment to its end"
+            )
         result.append(Curves(str(model), part["value"].to_numpy().reshape(shape)))
     return result
 

@@ -15,6 +15,7 @@ from protocol.claims.curves import Curves, curves, metrics_under, positions, wor
 from protocol.records import Tables
 
 ROUNDING = 1e-12  # of the do-nothing distance: the linear world's floor
+LOW = -1.0  # N1's premise: at β = 1 a log π above this leaves 2σ(β log π) > 0.5, far from silence (see `_silence`)
 SILENCE = 10.0  # N1: p = last has a gradient at least this many times the largest of the other paths
 
 
@@ -87,21 +88,26 @@ def _silence(records: pl.DataFrame, world: str) -> Claim:
     fastest = np.argmax(scores, axis=1) == scores.shape[1] - 1
     hits = (ratio >= SILENCE) & fastest
     interval = metrics.exact_interval(int(hits.sum()), hits.size)
-    start = np.concatenate([c.values[..., 0] for c in label]).mean(axis=0)
+    answers = curves(records, world=world, method="SimNPO-beta1", metric="forget_logp") or label
+    start = np.concatenate([c.values[..., 0] for c in answers]).mean(axis=0)
+    levels = ", ".join(f"p={p}: {level:.2f}" for p, level in enumerate(start, start=1))
     return Claim(
         "N1", "SimNPO's paper form at β = 1 is silent where log π is low, and so favours p = last.", "Section 4",
         world, " + ".join(c.model for c in label), "SimNPO-beta1",
         f"share of seeds where p = last has ≥ {SILENCE:g} times the others' gradient at step 0 and forgets fastest",
-        float(hits.mean()), interval, "exact 95% lower bound > 0.25", share_verdict(interval, 0.25),
-        f"gradient of p = last over the largest other, geometric mean: {np.exp(np.log(ratio).mean()):.3g} at β = 1, "
-        f"{np.exp(np.log(acting).mean()):.3g} at β = 0.2; p = last fastest at β = 1 in {fastest.sum()} of {hits.size}; "
-        "label at step 0: " + ", ".join(f"p={p}: {level:.2f}" for p, level in enumerate(start, start=1)),
+        float(hits.mean()), interval, "exact 95% lower bound > 0.25; inconclusive where no log π is below −1",
+        "inconclusive" if start.min() > LOW else share_verdict(interval, 0.25),
+        f"gradient of p = last over the largest other, median: {np.median(ratio):.3g} at β = 1, "
+        f"{np.median(acting):.3g} at β = 0.2; p = last fastest at β = 1 in {fastest.sum()} of {hits.size}; "
+        f"log π of a forget answer at step 0: {levels}",
     )  # fmt: skip
 
 
 def judge(tables: Tables) -> list[Claim]:
     """E1 for every world and method, N1 for every world, where there are records of them."""
     records = positions(tables)
-    claims = [_equivalence(tables, records, *pair) for pair in worlds_and_methods(records)]
-    claims += [_silence(records, world) for world, _ in worlds_and_methods(records, ("SimNPO-beta1",))]
+    claims = [_equivalence(tables, records, *pair) for pair in worlds_and_methods(records, "re_distance/")]
+    both = [set(worlds_and_methods(records, "grad_norm", (method,))) for method in ("SimNPO", "SimNPO-beta1")]
+    worlds = sorted({world for world, _ in both[0]} & {world for world, _ in both[1]})
+    claims += [_silence(records, world) for world in worlds]
     return claims

@@ -7,6 +7,7 @@ import pytest
 
 from protocol import claims, records
 from protocol.claims import equivalence
+from protocol.errors import InputError
 
 STEPS = 4
 
@@ -170,16 +171,31 @@ def test_the_noise_floor_is_the_largest_of_the_pairs_of_its_model() -> None:
     assert equivalence.noise_floor(table, model="none", metric="re_distance/forget") is None
 
 
-@pytest.mark.parametrize(("loud", "verdict"), [(20.0, "holds"), (5.0, "inconclusive")])
-def test_n1_asks_for_a_silent_start_and_a_reversed_order(loud, verdict) -> None:
+@pytest.mark.parametrize(
+    ("loud", "low", "verdict"), [(20.0, -30.0, "holds"), (5.0, -30.0, "inconclusive"), (20.0, -0.9, "inconclusive")]
+)
+def test_n1_asks_for_a_silent_start_a_reversed_order_and_improbable_answers(loud, low, verdict) -> None:
     parts = []
     for method in ("SimNPO", "SimNPO-beta1"):
         parts += positions(lambda s, p, t: recent(s, 5 - p, t), method=method)
         parts += positions(lambda s, p, t: loud if p == 4 else 1.0, method=method, metric="grad_norm")
-        parts += positions(lambda s, p, t: 1.0, method=method, metric="re_distance/forget")
+        parts += positions(lambda s, p, t: low, method=method, metric="forget_logp")
     claim = one(parts, "N1")
     assert claim.verdict == verdict
     assert f"{loud:.3g} at β = 1" in claim.detail
+
+
+def test_claims_speak_only_of_what_was_measured() -> None:
+    assert {claim.id for claim in claims.judge(records.Tables.concat(LABEL))} == {"L1", "L2"}
+    assert {claim.id for claim in claims.judge(records.Tables.concat(floored(DISTANT)))} == {"E1"}
+    alone = positions(lambda s, p, t: 1.0, method="SimNPO-beta1", metric="grad_norm")
+    assert claims.judge(records.Tables.concat(alone)) == []
+    assert claims.judge(records.Tables.concat([])) == []
+
+
+def test_records_that_broke_off_are_named() -> None:
+    with pytest.raises(InputError, match=r"expected every path and step of m, GA, label_loglik .*, 60 values; got 55"):
+        claims.judge(records.Tables.concat(LABEL[1:]))
 
 
 def theorem(**values) -> records.Tables:

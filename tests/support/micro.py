@@ -6,7 +6,7 @@ from pathlib import Path
 
 from llm import positions
 from llm.models import Architecture
-from llm.settings import Probes, Settings, Stage
+from llm.settings import Probes, Settings, Stage, positions_experiment
 from llm.trainer import Training
 from protocol import records
 from protocol.spec import Experiment
@@ -26,7 +26,7 @@ def experiment(*, seeds: int = 2, family: str = "llama") -> Experiment:
         probes=Probes(forget=2, tofu=4, distance=3, sums=3, samples=2, max_tokens=6),
     )
     return replace(
-        positions.positions_experiment(f"tiny-{family}", seeds=seeds), settings=settings, steps=3
+        positions_experiment(f"tiny-{family}", seeds=seeds), settings=settings, steps=3
     )  # fmt: skip
 
 

@@ -1,0 +1,60 @@
+"""The linear model's paths: label log-likelihood and distance to the retrained model, by unlearning method.
+
+Above: mean over instances of log π = −(xθ − y)² on the forget rows; the axis is logarithmic where ascent ran far.
+Below: d(θ_u, θ_r) on test inputs, geometric mean, log axis; doing nothing is the dotted line at the height of step 0.
+"""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paper_figs import style
+from paper_figs.paths import draw_paths, geometric_band, mean_band, seeds_text
+from protocol.claims.curves import PAPER_METHODS, Curves, curves, positions
+from protocol.records import Tables
+
+STEEP = 100.0  # nats: ascent grows without bound, and below −STEEP the axis is logarithmic (linear within ±1)
+LABEL, DISTANCE = "label_loglik", "re_distance/test"
+
+
+def _draw_label(axes: Axes, one: Curves, method: str) -> None:
+    draw_paths(axes, mean_band(one.values))
+    if one.values.min() < -STEEP:
+        axes.set_yscale("symlog", linthresh=1.0)
+    axes.set_title(method)
+    style.step_axis(axes, last_row=False)
+
+
+def _draw_distance(axes: Axes, one: Curves) -> None:
+    band = geometric_band(one.values)
+    axes.set_yscale("log")
+    draw_paths(axes, band)
+    for p, start in enumerate(band.middle[:, 0], start=1):
+        axes.axhline(start, color=style.colour(p), linestyle=":", linewidth=1.0)
+    style.log_axis(axes)
+    style.step_axis(axes)
+
+
+def _model(tables: Tables, metric: str) -> dict[str, Curves]:
+    """The metric's curves by method, of the first linear model there is."""
+    records = positions(tables)
+    found = {method: curves(records, world="linear", method=method, metric=metric) for method in PAPER_METHODS}
+    return {method: measured[0] for method, measured in found.items() if measured}
+
+
+@style.styled
+def draw(tables: Tables) -> Figure | None:
+    """The figure, or None where the linear positions experiment was not run."""
+    label, distance = _model(tables, LABEL), _model(tables, DISTANCE)
+    columns = [method for method in PAPER_METHODS if method in label and method in distance]
+    if not columns:
+        return None
+    figure = Figure(figsize=(10, 5.6), layout="constrained")
+    grid = figure.subplots(2, len(columns), sharex=True, squeeze=False)
+    for j, method in enumerate(columns):
+        _draw_label(grid[0, j], label[method], method)
+        _draw_distance(grid[1, j], distance[method])
+    grid[0, 0].set_ylabel("label log-likelihood")
+    grid[1, 0].set_ylabel("RE distance, test inputs")
+    style.heading(figure, f"Linear model ({seeds_text(label.values(), 'instance')})")
+    style.path_legend(figure, label[columns[0]].values.shape[1], (style.nothing_line(),))
+    return figure

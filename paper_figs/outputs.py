@@ -1,0 +1,78 @@
+"""From a result to everything a reader opens: claims, figures, tables and the report.
+
+claims.json, claims.md, the figures and the tables depend on the records alone and are equal to the byte on a second
+run; report.html also shows times and the machine.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from paper_figs import claim_text, style, table1, table_text
+from paper_figs.registry import FIGURES
+from paper_figs.report import Drawn, render
+from protocol.claims import Claim, judge, write_claims
+from protocol.errors import InputError
+from protocol.records import Result, Tables
+
+Progress = Callable[[str, int, int], None]
+
+
+def _silent(label: str, done: int, total: int) -> None:
+    pass
+
+
+def write_figures(tables: Tables, folder: Path, progress: Progress = _silent) -> list[Drawn]:
+    """Draw every figure the tables hold records for into `folder`, as PDF and PNG; returns those drawn."""
+    drawn = []
+    for done, entry in enumerate(FIGURES):
+        progress(entry.name, done, len(FIGURES))
+        figure = entry.draw(tables)
+        if figure is not None:
+            drawn.append(Drawn(entry, style.save(figure, folder, entry.name)[1]))
+    progress("figures", len(FIGURES), len(FIGURES))
+    return drawn
+
+
+def write_table1(tables: Tables, folder: Path) -> table1.Table | None:
+    """Write table1.csv (long form, with levels), table1.md and table1.tex; nothing where there are no records."""
+    frame = table1.measured(tables)
+    table = table1.layout(frame)
+    if table is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        frame.write_csv(folder / "table1.csv", float_precision=6)
+        (folder / "table1.md").write_text(table_text.markdown(table), encoding="utf-8")
+        (folder / "table1.tex").write_text(table_text.latex(table), encoding="utf-8")
+    return table
+
+
+def write_judgement(tables: Tables, out: Path) -> Sequence[Claim]:
+    """Judge all claims and write claims.json and claims.md."""
+    claims = judge(tables)
+    write_claims(claims, out / "claims.json")
+    (out / "claims.md").write_text(claim_text.markdown(claims), encoding="utf-8")
+    return claims
+
+
+def build(result: Result, out: Path, machine: Mapping[str, str], progress: Progress = _silent) -> Path:
+    """Write claims.json, claims.md, figures/, tables/ and report.html into `out`; returns the report's path.
+
+    machine: what the report says of the machine, name and value · progress: called as (label, done, total). Figures
+    and tables of earlier results that this one holds no records for are removed. InputError where `out` is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"out: expected a folder; got the file {out}")
+    out.mkdir(parents=True, exist_ok=True)
+    _clear(out)
+    claims = write_judgement(result.tables, out)
+    drawn = write_figures(result.tables, out / "figures", progress)
+    ours = write_table1(result.tables, out / "tables")
+    report = out / "report.html"
+    report.write_text(render(result, claims, drawn, ours, machine), encoding="utf-8")
+    return report
+
+
+def _clear(out: Path) -> None:
+    """Remove the files of this module alone: a figure of an earlier result must not pass for one of this."""
+    names = [f"figures/{entry.name}.{ending}" for entry in FIGURES for ending in ("pdf", "png")]
+    for name in [*names, "tables/table1.csv", "tables/table1.md", "tables/table1.tex"]:
+        (out / name).unlink(missing_ok=True)

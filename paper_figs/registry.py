@@ -1,0 +1,89 @@
+"""Every figure there is: its file name, title, caption, alternative text and drawing function."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from paper_figs import distance, figure1, figure3, linear, theorem
+from protocol.records import Tables
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """A figure of the report; `draw` returns None where the tables hold no records for it."""
+
+    name: str  # of the files, without ending
+    title: str
+    caption: str
+    alt: str
+    draw: Callable[[Tables], Figure | None]
+
+
+FIGURES = (
+    FigureEntry(
+        "figure1",
+        "Figure 1: label log-likelihood under gradient ascent, by path",
+        "Mean token log-likelihood of the refusal that was trained on the forget set, after each forget question, "
+        "along unlearning by gradient ascent. Above: the paper's curves, read from its vector graphics (one run per"
+        " model). Below: ours, mean over seeds with the 95% t interval as a band. Each panel has a scale of its "
+        "own.",
+        "Line charts of the label log-likelihood over unlearning steps, one line per position of the forget set: "
+        "four published models above, our models below.",
+        figure1.draw,
+    ),
+    FigureEntry(
+        "figure3",
+        "Figure 3: label and TOFU log-likelihood under NPO and SimNPO, by path",
+        "Log-likelihood of the unlearn label (should fall) and of the TOFU answers, a retained stage (should stay)."
+        " Above: as published for Llama8B and Qwen14B. Below: the same quantities on our models, mean over seeds "
+        "with the 95% t interval. SimNPO here uses the β that acts on our models (see the settings).",
+        "Line charts over unlearning steps for NPO and SimNPO, label and TOFU log-likelihood side by side: "
+        "published models above, ours below.",
+        figure3.draw,
+    ),
+    FigureEntry(
+        "distance-forget",
+        "Distance to the retrained model, forget prompts",
+        "RE distance (Definition 2.1) of next-token probabilities between the unlearned model and the model "
+        "retrained without the forget set, on held-out forget prompts; geometric mean over seeds with its 95% "
+        "interval, log scale. Grey: within the noise floor, the largest distance between two retrained models that "
+        "differ only in the shuffle seed. Dotted: the distance before unlearning. A method helps where its curve "
+        "falls below its dotted line; it reaches retrain equivalence where it enters the grey area on every kind of"
+        " prompt at the same step.",
+        "Line charts on a log scale of the distance to the retrained model on forget prompts, rows models, columns "
+        "methods, with the noise floor shaded and the distance at step 0 dotted.",
+        distance.draw_forget,
+    ),
+    FigureEntry(
+        "distance-retained",
+        "Distance to the retrained model, retained prompts",
+        "As above on held-out prompts of each retained stage, a row per model and stage: here unlearning can only "
+        "keep or lose what was there.",
+        "Line charts on a log scale of the distance to the retrained model on retained prompts, a row per model and"
+        " retained stage, columns methods, with the noise floor shaded and the distance at step 0 dotted.",
+        distance.draw_retained,
+    ),
+    FigureEntry(
+        "theorem",
+        "Theorem 3.1: divergence of two paths and its lower bound",
+        "Gradient ascent on the linear model after training in two orders. Each panel: the logarithm of the "
+        "measured divergence of the two models, and of the theorem's lower bound, which is claimed from step t₀ on."
+        " Last panel: how far the measured divergence lies above the bound over the whole ensemble of random "
+        "instances and checks; a slack below 0 would refute the theorem.",
+        "Line charts of the log divergence above its log lower bound over steps for several instances, and the "
+        "cumulative distribution of the slack over the ensemble.",
+        theorem.draw,
+    ),
+    FigureEntry(
+        "linear",
+        "Linear model: label log-likelihood and distance to the retrained model",
+        "The positions experiment of the linear model. Above: label log-likelihood −(xθ − y)² on the forget rows, "
+        "mean over instances with the 95% t interval. Below: RE distance to the retrained model on test inputs, "
+        "geometric mean, log scale; dotted: before unlearning. "
+        "Where ascent ran beyond −100 the upper axis is logarithmic, too.",
+        "Line charts of label log-likelihood and of the distance to the retrained model over unlearning steps, a "
+        "line per position of the forget set, a column per method.",
+        linear.draw,
+    ),
+)

@@ -1,0 +1,134 @@
+"""How every figure looks and how it is saved: equal records give files that are equal to the byte.
+
+Figures are plain `matplotlib.figure.Figure` objects, never pyplot's, so importing or drawing leaves no open figures and
+no changed defaults behind. `styled` puts the fonts and sizes around a drawing function; `save` writes PDF and PNG
+without dates or program versions that change.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+# The paper's colours for p = 1..4; the rest is for orders with more stages. Markers say the same without colour.
+COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 3.8,
+    "figure.facecolor": "white",
+    "savefig.dpi": 160,
+    "pdf.fonttype": 42,
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def styled(function: Callable[P, R]) -> Callable[P, R]:
+    """The same function, run with the fonts and sizes of RC; the caller's settings are as before afterwards."""
+
+    @wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        with matplotlib.rc_context(RC):
+            return function(*args, **kwargs)
+
+    return inside
+
+
+def colour(position: int) -> str:
+    """The colour of path p (1-based); from the ninth on they come round again."""
+    return COLOURS[(position - 1) % len(COLOURS)]
+
+
+def marker(position: int) -> str:
+    """The marker of path p (1-based)."""
+    return MARKERS[(position - 1) % len(MARKERS)]
+
+
+def path_legend(figure: FigureBase, count: int, extra: tuple[Line2D, ...] = ()) -> None:
+    """A legend below the panels: one entry per path p = 1..count, then `extra`."""
+    names = {1: "p = 1 (forget set learned first)", count: f"p = {count} (learned last)"}
+    handles = [
+        Line2D([], [], color=colour(p), marker=marker(p), label=names.get(p, f"p = {p}")) for p in range(1, count + 1)
+    ]
+    handles += extra
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), columnspacing=1.6)
+
+
+def nothing_line() -> Line2D:
+    """The legend's entry for the dotted levels of step 0."""
+    return Line2D([], [], color="black", linestyle=":", linewidth=1.0, label="doing nothing (step 0)")
+
+
+def heading(figure: FigureBase, text: str) -> None:
+    """The bold line above a group of panels, at its left edge."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+
+
+def step_axis(axes: Axes, *, last_row: bool = True) -> None:
+    """Whole numbers of unlearning steps on the x axis, named where the panel is the lowest."""
+    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True))
+    axes.margins(x=0.02)
+    if last_row:
+        axes.set_xlabel("unlearning step")
+
+
+def log_axis(axes: Axes) -> None:
+    """A logarithmic y axis over the present limits; within two decades the ticks 1, 2, 5 of each are named."""
+    bottom, top = axes.get_ylim()
+    if top / bottom < 200:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _settle(figure: Figure) -> None:
+    """Compute the layout once and keep it, rounded to a millionth of the figure.
+
+    The solver's last digits depend on where its variables lie in memory; unrounded, a pixel moves between two runs.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)
+    for part in figure.subfigs:
+        part.bbox_relative.p0 = np.round(part.bbox_relative.p0, 6)
+        part.bbox_relative.p1 = np.round(part.bbox_relative.p1, 6)
+    for text in (text for part in (figure, *figure.subfigs) for text in part.texts):
+        x, y = text.get_position()
+        text.set_position((round(float(x), 6), round(float(y), 6)))
+    for axes in figure.axes:
+        left, bottom, width, height = np.round(axes.get_position().bounds, 6)
+        axes.set_position((left, bottom, width, height))
+
+
+@styled
+def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write folder/name.pdf and folder/name.png and return their paths; the same figure gives the same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pdf, png = folder / f"{name}.pdf", folder / f"{name}.png"
+    _settle(figure)
+    figure.savefig(pdf, metadata={"CreationDate": None})
+    figure.savefig(png, metadata={"Software": None})
+    return pdf, png

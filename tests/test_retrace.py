@@ -1,0 +1,106 @@
+"""The command line: the whole job at a small size, and wrong input: one line, exit code 2, nothing overwritten."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import micro
+import pytest
+
+import retrace
+from llm import positions
+
+
+def refused(capsys, *arguments: str) -> str:
+    """The one line on standard error of a refused call."""
+    with pytest.raises(SystemExit) as ended:
+        retrace.main(list(arguments))
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.strip().splitlines()
+    assert line.startswith("retrace: ")
+    assert captured.out == ""
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("llm", "--models", "gpt-5"), "model: expected one of tiny-llama, tiny-qwen2; got 'gpt-5'"),
+        (("llm", "--methods", "DPO"), "methods: expected one of GA, NPO, SimNPO, SimNPO-beta1; got 'DPO'"),
+        (("llm", "--stages", "inst", "poems", "safety"), "stages: expected one of inst, tofu, math, safety"),
+        (("llm", "--stages", "inst", "inst", "safety"), "retain: expected every stage once"),
+        (("llm", "--stages", "inst", "math"), "forget: expected one of inst, math; got 'safety'"),
+        (("llm", "--stages"), "stages: expected the forget stage and at least one other; got none"),
+        (("llm", "--seeds", "0"), "seeds: expected at least 1; got 0"),
+        (("llm", "--seeds", "three"), "--seeds"),
+        (("llm", "--workers", "0"), "workers: expected at least 1; got 0"),
+        (("reproduce", "--speed", "11"), "Unrecognized options: --speed"),
+        (("conquer",), "conquer"),
+        XX,
+    ],
+)
+def test_wrong_options_are_named_in_one_line(tmp_path, monkeypatch, capsys, arguments, message) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in refused(capsys, *arguments)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "store.json"
+            and not path.name.startswith(".")] == []  # fmt: skip
+
+
+def test_an_output_folder_that_cannot_be_written(tmp_path, capsys) -> None:
+    (tmp_path / "file").write_text("precious")
+    for command in ("theory", "llm", "reproduce"):
+        line = refused(capsys, command, "--out", str(tmp_path / "file"))
+        assert "out: expected a folder that can be written" in line
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_store_of_another_version(tmp_path, capsys) -> None:
+    (tmp_path / "store.json").write_text(json.dumps({"format": 99}))
+    line = refused(capsys, "llm", "--runs", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert "runs folder: expected a store of format 1" in line
+    assert json.loads((tmp_path / "store.json").read_text()) == {"format": 99}
+
+
+def test_an_empty_data_set(tmp_path, monkeypatch, capsys) -> None:
+    tiny = micro.experiment()
+    stages = {**tiny.settings.stages, "math": replace(tiny.settings.stages["math"], train=0)}
+    empty = replace(tiny, settings=replace(tiny.settings, stages=stages))
+    monkeypatch.setattr(positions, "positions_experiment", lambda *_, **__: empty)
+    line = refused(capsys, "llm", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out"))
+    assert "math rows: expected at least 1 training and 1 held-out row; got 0" in line
+
+
+def test_figures_without_records(tmp_path, capsys) -> None:
+    assert "run `retrace reproduce` first" in refused(capsys, "figures", "--out", str(tmp_path / "nothing"))
+    (tmp_path / "records").mkdir()
+    assert "found none" in refused(capsys, "figures", "--out", str(tmp_path))
+
+
+def test_reproduce_does_the_whole_job(tmp_path, monkeypatch, capsys) -> None:
+    """Both worlds (the language models at micro size), then every figure, table and claim, and the report."""
+    monkeypatch.setattr(positions, "positions_experiment", lambda *_, **__: micro.experiment())
+    out, runs = tmp_path / "out", tmp_path / "runs"
+    retrace.main(["reproduce", "--quick", "--out", str(out), "--runs", str(runs)])
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.startswith(f"report: {out / 'report.html'} · claims: ")
+    claims = json.loads((out / "claims.json").read_text())
+    assert {claim["id"] for claim in claims} == {"T1", "T2", "T3", "L1", "L2", "L3", "E1", "N1"}
+    assert {claim["world"] for claim in claims} == {"linear", "llm"}
+    counted = [sum(claim["verdict"] == v for claim in claims) for v in ("holds", "fails", "inconclusive")]
+    assert "{} holds, {} fails, {} inconclusive, of {}".format(*counted, len(claims)) in last
+    assert {path.suffix for path in (out / "figures").iterdir()} == {".pdf", ".png"}
+    before = (out / "claims.json").read_bytes()
+    retrace.main(["figures", "--out", str(out)])
+    assert (out / "claims.json").read_bytes() == before
+
+
+def test_llm_alone_writes_its_tables_again_to_the_bit(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(positions, "positions_experiment", lambda *_, **__: micro.experiment(seeds=1))
+    folders: list[Path] = []
+    for name in ("first", "second"):
+        retrace.main(["llm", "--models", "tiny-llama", "--out", str(tmp_path / name), "--runs", str(tmp_path / "runs")])
+        folders.append(tmp_path / name / "records" / "llm")
+    for file in ("records.parquet", "examples.parquet", "specs.parquet"):
+        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes()
+    assert capsys.readouterr().out.count("records: ") == 2
