@@ -37,7 +37,7 @@ def refused(capsys, *arguments: str) -> str:
         (("llm", "--workers", "0"), "workers: expected at least 1; got 0"),
         (("reproduce", "--speed", "11"), "Unrecognized options: --speed"),
         (("conquer",), "conquer"),
-        XX,
+        ((), "Missing subcommand"),
     ],
 )
 def test_wrong_options_are_named_in_one_line(tmp_path, monkeypatch, capsys, arguments, message) -> None:
