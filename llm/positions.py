@@ -97,8 +97,16 @@ def _timings(experiment: Experiment, store: Store) -> list[tuple[str, float]]:
     return [seconds(folder) for folder in folders]
 
 
-def run(experiments: Sequence[Experiment], runs: Path, *, workers: int | None, progress: Progress) -> records.Result:
+def _silent(label: str, done: int, total: int) -> None:
+    pass
+
+
+def run(
+    experiments: Sequence[Experiment], runs: Path, *, workers: int | None = None, progress: Progress = _silent
+) -> records.Result:
     """Run what the store in `runs` does not hold yet and return records, configurations and timings.
+
+    workers: single-threaded processes, by default one a core · progress: called as (label, done, total).
 
     Raises InputError for no experiments, fewer than one worker, or a store that cannot be used.
     """

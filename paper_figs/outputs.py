@@ -25,7 +25,7 @@ def write_figures(tables: Tables, folder: Path, progress: Progress = _silent) ->
     """Draw every figure the tables hold records for into `folder`, as PDF and PNG; returns those drawn."""
     drawn = []
     for done, entry in enumerate(FIGURES):
-        progress(entry.name, done, len(FIGURES))
+        progress("figures", done, len(FIGURES))
         figure = entry.draw(tables)
         if figure is not None:
             drawn.append(Drawn(entry, style.save(figure, folder, entry.name)[1]))

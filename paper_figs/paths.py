@@ -16,7 +16,7 @@ from protocol.claims.curves import Curves
 
 
 class Band(NamedTuple):
-    """The middle of a curve per path and its 95% interval; low and high are None where there is no spread to show."""
+    """The middle of a curve per path and what is shaded around it; None where there is no spread to show."""
 
     middle: Float[np.ndarray, "paths points"]
     low: Float[np.ndarray, "paths points"] | None
@@ -24,9 +24,13 @@ class Band(NamedTuple):
 
 
 def mean_band(values: Float[np.ndarray, "seeds paths points"]) -> Band:
-    """Mean over seeds with its 95% Student interval; the curve alone for a single seed."""
+    """Mean over seeds with its 95% Student interval; of two seeds their range (the interval is 13 standard errors each
+    way and hides the curves), of one the curve alone.
+    """
     if values.shape[0] < 2:
         return Band(values[0], None, None)
+    if values.shape[0] == 2:
+        return Band(values.mean(axis=0), values.min(axis=0), values.max(axis=0))
     low, high = np.apply_along_axis(metrics.t_interval, 0, values)
     return Band(values.mean(axis=0), low, high)
 
@@ -49,7 +53,7 @@ def draw_paths(axes: Axes, band: Band) -> None:
 
 
 def limit(axes: Axes, values: Float[np.ndarray, "seeds paths points"]) -> None:
-    """Keep the y axis near the values: from two seeds an interval is 13 standard errors each way; it is cut off."""
+    """Keep the y axis near the values: an interval from few seeds may be cut off."""
     low, high = float(values.min()), float(values.max())
     room = 0.3 * (high - low)
     bottom, top = axes.get_ylim()
@@ -58,8 +62,11 @@ def limit(axes: Axes, values: Float[np.ndarray, "seeds paths points"]) -> None:
 
 
 def seeds_text(measured: Iterable[Curves], unit: str = "seed") -> str:
-    """What the curves are, in words: "mean of 3 seeds, 95% t interval", "1 seed, no interval", mixed "1–3 seeds"."""
+    """What curves and bands are, in words: "mean of 2–3 seeds; band: 95% t interval, of 2 seeds their range"."""
     counts = sorted({one.values.shape[0] for one in measured})
     if counts == [1]:
-        return f"1 {unit}, no interval"
-    return f"mean of {'–'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} {unit}s, 95% t interval"
+        return f"1 {unit}, no band"
+    interval = "95% t interval" if counts[-1] > 2 else ""
+    shown = "their range" if not interval else f"{interval}, of 2 {unit}s their range"
+    band = shown if 2 in counts else interval
+    return f"mean of {'–'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} {unit}s; band: {band}"

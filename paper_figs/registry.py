@@ -26,7 +26,7 @@ FIGURES = (
         "Figure 1: label log-likelihood under gradient ascent, by path",
         "Mean token log-likelihood of the refusal that was trained on the forget set, after each forget question, "
         "along unlearning by gradient ascent. Above: the paper's curves, read from its vector graphics (one run per"
-        " model). Below: ours, mean over seeds with the 95% t interval as a band. Each panel has a scale of its "
+        " model). Below: ours, mean over seeds with the band named above the panels. Each panel has a scale of its "
         "own.",
         "Line charts of the label log-likelihood over unlearning steps, one line per position of the forget set: "
         "four published models above, our models below.",
@@ -37,7 +37,7 @@ FIGURES = (
         "Figure 3: label and TOFU log-likelihood under NPO and SimNPO, by path",
         "Log-likelihood of the unlearn label (should fall) and of the TOFU answers, a retained stage (should stay)."
         " Above: as published for Llama8B and Qwen14B. Below: the same quantities on our models, mean over seeds "
-        "with the 95% t interval. SimNPO here uses the β that acts on our models (see the settings).",
+        "with the band named above the panels. SimNPO here uses the β that acts on our models (see the settings).",
         "Line charts over unlearning steps for NPO and SimNPO, label and TOFU log-likelihood side by side: "
         "published models above, ours below.",
         figure3.draw,
@@ -47,7 +47,8 @@ FIGURES = (
         "Distance to the retrained model, forget prompts",
         "RE distance (Definition 2.1) of next-token probabilities between the unlearned model and the model "
         "retrained without the forget set, on held-out forget prompts; geometric mean over seeds with its 95% "
-        "interval, log scale. Grey: within the noise floor, the largest distance between two retrained models that "
+        "interval (of two seeds their range), log scale. "
+        "Grey: within the noise floor, the largest distance between two retrained models that "
         "differ only in the shuffle seed. Dotted: the distance before unlearning. A method helps where its curve "
         "falls below its dotted line; it reaches retrain equivalence where it enters the grey area on every kind of"
         " prompt at the same step.",

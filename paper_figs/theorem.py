@@ -50,9 +50,10 @@ def _instance(run: pl.DataFrame) -> Instance:
 
 
 def instances(tables: Tables) -> list[Instance]:
-    """The instances of experiment "theorem-curves" by model, seed and order; "A>B|U" unlearns a set U of its own."""
+    """The instances of experiment "theorem-curves" by ascending t₀; "A>B|U" unlearns a set U of its own."""
     records = tables.records.filter(pl.col("experiment") == "theorem-curves").sort("model", "seed", "order")
-    return [_instance(run) for _, run in records.group_by("run", maintain_order=True)]
+    found = [_instance(run) for _, run in records.group_by("run", maintain_order=True)]
+    return sorted(found, key=lambda one: one.t0)
 
 
 def _draw_instance(axes: Axes, one: Instance) -> None:

@@ -117,7 +117,7 @@ def _utility(tables: Tables, world: str, method: str, metric: str, models: str) 
     return Claim(
         "L3", "The loss of utility depends on the path.", "Table 1", world, models, method,
         f"max − min over paths of the change of {metric}", test.spread, None,
-        f"> {test.threshold:.3g} (95% quantile of its permutation null); fails where p > 0.5", verdict,
+        f"> {test.threshold:.3g} (95% of the permutation null); fails if p > 0.5", verdict,
         detail,
     )  # fmt: skip
 

@@ -133,10 +133,18 @@ def test_the_geometric_band_survives_zeros() -> None:
 
 
 def test_seeds_are_told_in_words() -> None:
-    one, three = (Curves("m", np.zeros((count, 4, 2))) for count in (1, 3))
-    assert seeds_text([one]) == "1 seed, no interval"
-    assert seeds_text([three, three]) == "mean of 3 seeds, 95% t interval"
-    assert seeds_text([one, three]) == "mean of 1–3 seeds, 95% t interval"
+    one, two, three = (Curves("m", np.zeros((count, 4, 2))) for count in (1, 2, 3))
+    assert seeds_text([one]) == "1 seed, no band"
+    assert seeds_text([three, three]) == "mean of 3 seeds; band: 95% t interval"
+    assert seeds_text([two]) == "mean of 2 seeds; band: their range"
+    assert seeds_text([two, three]) == "mean of 2–3 seeds; band: 95% t interval, of 2 seeds their range"
+
+
+def test_of_two_seeds_the_range_is_shaded() -> None:
+    band = mean_band(np.array([[[0.0]], [[4.0]]]))
+    assert band.low is not None
+    assert band.high is not None
+    assert (band.middle.item(), band.low.item(), band.high.item()) == (2.0, 0.0, 4.0)
 
 
 def test_drawing_leaves_the_readers_settings_alone(full: Result, tmp_path: Path) -> None:
