@@ -12,6 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,9 +24,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from protocol import records
 from protocol.claims import read_claims, tally
 from protocol.errors import InputError
+from protocol.spec import Experiment
 
 WORLDS = ("linear", "llm")
-ALL_MODELS = ("tiny-llama", "tiny-qwen2")
+DEFAULT_SEEDS = {"tiny-llama": 3, "tiny-qwen2": 2}  # the embedded models, and how many shuffle seeds each is given
 console = Console(stderr=True)
 
 
@@ -59,7 +61,7 @@ class Theory:
 class Llm:
     """The language models: train every path, unlearn by every method, measure every step."""
 
-    models: tuple[str, ...] = ALL_MODELS
+    models: tuple[str, ...] = tuple(DEFAULT_SEEDS)
     """Embedded models: tiny-llama, tiny-qwen2."""
     stages: tuple[str, ...] = ("inst", "tofu", "math", "safety")
     """Stages in the order the retained ones are trained; the forget stage is among them."""
@@ -149,23 +151,27 @@ def run_theory(command: Theory, report: Report) -> None:
     _save(theory.run(quick=command.quick, progress=report), out, "linear")
 
 
-def run_llm(command: Llm, report: Report) -> None:
-    """`retrace llm`."""
+def _experiments(command: Llm) -> list[Experiment]:
     from llm import positions
 
-    out = writable(command.out)
-    defaults = {"tiny-llama": 3, "tiny-qwen2": 2}
-    experiments = [
+    return [
         positions.positions_experiment(
             model,
             stages=command.stages,
             forget=command.forget,
             methods=command.methods,
-            seeds=command.seeds if command.seeds is not None else 1 if command.quick else defaults.get(model, 1),
+            seeds=command.seeds if command.seeds is not None else 1 if command.quick else DEFAULT_SEEDS.get(model, 1),
             quick=command.quick,
         )
         for model in command.models
     ]
+
+
+def run_llm(command: Llm, report: Report) -> None:
+    """`retrace llm`."""
+    from llm import positions
+
+    experiments, out = _experiments(command), writable(command.out)
     _save(positions.run(experiments, command.runs, workers=command.workers, progress=report), out, "llm")
 
 
@@ -185,14 +191,24 @@ def run_figures(command: Figures, report: Report) -> Path:
 
 
 def run_reproduce(command: Reproduce, report: Report) -> Path:
-    """`retrace reproduce`: both worlds, then the figures."""
-    run_theory(Theory(quick=command.quick, out=command.out), report)
-    models = ALL_MODELS[:1] if command.quick else ALL_MODELS
-    run_llm(
-        Llm(models=models, seeds=command.seeds, quick=command.quick, out=command.out, runs=command.runs,
-            workers=command.workers),
-        report,
+    """`retrace reproduce`: both worlds side by side, as the language models have processes of their own; then figures.
+
+    What the language models would refuse is refused before the theory starts.
+    """
+    from llm.store import open_store
+
+    models = tuple(DEFAULT_SEEDS)[:1] if command.quick else tuple(DEFAULT_SEEDS)
+    llm = Llm(
+        models=models, seeds=command.seeds, quick=command.quick, out=command.out, runs=command.runs,
+        workers=command.workers,
     )  # fmt: skip
+    _experiments(llm)
+    writable(command.out)
+    open_store(command.runs)
+    with ThreadPoolExecutor(1) as pool:
+        theory = pool.submit(run_theory, Theory(quick=command.quick, out=command.out), report)
+        run_llm(llm, report)
+        theory.result()
     return run_figures(Figures(out=command.out), report)
 
 

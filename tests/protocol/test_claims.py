@@ -135,6 +135,12 @@ def test_l3_holds_fails_and_says_which_leaves_started_low() -> None:
     assert low.detail.endswith("at the start: p=1: 2 of 2, p=2: 2 of 2, p=3: 2 of 2, p=4: 2 of 2")
 
 
+def test_l3_of_one_seed_cannot_tell_path_from_shuffle() -> None:
+    claim = one(LABEL[:4] + questions(lambda p: 0.1 * p, seeds=1), "L3")
+    assert (claim.verdict, claim.value > 0.2) == ("inconclusive", True)
+    assert claim.detail.startswith("needs at least 2 seeds")
+
+
 @pytest.mark.parametrize(("distance", "verdict", "value"), [(0.11, "holds", 1.0), (0.09, "fails", 0.0)])
 def test_e1_holds_each_path_against_the_floor(distance, verdict, value) -> None:
     parts = positions(lambda s, p, t: distance if t == 2 else 1.0, metric="re_distance/forget")

@@ -1,0 +1,78 @@
+"""L3: does the loss of utility depend on the path?
+
+max − min over paths of the mean change of a utility, against its permutation null. A unit is what the paths have in
+common: one question under one seed of one model, or one instance of the linear model. That null holds sampling noise
+alone, not the noise of training; so a language model needs at least two seeds for a verdict, and the detail has the
+p-value of exchanging the paths seed by seed.
+"""
+
+import polars as pl
+
+from protocol import metrics
+from protocol.claims.claim import Claim
+from protocol.claims.curves import positions, worlds_and_methods
+from protocol.records import Tables
+
+UTILITIES = {"llm": ("math_accuracy", "tofu_loglik"), "linear": ("retain_loglik",)}
+UNITS = {"llm": "questions × seeds", "linear": "instances"}
+RUN = ["model", "seed"]
+
+
+def utility_changes(tables: Tables, world: str, method: str, metric: str) -> pl.DataFrame:
+    """After − before of a per-example utility: columns model, seed, example, then one a path; a row is a unit."""
+    chosen = tables.examples.filter(
+        (pl.col("experiment") == "positions") & (pl.col("world") == world) & (pl.col("position") > 0)
+        & (pl.col("method") == method) & (pl.col("metric") == metric)
+    )  # fmt: skip
+    unit = [*RUN, "example"]
+    change = chosen.sort("step").group_by([*unit, "position"]).agg(pl.col("value").last() - pl.col("value").first())
+    return change.pivot("position", index=unit, values="value", sort_columns=True).sort(unit)
+
+
+def unmet_starts(tables: Tables, world: str) -> dict[int, tuple[int, int]]:
+    """Position -> (leaves below half of the retrained model's accuracy, leaves): the start condition not met."""
+    accuracy = _accuracy_at_start(tables, world)
+    kept = accuracy.filter(pl.col("method") == "retrained").select(*RUN, pl.col("value").alias("retrained"))
+    leaves = accuracy.filter(pl.col("position") > 0).unique([*RUN, "position"]).join(kept, on=RUN)
+    low = pl.col("value") < pl.col("retrained") / 2
+    unmet = leaves.group_by("position").agg(low.sum(), pl.len().alias("leaves")).sort("position")
+    return {position: (count, of) for position, count, of in unmet.iter_rows()}
+
+
+def _accuracy_at_start(tables: Tables, world: str) -> pl.DataFrame:
+    return tables.records.filter(
+        (pl.col("experiment") == "positions") & (pl.col("world") == world) & (pl.col("step") == 0)
+        & (pl.col("metric") == "math_accuracy")
+    )  # fmt: skip
+
+
+def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | None:
+    changes = utility_changes(tables, world, method, metric)
+    if changes.is_empty():
+        return None
+    paths = changes.columns[len(RUN) + 1 :]
+    test = metrics.path_spread_test(changes.select(paths).to_numpy())
+    by_run = changes.group_by(RUN).agg(pl.col(paths).mean()).sort(RUN)
+    verdict = "holds" if test.spread > test.threshold else "fails" if test.p_value > 0.5 else "inconclusive"
+    means = ", ".join(f"p={p}: {mean:+.3f}" for p, mean in zip(paths, changes.select(paths).mean().row(0), strict=True))
+    detail = f"p {test.p_value:.2g}"
+    if by_run.height < 2:
+        verdict, detail = "inconclusive", f"needs at least 2 seeds, one cannot tell path from shuffle; {detail}"
+    elif world == "llm":
+        detail += f", by seeds {metrics.path_spread_test(by_run.select(paths).to_numpy()).p_value:.2g}"
+    detail += f"; mean change {means}; {changes.height} {UNITS[world]}"
+    if metric == "math_accuracy":
+        low = [f"p={p}: {n} of {of}" for p, (n, of) in unmet_starts(tables, world).items() if n]
+        detail += "; leaves below half the retrained accuracy at the start: " + (", ".join(low) or "none")
+    return Claim(
+        "L3", "The loss of utility depends on the path.", "Table 1", world,
+        " + ".join(by_run["model"].unique().sort()), method, f"max − min over paths of the change of {metric}",
+        test.spread, None, f"> {test.threshold:.3g} (95% of the permutation null); fails if p > 0.5", verdict, detail,
+    )  # fmt: skip
+
+
+def judge(tables: Tables) -> list[Claim]:
+    """L3 for every world, method and utility there are single values of."""
+    pairs = worlds_and_methods(positions(tables), "label_loglik")
+    found = [_utility(tables, world, method, metric) for world, method in pairs for metric in UTILITIES.get(world, ())]
+    return [claim for claim in found if claim is not None]
