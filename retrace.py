@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -118,9 +119,8 @@ def writable(out: Path) -> Path:
     """The output folder, made if need be; InputError before anything is computed where it cannot be written."""
     try:
         (out / "records").mkdir(parents=True, exist_ok=True)
-        probe = out / f".write-test-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=out):
+            pass
     except OSError as error:
         raise InputError(f"out: expected a folder that can be written; {out}: {error.strerror}") from error
     return out
