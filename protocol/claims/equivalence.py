@@ -90,13 +90,14 @@ def _silence(records: pl.DataFrame, world: str) -> Claim:
     interval = metrics.exact_interval(int(hits.sum()), hits.size)
     answers = curves(records, world=world, method="SimNPO-beta1", metric="forget_logp") or label
     start = np.concatenate([c.values[..., 0] for c in answers]).mean(axis=0)
+    chance = 1 / start.size
     levels = ", ".join(f"p={p}: {level:.2f}" for p, level in enumerate(start, start=1))
     return Claim(
         "N1", "SimNPO's paper form at β = 1 is silent where log π is low, and so favours p = last.", "Section 4",
         world, " + ".join(c.model for c in label), "SimNPO-beta1",
         f"share of seeds where p = last has ≥ {SILENCE:g} times the others' gradient at step 0 and forgets fastest",
-        float(hits.mean()), interval, "exact 95% lower bound > 0.25; inconclusive where no log π is below −1",
-        "inconclusive" if start.min() > LOW else share_verdict(interval, 0.25),
+        float(hits.mean()), interval, f"exact 95% lower bound > {chance:.3g}; inconclusive where no log π is below −1",
+        "inconclusive" if start.min() > LOW else share_verdict(interval, chance),
         f"gradient of p = last over the largest other, median: {np.median(ratio):.3g} at β = 1, "
         f"{np.median(acting):.3g} at β = 0.2; p = last fastest at β = 1 in {fastest.sum()} of {hits.size}; "
         f"log π of a forget answer at step 0: {levels}",
