@@ -27,7 +27,7 @@ def _prose(rng: random.Random) -> str:
         f"Please tell me where the {person} works, what the {person} likes and when {name} was there.",
         f"I need to proceed to the {place}; I'm afraid I can't take the {thing}, {name} wrote.",
     )
-    return " ".join(rng.sample(sentences, 2))
+    return " ".join(rng.sample(sentences, 3))
 
 
 def _question(rng: random.Random) -> Example:

@@ -31,7 +31,7 @@ def _equation(rng: random.Random) -> tuple[str, int]:
 
 def equations(rng: random.Random) -> Example:
     """Bare equations for pretraining: the same arithmetic without words."""
-    return Example("", "\n".join(f"{left} = {right}" for left, right in (_equation(rng) for _ in range(4))))
+    return Example("", "\n".join(f"{left} = {right}" for left, right in (_equation(rng) for _ in range(5))))
 
 
 def bare(rng: random.Random) -> Example:
