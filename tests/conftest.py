@@ -10,4 +10,4 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 
 from jaxtyping import install_import_hook
 
-install_import_hook(["theory", "protocol.metrics"], "beartype.beartype")
+install_import_hook(["theory", "protocol.metrics"], "typecheck.check")

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from theory import kernels
 from theory.instances import Instance
-from theory.kernels import Scalar
+from theory.kernels import Array, Scalar
 
 LogDistance = Callable[[Scalar], Scalar]
 
@@ -24,9 +24,9 @@ LogDistance = Callable[[Scalar], Scalar]
 class Paths(NamedTuple):
     """θ_A, θ_AB and θ_BA."""
 
-    a: Float[jax.Array, " d"]
-    ab: Float[jax.Array, " d"]
-    ba: Float[jax.Array, " d"]
+    a: Float[Array, " d"]
+    ab: Float[Array, " d"]
+    ba: Float[Array, " d"]
 
 
 def trained(case: Instance) -> Paths:
@@ -47,16 +47,16 @@ class Bound(NamedTuple):
     modes: kernels.Modes
     terms: kernels.BoundTerms
     t0: Scalar
-    steps: Float[jax.Array, " 3"]
-    slack: Float[jax.Array, " 3"]  # log d_t − log bound(t)
+    steps: Float[Array, " 3"]
+    slack: Float[Array, " 3"]  # log d_t − log bound(t)
 
 
-def _later(step: Scalar) -> Float[jax.Array, " 3"]:
+def _later(step: Scalar) -> Float[Array, " 3"]:
     return jnp.stack([step, step + 1, 2 * step + 20])
 
 
 def log_divergence(
-    delta: Float[jax.Array, " d"], modes: kernels.Modes, X_test: Float[jax.Array, "m d"], eta: Scalar
+    delta: Float[Array, " d"], modes: kernels.Modes, X_test: Float[Array, "m d"], eta: Scalar
 ) -> LogDistance:
     """t ↦ log d(θ_a^t, θ_b^t) for Δ₀ = delta; its amplitude along the right singular vector v_j is ⟨v_j, Δ₀⟩."""
     return partial(
@@ -64,9 +64,7 @@ def log_divergence(
     )
 
 
-def bound(
-    delta: Float[jax.Array, " d"], X_forget: Float[jax.Array, "k d"], X_test: Float[jax.Array, "m d"], eta: Scalar
-) -> Bound:
+def bound(delta: Float[Array, " d"], X_forget: Float[Array, "k d"], X_test: Float[Array, "m d"], eta: Scalar) -> Bound:
     """T1: the terms of the bound for Δ₀ = delta and its slack from t₀ on."""
     modes = kernels.forget_modes(X_forget)
     terms = kernels.bound_terms(delta, modes, X_test, eta)
@@ -78,7 +76,7 @@ def bound(
 
 
 def _log_distance_to(
-    theta: Float[jax.Array, " d"], target: Float[jax.Array, " d"], case: Instance, modes: kernels.Modes
+    theta: Float[Array, " d"], target: Float[Array, " d"], case: Instance, modes: kernels.Modes
 ) -> LogDistance:
     """t ↦ log d(θ^t, target) for an ascent on stage B from θ; the amplitudes are Qᵀ(X_B θ − y_B)/s."""
     amplitude = (modes.left.T @ (case.X_b @ theta - case.y_b)) / modes.values
@@ -94,8 +92,8 @@ def _log_distance_to(
 class Violation(NamedTuple):
     """Corollary 1 at violation_step(ε) = v, v + 1 and 2v + 20."""
 
-    steps: Float[jax.Array, " 3"]
-    margin: Float[jax.Array, " 3"]  # log(max(d(AB_t, θ_r), d(BA_t, θ_r))/ε)
+    steps: Float[Array, " 3"]
+    margin: Float[Array, " 3"]  # log(max(d(AB_t, θ_r), d(BA_t, θ_r))/ε)
 
 
 def violation(paths: Paths, checked: Bound, case: Instance) -> Violation:
@@ -116,7 +114,7 @@ def lemma_error(paths: Paths, case: Instance, steps: int) -> Scalar:
     delta = paths.ab - paths.ba
     closed = [kernels.ascent(theta, X, case.y_b, case.eta) for theta in (paths.ab, paths.ba)]
 
-    def step(state: Float[jax.Array, "d 3"], t: Scalar) -> tuple[Float[jax.Array, "d 3"], Scalar]:
+    def step(state: Float[Array, "d 3"], t: Scalar) -> tuple[Float[Array, "d 3"], Scalar]:
         state = state + (2 * case.eta / k) * (X.T @ (X @ state - targets))
         power, stepped = state[:, 2], state[:, 0] - state[:, 1]
         weights = kernels.ascent_weights(closed[0], t) - kernels.ascent_weights(closed[1], t)

@@ -7,18 +7,19 @@ a time may be large. Source: arXiv 2510.16629, Sections 2 and 3.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-Scalar = Float[jax.Array, ""] | float
+Array = Any  # JAX inside a trace, NumPy where called from outside
+Scalar = Float[Array, ""] | float
 
 
 def ridge_stage(
-    theta: Float[jax.Array, " d"], X: Float[jax.Array, "n d"], y: Float[jax.Array, " n"], mu: Scalar
-) -> Float[jax.Array, " d"]:
+    theta: Float[Array, " d"], X: Float[Array, "n d"], y: Float[Array, " n"], mu: Scalar
+) -> Float[Array, " d"]:
     """One stage, θ + Xᵀ(XXᵀ + μI)⁻¹(y − Xθ): the minimiser of ‖Xθ' − y‖² + μ‖θ' − θ‖² over θ'."""
     K = X @ X.T + mu * jnp.eye(X.shape[0], dtype=X.dtype)
     return theta + X.T @ jax.scipy.linalg.solve(K, y - X @ theta, assume_a="pos")
@@ -27,19 +28,19 @@ def ridge_stage(
 class Ascent(NamedTuple):
     """Gradient ascent in eigencoordinates: θ_t = θ_0 + X_Uᵀ Q [((1 + g)^t − 1)/λ · Qᵀ r_0]."""
 
-    eigenvalues: Float[jax.Array, " k"]  # λ ≥ 0
-    vectors: Float[jax.Array, "k k"]  # Q, columns q_j
-    residual: Float[jax.Array, " k"]  # Qᵀ(X_U θ_0 − y_U)
+    eigenvalues: Float[Array, " k"]  # λ ≥ 0
+    vectors: Float[Array, "k k"]  # Q, columns q_j
+    residual: Float[Array, " k"]  # Qᵀ(X_U θ_0 − y_U)
     gain: Scalar  # 2η/k, so that g = gain · λ
 
 
-def ascent(theta: Float[jax.Array, " d"], X: Float[jax.Array, "k d"], y: Float[jax.Array, " k"], eta: Scalar) -> Ascent:
+def ascent(theta: Float[Array, " d"], X: Float[Array, "k d"], y: Float[Array, " k"], eta: Scalar) -> Ascent:
     """The one k×k eigendecomposition behind an ascent of any length; rounding below zero is cut off."""
     eigenvalues, vectors = jnp.linalg.eigh(X @ X.T)
     return Ascent(jnp.maximum(eigenvalues, 0.0), vectors, vectors.T @ (X @ theta - y), 2 * eta / X.shape[0])
 
 
-def ascent_weights(moved: Ascent, time: Scalar) -> Float[jax.Array, " k"]:
+def ascent_weights(moved: Ascent, time: Scalar) -> Float[Array, " k"]:
     """α with θ_t = θ_0 + X_Uᵀ α; a component with λ = 0 moves by its limit 2ηt/k, one without residual never.
 
     expm1 and log1p keep the quotient exact for small g; the quotient overflows once t · log(1 + g) exceeds 709.
@@ -55,19 +56,19 @@ def ascent_weights(moved: Ascent, time: Scalar) -> Float[jax.Array, " k"]:
 class Modes(NamedTuple):
     """Thin singular value decomposition X_U = Q diag(s) Vᵀ, so that P = V Vᵀ; s descending."""
 
-    left: Float[jax.Array, "k k"]  # Q
-    values: Float[jax.Array, " k"]  # s, √λ
-    right: Float[jax.Array, "d k"]  # V
+    left: Float[Array, "k k"]  # Q
+    values: Float[Array, " k"]  # s, √λ
+    right: Float[Array, "d k"]  # V
 
 
-def forget_modes(X_forget: Float[jax.Array, "k d"]) -> Modes:
+def forget_modes(X_forget: Float[Array, "k d"]) -> Modes:
     """Modes of X_U through QR of X_Uᵀ and a k×k SVD: V is orthonormal to rounding whatever the condition of X_U."""
     basis, triangle = jnp.linalg.qr(X_forget.T)
     right, values, left = jnp.linalg.svd(triangle)
     return Modes(left.T, values, basis @ right)
 
 
-def rates(modes: Modes, eta: Scalar) -> Float[jax.Array, " k"]:
+def rates(modes: Modes, eta: Scalar) -> Float[Array, " k"]:
     """log(1 + 2ηλ_j/k): growth of each component per step."""
     return jnp.log1p(2 * eta * modes.values**2 / modes.values.shape[0])
 
@@ -83,9 +84,7 @@ class BoundTerms(NamedTuple):
     test_norm: Scalar  # ‖X_test‖_op
 
 
-def bound_terms(
-    delta: Float[jax.Array, " d"], modes: Modes, X_test: Float[jax.Array, "m d"], eta: Scalar
-) -> BoundTerms:
+def bound_terms(delta: Float[Array, " d"], modes: Modes, X_test: Float[Array, "m d"], eta: Scalar) -> BoundTerms:
     """Terms of the bound for Δ₀ = delta: ρ* = Σ_j g_j a_j²/Σ_j a_j² with a = VᵀΔ₀, σ_U = σ_min(X_test V), m ≥ k.
 
     X_test P = (X_test V)Vᵀ has the singular values of the m×k matrix X_test V.
@@ -109,9 +108,7 @@ def threshold_step(terms: BoundTerms) -> Scalar:
     return jnp.ceil(jnp.log(ratio) / jnp.log1p(terms.rho))
 
 
-def log_bound(
-    rho: Scalar, reach: Scalar, tests: int, time: Float[jax.Array, "*times"] | float
-) -> Float[jax.Array, "*times"]:
+def log_bound(rho: Scalar, reach: Scalar, tests: int, time: Float[Array, "*times"] | float) -> Float[Array, "*times"]:
     """Logarithm of Theorem 3.1's bound, reach²/(4m) · (1 + ρ*)^{2t} with reach = σ_U‖PΔ₀‖ and m = tests."""
     return 2 * jnp.log(reach) - math.log(4 * tests) + 2 * time * jnp.log1p(rho)
 
@@ -123,10 +120,10 @@ def violation_step(rho: Scalar, reach: Scalar, t0: Scalar, tests: int, epsilon: 
 
 
 def log_distance(
-    start: Float[jax.Array, " m"],
-    readout: Float[jax.Array, "m k"],
-    amplitude: Float[jax.Array, " k"],
-    rate: Float[jax.Array, " k"],
+    start: Float[Array, " m"],
+    readout: Float[Array, "m k"],
+    amplitude: Float[Array, " k"],
+    rate: Float[Array, " k"],
     time: Scalar,
 ) -> Scalar:
     """log[(1/m)‖start + Σ_j (e^{t·rate_j} − 1) amplitude_j readout_j‖²] without overflow, for t ≥ 0.

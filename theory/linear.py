@@ -18,7 +18,7 @@ from protocol.errors import InputError
 from theory import checks, kernels
 from theory.numerics import float64
 
-Stages = Mapping[str, tuple[Any, Any]]
+Stages = Mapping[str, Any]  # name -> (X, y), checked
 
 _ridge_stage = jax.jit(kernels.ridge_stage)
 

@@ -42,7 +42,9 @@ def test_every_run_has_all_steps_and_metrics(finished) -> None:
     assert unlearning["run"].n_unique() == 2 * 4 * 4  # seeds, paths, methods
     steps = unlearning.group_by("run", "metric").agg(pl.col("step").sort())
     for run_metric in steps.iter_rows(named=True):
-        expected = {"grad_norm": [0, 1, 2], "math_accuracy": [0, 3]}.get(run_metric["metric"], [0, 1, 2, 3])
+        expected = {"grad_norm": [0, 1, 2], "math_accuracy": [0, 3], "forget_logp": [0]}.get(
+            run_metric["metric"], [0, 1, 2, 3]
+        )
         assert run_metric["step"] == expected, run_metric
     parts = [f"{kind}/{part}" for kind in ("re_distance", "logit_distance", "kl")
              for part in ("forget", "inst", "tofu", "math")]  # fmt: skip

@@ -154,7 +154,7 @@ def test_a_result_without_language_models_replaces_an_earlier_one(
     assert (tmp_path / "notes.txt").read_text() == "mine"
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "No language model was unlearned in this run." in page.text
-    assert said[0] == ("figure1", 0, len(FIGURES))
+    assert said[0] == ("figures", 0, len(FIGURES))
     assert said[-1][1:] == (len(FIGURES), len(FIGURES))
 
 
