@@ -37,7 +37,7 @@ class Reproduce:
     """Run both worlds on the embedded default, then draw figures, tables, claims and the report."""
 
     quick: bool = False
-    """One architecture, one seed, fewer probe questions, no noise floor, a small ensemble: about two minutes."""
+    """One architecture, one seed, fewer probe questions, no noise floor, a small ensemble: under three minutes."""
     out: Path = Path("out")
     """Folder for records, figures, tables, claims and the report."""
     runs: Path = Path("runs")
