@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from llm import chat, corpora, models, trainer
 from llm.randomness import derived_seed
 from llm.settings import Settings
-from llm.store import Store, path, produce
+from llm.store import Store, produce
 from protocol.orders import Order
 from protocol.spec import Experiment, canonical, digest
 
@@ -72,7 +72,7 @@ def base_key(lab: Lab) -> str:
             "model": canonical(settings.architecture),
             "rows": settings.pretraining_rows,
             "training": canonical(settings.pretraining),
-            "tokenizer": {stage: rows_digest(lab, stage) for stage in settings.stages},
+            "tokenizer": [[stage, rows_digest(lab, stage)] for stage in settings.stages],  # in the order it reads them
             "data": _digest(_pretraining_rows(lab.experiment.base, settings.pretraining_rows)),
             "base": lab.experiment.base,
             "numerics": NUMERICS,
@@ -144,8 +144,3 @@ def node_folder(lab: Lab, order: Order) -> Path:
 def node(lab: Lab, order: Order) -> PreTrainedModel:
     """The model trained on `order`, loaded."""
     return models.load(node_folder(lab, order))
-
-
-def is_trained(lab: Lab, order: Order) -> bool:
-    """Whether the node stands in the store already."""
-    return path(lab.store, node_key(lab, order)).exists()
