@@ -37,7 +37,7 @@ class Reproduce:
     """Run both worlds on the embedded default, then draw figures, tables, claims and the report."""
 
     quick: bool = False
-    """One architecture, one seed, fewer probe questions, no noise floor, a small ensemble: under three minutes."""
+    """One architecture, one seed, half the pretraining, few probe questions, no noise floor, a small ensemble."""
     out: Path = Path("out")
     """Folder for records, figures, tables, claims and the report."""
     runs: Path = Path("runs")
@@ -73,7 +73,7 @@ class Llm:
     seeds: int | None = None
     """Shuffle seeds of each model; by default 3 for tiny-llama and 2 for tiny-qwen2, 1 with --quick."""
     quick: bool = False
-    """Fewer probe questions and one seed."""
+    """Half the pretraining, few probe questions and one seed."""
     out: Path = Path("out")
     """Folder the tables are written into, under records/llm."""
     runs: Path = Path("runs")

@@ -60,7 +60,8 @@ def positions_experiment(
     seeds: int,
     quick: bool = False,
 ) -> Experiment:
-    """Paths p = 1..P of one embedded model under the named methods; `quick` asks fewer probe questions.
+    """Paths p = 1..P of one embedded model under the named methods; `quick` pretrains half as long and asks
+    fewer probe questions.
 
     stages: all stages, the retained ones in the order they are trained. Raises InputError for an unknown model, stage
     or method, a forget stage that is not among the stages, or fewer than one seed.
@@ -74,7 +75,7 @@ def positions_experiment(
     if seeds < 1:
         raise InputError(f"seeds: expected at least 1; got {seeds}")
     if quick:
-        settings = replace(settings, probes=Probes(forget=8, tofu=16, distance=8, sums=40))
+        settings = replace(settings, pretraining_rows=9600, probes=Probes(forget=8, tofu=16, distance=8, sums=40))
     return Experiment(
         name="positions",
         world="llm",
