@@ -119,7 +119,7 @@ def test_more_seeds_reuse_what_fewer_seeds_made(finished) -> None:
     assert set(fewer.tables.records["run"]) < set(result.tables.records["run"])
 
 
-def test_another_forget_stage_is_probed_by_its_own_answers(tmp_path) -> None:
+def test_another_forget_stage_and_fewer_stages_can_be_chosen() -> None:
     experiment = settings.positions_experiment("tiny-qwen2", stages=("math", "inst"), forget="inst", seeds=1)
     assert experiment.orders == (("inst", "math"), ("math", "inst"))
 
