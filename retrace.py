@@ -1,7 +1,7 @@
 """The command line: retrace reproduce | theory | llm | figures.
 
-Each world is imported inside its own subcommand only. A world writes its tables into OUT/records/WORLD; `figures` joins
-what is there into figures, tables, claims and the report. Bad input is one line on standard error and exit code 2.
+Each world is imported inside its own subcommand only. An experiment writes its tables into a folder of its own under
+OUT/records; `figures` joins what is there into figures, tables, claims and the report. Bad input is one line on standard error and exit code 2.
 """
 
 import contextlib
@@ -27,7 +27,6 @@ from protocol.claims import read_claims, tally
 from protocol.errors import InputError
 from protocol.spec import Experiment
 
-WORLDS = ("linear", "llm")
 DEFAULT_SEEDS = {"tiny-llama": 3, "tiny-qwen2": 2}  # the embedded models, and how many shuffle seeds each is given
 console = Console(stderr=True)
 
@@ -55,7 +54,7 @@ class Theory:
     quick: bool = False
     """A small ensemble and few instances."""
     out: Path = Path("out")
-    """Folder the tables are written into, under records/linear."""
+    """Folder the tables are written into, under records/theory."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,8 @@ def machine() -> dict[str, str]:
     }
 
 
-def _save(result: records.Result, out: Path, world: str) -> None:
-    folder = out / "records" / world
+def _save(result: records.Result, out: Path, part: str) -> None:
+    folder = out / "records" / part
     folder.mkdir(parents=True, exist_ok=True)
     records.write(result, folder)
 
@@ -148,7 +147,8 @@ def run_theory(command: Theory, report: Report) -> None:
     import theory
 
     out = writable(command.out)
-    _save(theory.run(quick=command.quick, progress=report), out, "linear")
+    for name, result in theory.run(quick=command.quick, progress=report).items():
+        _save(result, out, f"theory/{name}")
 
 
 def _experiments(command: Llm) -> list[Experiment]:
@@ -182,7 +182,7 @@ def run_figures(command: Figures, report: Report) -> Path:
     if not (command.out / "records").is_dir():
         raise InputError(f"out: expected a folder with records in it; got {command.out}: run `retrace reproduce` first")
     out = writable(command.out)
-    found = [out / "records" / world for world in WORLDS if (out / "records" / world).is_dir()]
+    found = sorted(path.parent for path in (out / "records").rglob("records.parquet"))
     if not found:
         raise InputError(
             f"out: expected tables in {out / 'records'}; found none: run `retrace theory` or `retrace llm`"

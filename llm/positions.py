@@ -5,7 +5,7 @@ last position come first, as they train the retrained model that all paths of a 
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +17,8 @@ from llm.unlearning import Start, floor_folder, read, reference_order, retrained
 from llm.workers import Report, Task, default_workers, run_all
 from protocol import orders, records
 from protocol.errors import InputError
+from protocol.progress import Progress, quiet
 from protocol.spec import Experiment, canonical, digest
-
-Progress = Callable[[str, int, int], None]
 
 
 def run_path(lab: Lab, position: int, report: Report) -> None:
@@ -97,12 +96,8 @@ def _timings(experiment: Experiment, store: Store) -> list[tuple[str, float]]:
     return [seconds(folder) for folder in folders]
 
 
-def _silent(label: str, done: int, total: int) -> None:
-    pass
-
-
 def run(
-    experiments: Sequence[Experiment], runs: Path, *, workers: int | None = None, progress: Progress = _silent
+    experiments: Sequence[Experiment], runs: Path, *, workers: int | None = None, progress: Progress = quiet
 ) -> records.Result:
     """Run what the store in `runs` does not hold yet and return records, configurations and timings.
 

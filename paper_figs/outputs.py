@@ -4,7 +4,7 @@ claims.json, claims.md, the figures and the tables depend on the records alone a
 run; report.html also shows times and the machine.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from paper_figs import claim_text, style, table1, table_text
@@ -12,16 +12,11 @@ from paper_figs.registry import FIGURES
 from paper_figs.report import Drawn, render
 from protocol.claims import Claim, judge, write_claims
 from protocol.errors import InputError
+from protocol.progress import Progress, quiet
 from protocol.records import Result, Tables
 
-Progress = Callable[[str, int, int], None]
 
-
-def _silent(label: str, done: int, total: int) -> None:
-    pass
-
-
-def write_figures(tables: Tables, folder: Path, progress: Progress = _silent) -> list[Drawn]:
+def write_figures(tables: Tables, folder: Path, progress: Progress = quiet) -> list[Drawn]:
     """Draw every figure the tables hold records for into `folder`, as PDF and PNG; returns those drawn."""
     drawn = []
     for done, entry in enumerate(FIGURES):
@@ -53,7 +48,7 @@ def write_judgement(tables: Tables, out: Path) -> Sequence[Claim]:
     return claims
 
 
-def build(result: Result, out: Path, machine: Mapping[str, str], progress: Progress = _silent) -> Path:
+def build(result: Result, out: Path, machine: Mapping[str, str], progress: Progress = quiet) -> Path:
     """Write claims.json, claims.md, figures/, tables/ and report.html into `out`; returns the report's path.
 
     machine: what the report says of the machine, name and value · progress: called as (label, done, total). Figures

@@ -10,16 +10,16 @@ import pytest
 
 from protocol.claims import judge
 from protocol.errors import InputError
-from theory import curves, ensemble, instance_checks, instances, kernels, linear
+from protocol.progress import quiet
+from theory import kernels, linear
+from theory.experiments import instance_checks, instances
+from theory.experiments import theorem as ensemble
+from theory.experiments import theorem_curves as curves
 from theory.numerics import float64
 from theory.theorem import divergence_bound
 
 SHAPE = instances.Shape(14, 4, 3, 6)
 SMALL = ensemble.Settings(shapes=(SHAPE, instances.Shape(20, 6, 5, 5)), instances=6, lemma_steps=50)
-
-
-def quiet(label, done, total):
-    pass
 
 
 def case_and_paths(index):

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,23 +9,22 @@ import pytest
 
 from protocol.claims import judge
 from protocol.errors import InputError
+from protocol.progress import quiet
 from protocol.spec import METHODS
-from theory import experiments, linear, positions
+from theory import linear
+from theory.experiments import positions, staged
 from theory.numerics import float64
 
-SETTINGS = positions.Settings(d=30, n=8, held_out=4, factors=3)
-SPEC = replace(positions.experiment(seeds=3, settings=SETTINGS), steps=6)
+PROBLEM = staged.Problem(d=30, n=8, held_out=4, factors=3)
+SETTINGS = positions.Settings(seeds=3, steps=6, problem=PROBLEM)
+SPEC = positions.experiment(SETTINGS)
 STAGES = (*SPEC.retain, SPEC.forget)
-
-
-def quiet(label, done, total):
-    pass
 
 
 @pytest.fixture(scope="module")
 def measured():
     with float64():
-        cases = positions.draw_many(SPEC, SPEC.seeds)
+        cases = staged.draw_many(PROBLEM, 0, SPEC.seeds)
         return {m.name: [np.asarray(part) for part in positions.unlearn_many(cases, SPEC, m)] for m in SPEC.methods}
 
 
@@ -50,11 +48,11 @@ def test_gradient_ascent_is_the_theorems(measured):
     label, retained, gradient, test, forget = measured["GA"]
     assert label.shape == (3, 4, 7)
     for seed in SPEC.seeds:
-        case = positions.draw(0, seed, len(STAGES), SETTINGS)
+        case = staged.draw(PROBLEM, 0, seed)
         *starts, reference = trained(case)
         X, y = case.X[-1], case.y[-1]
         for p, start in enumerate(starts):
-            path = linear.ascend(start, X, y, eta=SETTINGS.eta, steps=SPEC.steps)
+            path = linear.ascend(start, X, y, eta=PROBLEM.eta, steps=SPEC.steps)
             for got, expected in zip(
                 (label, retained, test, forget), expected_curves(case, path, reference), strict=True
             ):
@@ -68,7 +66,7 @@ def test_gradient_ascent_is_the_theorems(measured):
 )
 def test_npo_and_simnpo_follow_their_gradients(measured, name, beta, relative):
     """∇L = mean_i 2σ(β[log π_i − log π_ref,i]) ∇log π_i for NPO, without the reference for SimNPO; stepped by hand."""
-    case = positions.draw(0, 0, len(STAGES), SETTINGS)
+    case = staged.draw(PROBLEM, 0, 0)
     *starts, reference = trained(case)
     X, y = case.X[-1], case.y[-1]
     for p, start in enumerate(starts):
@@ -80,7 +78,7 @@ def test_npo_and_simnpo_follow_their_gradients(measured, name, beta, relative):
             gradient = X.T @ (weight * -2 * residual) / len(y)
             path.append(theta)
             norms.append(np.linalg.norm(gradient))
-            theta = theta - SETTINGS.eta * gradient
+            theta = theta - PROBLEM.eta * gradient
         got = [part[0, p] for part in measured[name]]
         expected = expected_curves(case, np.array(path), reference)
         assert np.allclose(got[2], norms, rtol=1e-9, atol=0)
@@ -94,12 +92,12 @@ def test_npo_starts_with_the_gradient_of_ascent(measured):
 
 def test_records_follow_the_contract():
     progress = []
-    result = experiments.run_positions(SPEC, lambda *report: progress.append(report))
+    result = positions.run(SETTINGS, lambda *report: progress.append(report))
     records, examples = result.tables.records, result.tables.examples
     assert records.height == 3 * 4 * 4 * 7 * 5
     assert examples.height == 3 * 4 * 4 * 2
     assert progress[-1] == ("linear positions", 12, 12)
-    assert set(records["metric"]) == set(experiments.METRICS)
+    assert set(records["metric"]) == set(positions.METRICS)
     last = records.filter(position=4)
     assert set(last["order"]) == {"inst>tofu>math>safety"}
     assert set(records["reference"]) == {"inst>tofu>math"}
@@ -107,20 +105,20 @@ def test_records_follow_the_contract():
     assert records["value"].is_finite().all()
     ends = records.filter(pl.col("metric") == "retain_loglik", pl.col("step").is_in([0, 6]))
     assert examples.drop("example").equals(ends)
-    again = experiments.run_positions(SPEC, quiet)
+    again = positions.run(SETTINGS, quiet)
     assert again.tables.records.equals(records)
     assert again.specs == result.specs
     assert {claim.id for claim in judge(result.tables)} == {"L1", "L2", "L3", "E1", "N1"}
 
 
 def test_values_stand_with_their_run(measured):
-    records = experiments.run_positions(SPEC, quiet).tables.records
+    records = positions.run(SETTINGS, quiet).tables.records
     row = records.filter(seed=2, position=3, method="NPO", step=4, metric="re_distance/test")
     assert row["value"].to_list() == [measured["NPO"][3][2, 2, 4]]
 
 
 def test_an_instance_depends_on_its_seed_alone():
-    few, many = positions.draw_many(SPEC, (1,)), positions.draw_many(SPEC, (0, 1, 2))
+    few, many = staged.draw_many(PROBLEM, 0, (1,)), staged.draw_many(PROBLEM, 0, (0, 1, 2))
     assert all(np.array_equal(a[0], b[1]) for a, b in zip(few, many, strict=True))
     with float64():
         alone = positions.unlearn_many(few, SPEC, METHODS["GA"])
@@ -130,7 +128,7 @@ def test_an_instance_depends_on_its_seed_alone():
 
 def test_too_few_held_out_rows_are_refused():
     with pytest.raises(InputError, match=r"held_out: expected more than n/3 rows .* so that m > k; got 5 for n = 15"):
-        positions.Settings(n=15, held_out=5)
+        staged.Problem(n=15, held_out=5)
 
 
 def test_importing_the_theory_changes_nothing():

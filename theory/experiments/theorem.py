@@ -7,7 +7,7 @@ being the one checked (see protocol/claims/theorem.py); `example` numbers the in
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,13 +18,12 @@ import polars as pl
 from jaxtyping import Float
 
 from protocol.errors import InputError
+from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, gathered
 from protocol.spec import canonical, digest
-from theory import instance_checks
-from theory.instances import Instance, Shape, draw_many
+from theory.experiments import instance_checks
+from theory.experiments.instances import Instance, Shape, draw_many
 from theory.numerics import float64
-
-Progress = Callable[[str, int, int], None]
 
 SHAPES = (
     Shape(20, 5, 4, 4), Shape(20, 6, 8, 30), Shape(50, 20, 10, 15), Shape(60, 30, 20, 20), Shape(120, 20, 10, 40),
@@ -35,12 +34,16 @@ CHUNK = 75  # instances at a time: bounds memory; a last, smaller batch costs on
 
 @dataclass(frozen=True)
 class Settings:
-    """shapes · instances: of each shape · lemma_steps: updates over which Lemma 3.2 is followed · seed: of all."""
+    """The ensemble of claims T1–T3."""
 
     shapes: tuple[Shape, ...] = SHAPES
+    """Shapes (d, n, k, m)."""
     instances: int = 300
+    """Instances of each shape."""
     lemma_steps: int = 200
+    """Updates over which Lemma 3.2 is followed."""
     seed: int = 0
+    """Seed of all."""
 
     def __post_init__(self) -> None:
         if self.instances < 1 or not self.shapes:
@@ -49,6 +52,8 @@ class Settings:
                 f"{self.instances} instances"
             )
 
+
+QUICK = Settings(SHAPES[1::2], instances=75)
 
 _trained = jax.jit(jax.vmap(instance_checks.trained))
 _bound = jax.jit(jax.vmap(instance_checks.bound))

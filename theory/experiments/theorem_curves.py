@@ -14,11 +14,12 @@ import numpy as np
 from jaxtyping import Float
 
 from protocol.errors import InputError
+from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, gathered
 from protocol.spec import canonical, digest
-from theory import instance_checks, kernels
-from theory.ensemble import Progress
-from theory.instances import Array, Instance, Shape, draw
+from theory import kernels
+from theory.experiments import instance_checks
+from theory.experiments.instances import Array, Instance, Shape, draw
 from theory.numerics import float64
 
 SHAPE = Shape(20, 6, 8, 60)
@@ -26,15 +27,19 @@ SHAPE = Shape(20, 6, 8, 60)
 
 @dataclass(frozen=True)
 class Settings:
-    """shape and instances: what is followed, of the ensemble's generator · steps: for how long · seed: of all.
+    """Six instances followed step by step.
 
     The default instances have t₀ = −38, 5, 10, 22, 70 and 104: chosen for that spread among the first 60.
     """
 
     shape: Shape = SHAPE
+    """Shape (d, n, k, m)."""
     instances: tuple[int, ...] = (9, 35, 23, 28, 26, 47)
+    """Numbers of the instances in the ensemble's generator."""
     steps: int = 150
+    """Ascent steps."""
     seed: int = 0
+    """Seed of the generator."""
 
     def __post_init__(self) -> None:
         if self.steps < 1 or not self.instances:
@@ -42,6 +47,9 @@ class Settings:
                 f"settings: expected at least 1 step and 1 instance; got {self.steps} steps, "
                 f"{len(self.instances)} instances"
             )
+
+
+QUICK = Settings()
 
 
 class Followed(NamedTuple):

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from theory import kernels
-from theory.instances import Instance
+from theory.experiments.instances import Instance
 from theory.kernels import Array, Scalar
 
 LogDistance = Callable[[Scalar], Scalar]

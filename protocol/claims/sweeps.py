@@ -1,0 +1,25 @@
+"""Sweeps out of the record table: experiments whose runs differ in settings that figures and claims need.
+
+A run of a sweep carries them as metrics setting/NAME at step 0, so that the records speak for themselves.
+"""
+
+import polars as pl
+
+from protocol.records import Tables
+
+PREFIX = "setting/"
+
+
+def sweep(tables: Tables, experiment: str) -> pl.DataFrame:
+    """Measured values of an experiment, long form, with one column per setting beside the columns of the records.
+
+    Columns: those of the records, and NAME for every setting/NAME; null where a run does not carry that setting.
+    """
+    records = tables.records.filter(pl.col("experiment") == experiment)
+    is_setting = pl.col("metric").str.starts_with(PREFIX)
+    settings = records.filter(is_setting).with_columns(pl.col("metric").str.strip_prefix(PREFIX))
+    measured = records.filter(~is_setting)
+    if settings.is_empty():
+        return measured
+    wide = settings.pivot("metric", index="run", values="value", aggregate_function="first")
+    return measured.join(wide, on="run", how="left")

@@ -1,0 +1,24 @@
+"""Every experiment of the theory, by the name of its result.
+
+A module here holds one experiment: `Settings` (its whole configuration, and the options of `retrace theory NAME`),
+`QUICK` (the same at a small size) and `run(settings, progress) -> Result`. The formulas live in `theory` itself.
+"""
+
+from types import ModuleType
+
+from protocol.progress import Progress
+from protocol.records import Result
+from theory.experiments import positions, theorem, theorem_curves
+
+RESULTS: dict[str, ModuleType] = {
+    "theorem": theorem,
+    "theorem-curves": theorem_curves,
+    "positions": positions,
+}
+
+
+def run(quick: bool, progress: Progress) -> dict[str, Result]:
+    """Every experiment at its default settings (quick: at its small ones), by name."""
+    return {
+        name: module.run(module.QUICK if quick else module.Settings(), progress) for name, module in RESULTS.items()
+    }
