@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from protocol.errors import InputError, known
+from theory.filters import Filter, GradientDescent, MinimumNorm, Ridge, largest_step
 
 
 def _numbers(argument: str, value: Any) -> np.ndarray:
@@ -22,7 +23,7 @@ def _numbers(argument: str, value: Any) -> np.ndarray:
         raise InputError(f"{argument}: expected an array of numbers; got rows of unequal length") from error
     if array.dtype.kind not in "fiu":
         raise InputError(f"{argument}: expected real numbers; got dtype {array.dtype}; convert it to float64 first")
-    array = array.astype(np.float64)
+    array = array.astype(np.float64, copy=False)
     if not np.all(np.isfinite(array)):
         count = int(np.sum(~np.isfinite(array)))
         raise InputError(f"{argument}: expected finite numbers; got {count} nan or infinite; remove or replace them")
@@ -94,8 +95,42 @@ def stage(
     return X, vector(f"stages[{name!r}] y", y, length=X.shape[0], of=", one target for each row of X")
 
 
-def penalty(mu: float | Mapping[str, float], name: str) -> float:
-    """The stage's μ, from one number for all stages or from a mapping."""
-    if not isinstance(mu, Mapping):
-        return positive("mu", mu)
-    return positive(f"mu[{name!r}]", mu[known("mu", name, list(mu))])
+def _named(argument: str, value: Any, name: str) -> tuple[str, Any]:
+    """One value for all stages, or the stage's own out of a mapping; with what it is to be called in a message."""
+    if not isinstance(value, Mapping):
+        return argument, value
+    return f"{argument}[{name!r}]", value[known(argument, name, list(value))]
+
+
+def spectral_filter(mu: Any, filters: Any, name: str, X: Float[np.ndarray, "n d"]) -> Filter:
+    """How stage `name` is learned: Ridge(μ) from mu, or its filter from filters; exactly one of the two is given."""
+    if (mu is None) == (filters is None):
+        raise InputError("mu: expected either mu (ridge weights) or filters; got both or neither")
+    if filters is None:
+        return Ridge(positive(*_named("mu", mu, name)))
+    argument, filter_ = _named("filters", filters, name)
+    if isinstance(filter_, Ridge):
+        return Ridge(positive(f"{argument}.mu", filter_.mu))
+    if isinstance(filter_, GradientDescent):
+        steps, eta = whole(f"{argument}.steps", filter_.steps, least=1), positive(f"{argument}.eta", filter_.eta)
+        limit = largest_step(X)
+        if eta >= limit:
+            raise InputError(
+                f"{argument}.eta: expected a step size below n/λ_max = {limit:.3g}, or gradient descent on stage "
+                f"{name!r} diverges; got {eta:g}"
+            )
+        return GradientDescent(float(steps), eta)
+    if not isinstance(filter_, MinimumNorm):
+        raise InputError(f"{argument}: expected Ridge, GradientDescent or MinimumNorm; got {type(filter_).__name__}")
+    return filter_
+
+
+def independent_rows(argument: str, X: Float[np.ndarray, "k d"], *, otherwise: str) -> Float[np.ndarray, "k d"]:
+    """A matrix whose rows are linearly independent (so k ≤ d); `otherwise` says what to do about dependent ones."""
+    rank = int(np.linalg.matrix_rank(X))
+    if rank < X.shape[0]:
+        raise InputError(
+            f"{argument}: expected {X.shape[0]} linearly independent rows; got rank {rank}; drop dependent rows, or "
+            f"{otherwise}"
+        )
+    return X

@@ -1,7 +1,8 @@
 """Training and unlearning of the linear model, in dual form: cost O(n²d) a stage, no d×d array.
 
-A stage moves θ to the minimiser of ‖Xθ' − y‖² + μ‖θ' − θ‖²; gradient ascent on the forget set is exact at any time
-from one eigendecomposition. A stage is (X (n, d), y (n,)); an order is a sequence of stage names, trained from θ₀ = 0
+A stage moves θ to the minimiser of ‖Xθ' − y‖² + μ‖θ' − θ‖², or is any other spectral filter; gradient ascent on the
+forget set is exact at any time from one eigendecomposition, and where parameters overflow, distances are given as
+logarithms. A stage is (X (n, d), y (n,)); an order is a sequence of stage names, trained from θ₀ = 0
 unless `start` is given; time is counted in steps. NumPy float64 in and out, whatever the JAX setting of the process.
 Source: arXiv 2510.16629, Section 2 (stages) and Section 3 (ascent).
 """
@@ -16,32 +17,41 @@ from jaxtyping import Float
 
 from protocol.errors import InputError
 from theory import checks, kernels
+from theory.filters import Filter
+from theory.filters import stage as filtered_stage
 from theory.numerics import float64
 
 Stages = Mapping[str, Any]  # name -> (X, y), checked
 
-_ridge_stage = jax.jit(kernels.ridge_stage)
+_stage = jax.jit(filtered_stage)
 
 
 def train(
-    stages: Stages, order: Sequence[str], *, mu: float | Mapping[str, float], start: Any = None
+    stages: Stages,
+    order: Sequence[str],
+    *,
+    mu: float | Mapping[str, float] | None = None,
+    filters: Filter | Mapping[str, Filter] | None = None,
+    start: Any = None,
 ) -> Float[np.ndarray, " d"]:
-    """Train the stages of `order` one after another: θ ← θ + Xᵀ(XXᵀ + μI)⁻¹(y − Xθ).
+    """Train the stages of `order` one after another: θ ← θ + Xᵀ g(K)(y − Xθ) with K = XXᵀ.
 
-    stages: (X (n_s, d), y (n_s,)) by name · mu: ridge weight μ > 0, one for all or by stage name · start: θ₀ (d,),
-    default 0. An empty order returns the start: the model retrained without its only stage.
-    Raises InputError for unknown names, a name without μ, μ ≤ 0, shapes that do not fit and numbers not finite.
-    Source: arXiv 2510.16629, Section 2.
+    stages: (X (n_s, d), y (n_s,)) by name · either mu: ridge weight μ > 0, g(λ) = 1/(λ + μ), or filters: a
+    `theory.filters` Ridge, GradientDescent or MinimumNorm; one for all or by stage name · start: θ₀ (d,), default 0.
+    An empty order returns the start: the model retrained without its only stage. A stage whose targets are all 0 is
+    the linear part of that stage, applied to the model before it.
+    Raises InputError for unknown names, a name without μ, μ ≤ 0, a step size at which gradient descent diverges,
+    shapes that do not fit and numbers not finite. Source: arXiv 2510.16629, Section 2.
     """
     names = checks.order(order, stages)
     first = names[0] if names else next(iter(stages))
     columns = checks.stage(first, stages[first])[0].shape[1]
     data = {name: checks.stage(name, stages[name], columns=columns) for name in dict.fromkeys(names)}
-    weights = {name: checks.penalty(mu, name) for name in data}
+    by_name = {name: checks.spectral_filter(mu, filters, name, X) for name, (X, _) in data.items()}
     theta = np.zeros(columns) if start is None else checks.vector("start", start, length=columns, of=", like X's rows")
     with float64():
         for name in names:
-            theta = np.asarray(_ridge_stage(theta, *data[name], weights[name]))
+            theta = np.asarray(_stage(theta, *data[name], by_name[name]))
     return theta
 
 
@@ -92,6 +102,63 @@ def ascend(
         limit = int(np.log(np.finfo(np.float64).max) / fastest)
         raise InputError(
             f"{'steps' if at is None else 'at'}: expected times at which the parameters stay finite in float64, about "
-            f"{limit} here; got {times.max():.0f}; use fewer steps, a smaller eta, or theorem.divergence_bound"
+            f"{limit} here; got {times.max():.0f}; use fewer steps, a smaller eta, or log_distance and log_divergence"
         )
     return moved
+
+
+@jax.jit
+def _log_distances(
+    difference: Float[jax.Array, " d"],
+    residual: Float[jax.Array, " k"],
+    X: Float[jax.Array, "k d"],
+    X_test: Float[jax.Array, "m d"],
+    eta: Float[jax.Array, ""],
+    times: Float[jax.Array, " times"],
+) -> Float[jax.Array, " times"]:
+    """log[(1/m)‖X_test(difference + Xᵀ Q diag(((1 + g)^t − 1)/λ) Qᵀ residual)‖²] at each time."""
+    modes = kernels.forget_modes(X)
+    amplitude = (modes.left.T @ residual) / modes.values
+    start, readout, rate = X_test @ difference, X_test @ modes.right, kernels.rates(modes, eta)
+    return jax.vmap(lambda time: kernels.log_distance(start, readout, amplitude, rate, time))(times)
+
+
+def _log_curve(
+    difference: Float[np.ndarray, " d"], residual: Float[np.ndarray, " k"], X: Any, X_test: Any, eta: Any, at: Any
+) -> Float[np.ndarray, " times"]:
+    X_test = checks.matrix("X_test", X_test, columns=X.shape[1])
+    checks.independent_rows("X", X, otherwise="use ascend, which takes them")
+    with float64():
+        return np.asarray(
+            _log_distances(difference, residual, X, X_test, checks.positive("eta", eta), checks.times("at", at))
+        )
+
+
+def log_distance(
+    theta: Any, target: Any, X: Any, y: Any, X_test: Any, *, eta: float, at: Any
+) -> Float[np.ndarray, " times"]:
+    """log d(θ_t, target) along the ascent of `ascend` from θ_0 = theta, d the RE distance over the inputs X_test.
+
+    theta, target (d,), X (k, d) with independent rows, y (k,), X_test (m, d), η > 0, at: integer times of any size:
+    exponents are carried as logarithms, so that 10⁵ steps and more overflow nothing. −∞ where the distance is 0.
+    Raises InputError for bad shapes or values and dependent rows. Source: arXiv 2510.16629, Section 3.
+    """
+    X = checks.matrix("X", X)
+    y = checks.vector("y", y, length=X.shape[0], of=", one target for each row of X")
+    theta = checks.vector("theta", theta, length=X.shape[1], of=", like X's rows")
+    target = checks.vector("target", target, length=X.shape[1], of=", like X's rows")
+    return _log_curve(theta - target, X @ theta - y, X, X_test, eta, at)
+
+
+def log_divergence(
+    theta_a: Any, theta_b: Any, X: Any, X_test: Any, *, eta: float, at: Any
+) -> Float[np.ndarray, " times"]:
+    """log d(θ_a^t, θ_b^t) where both ascend on the same forget set, (I + M)^tΔ₀ with M = (2η/k)XᵀX (Lemma 3.2).
+
+    The targets y cancel. Arguments, limits and errors as for `log_distance`. Source: arXiv 2510.16629, Section 3.
+    """
+    X = checks.matrix("X", X)
+    theta_a = checks.vector("theta_a", theta_a, length=X.shape[1], of=", like X's rows")
+    theta_b = checks.vector("theta_b", theta_b, length=X.shape[1], of=", like X's rows")
+    delta = theta_a - theta_b
+    return _log_curve(delta, X @ delta, X, X_test, eta, at)

@@ -78,12 +78,7 @@ def _terms(
 def _rank_checked(X_forget: Float[np.ndarray, "k d"], X_test: Float[np.ndarray, "m d"]) -> None:
     """σ_U is a bound on ‖X_test PΔ‖/‖PΔ‖ only where X_forget and X_test P both have rank k."""
     k, m = X_forget.shape[0], X_test.shape[0]
-    rank = int(np.linalg.matrix_rank(X_forget))
-    if rank < k:
-        raise InputError(
-            f"X_forget: expected {k} linearly independent rows; got rank {rank}; drop dependent rows, or use "
-            "linear.ascend, which takes them"
-        )
+    checks.independent_rows("X_forget", X_forget, otherwise="use linear.ascend, which takes them")
     if m < k:
         raise InputError(
             f"X_test: expected m ≥ k = {k} rows, or a difference could hide from the test inputs; got m = {m}; "
