@@ -9,6 +9,8 @@ import pytest
 
 import retrace
 from llm import positions
+from protocol import records
+from retrace import theory
 
 
 def refused(capsys, *arguments: str) -> str:
@@ -35,6 +37,12 @@ def refused(capsys, *arguments: str) -> str:
         (("llm", "--seeds", "0"), "seeds: expected at least 1; got 0"),
         (("llm", "--seeds", "three"), "--seeds"),
         (("llm", "--workers", "0"), "workers: expected at least 1; got 0"),
+        (("theory", "chaos"), "result: expected one of all, theorem, theorem-curves, positions"),
+        (("theory", "theorem", "--instances", "0"), "settings: expected at least 1 shape and 1 instance"),
+        (("theory", "positions", "--problem.held-out", "3"), "held_out: expected more than n/3 rows"),
+        (("theory", "positions", "--methods", "DPO"), "methods: expected one of GA, NPO, SimNPO, SimNPO-beta1"),
+        (("theory", "positions", "--seeds", "some"), "--seeds"),
+        (("theory", "--speed", "11"), "Unrecognized options: --speed"),
         (("reproduce", "--speed", "11"), "Unrecognized options: --speed"),
         (("conquer",), "conquer"),
         ((), "Missing subcommand"),
@@ -45,6 +53,22 @@ def test_wrong_options_are_named_in_one_line(tmp_path, monkeypatch, capsys, argu
     assert message in refused(capsys, *arguments)
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "store.json"
             and not path.name.startswith(".")] == []  # fmt: skip
+
+
+def test_a_result_of_the_theory_has_its_own_options(tmp_path, capsys) -> None:
+    """Options change what is computed, --quick where they start from; the other results are left as they are."""
+    out = tmp_path / "out"
+    small = ["--seeds", "2", "--steps", "3", "--problem.d", "30", "--problem.n", "8", "--out", str(out)]
+    retrace.main(["theory", "positions", *small, "--methods", "GA"])
+    assert capsys.readouterr().out.startswith(f"records: {out / 'records'}")
+    result = records.read(out / "records" / "theory" / "positions")
+    assert set(result.tables.records["seed"]) == {0, 1}
+    assert result.tables.records["step"].max() == 3
+    assert set(result.tables.records["method"]) == {"GA"}
+    assert [path.name for path in (out / "records" / "theory").iterdir()] == ["positions"]
+    command = theory.command(["positions", "--quick", "--steps", "3"])
+    assert (command.settings.seeds, command.settings.steps) == (32, 3)
+    assert theory.command(["--quick"]) == theory.Theory(quick=True)
 
 
 def test_an_output_folder_that_cannot_be_written(tmp_path, capsys) -> None:

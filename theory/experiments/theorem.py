@@ -36,7 +36,7 @@ CHUNK = 75  # instances at a time: bounds memory; a last, smaller batch costs on
 class Settings:
     """The ensemble of claims T1–T3."""
 
-    shapes: tuple[Shape, ...] = SHAPES
+    shapes: tuple[tuple[int, int, int, int], ...] = SHAPES
     """Shapes (d, n, k, m)."""
     instances: int = 300
     """Instances of each shape."""
@@ -116,7 +116,7 @@ def run(settings: Settings, progress: Progress) -> Result:
     frames: list[pl.DataFrame] = []
     total, done = len(settings.shapes) * settings.instances, 0
     with float64():
-        for number, shape in enumerate(settings.shapes):
+        for number, shape in enumerate(Shape(*sizes) for sizes in settings.shapes):
             runs, first = _runs(shape, settings, spec), number * settings.instances
             for low in range(first, first + settings.instances, CHUNK):
                 indices = range(low, min(low + CHUNK, first + settings.instances))

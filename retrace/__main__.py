@@ -1,0 +1,5 @@
+"""python -m retrace."""
+
+from retrace import main
+
+main()

@@ -1,0 +1,47 @@
+"""`retrace reproduce`: both worlds, then figures."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocol.progress import Progress
+from retrace import figures, llm, theory
+from retrace.output import writable
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Run both worlds on the embedded default, then draw figures, tables, claims and the report."""
+
+    quick: bool = False
+    """One architecture, one seed, half the pretraining, few probe questions, no noise floor, a small ensemble."""
+    out: Path = Path("out")
+    """Folder for records, figures, tables, claims and the report."""
+    runs: Path = Path("runs")
+    """Folder of the stage store; finished stages and runs in it are not computed again."""
+    seeds: int | None = None
+    """Shuffle seeds of each model; by default 3 for tiny-llama and 2 for tiny-qwen2, 1 with --quick."""
+    workers: int | None = None
+    """Single-threaded processes for the language models; by default one a core. Results do not depend on it."""
+
+
+def run(command: Reproduce, report: Progress) -> Path:
+    """`retrace reproduce`: both worlds side by side, as the language models have processes of their own; then figures.
+
+    What the language models would refuse is refused before the theory starts.
+    """
+    from llm.store import open_store
+
+    models = tuple(llm.DEFAULT_SEEDS)[:1] if command.quick else tuple(llm.DEFAULT_SEEDS)
+    models_command = llm.Llm(
+        models=models, seeds=command.seeds, quick=command.quick, out=command.out, runs=command.runs,
+        workers=command.workers,
+    )  # fmt: skip
+    llm.experiments(models_command)
+    writable(command.out)
+    open_store(command.runs)
+    with ThreadPoolExecutor(1) as pool:
+        theory_done = pool.submit(theory.run, theory.Theory(quick=command.quick, out=command.out), report)
+        llm.run(models_command, report)
+        theory_done.result()
+    return figures.run(figures.Figures(out=command.out), report)

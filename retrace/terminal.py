@@ -1,0 +1,46 @@
+"""What the commands share at the terminal: options that become one line when wrong, and progress bars."""
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from protocol import progress
+from protocol.errors import InputError
+
+console = Console(stderr=True)
+
+
+@contextlib.contextmanager
+def progress_bars() -> Iterator[progress.Progress]:
+    """Progress with time left; yields report(label, done, total)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+               TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(label: str, done: int, total: int) -> None:
+            if label not in tasks:
+                tasks[label] = bars.add_task(label, total=total)
+            bars.update(tasks[label], completed=done, total=total)
+
+        yield report
+
+
+def parse(command: Any, arguments: list[str], *, program: str, description: str | None) -> Any:
+    """The command named by the arguments; a mistake in them becomes one line and exit code 2."""
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            return tyro.cli(command, args=arguments, prog=program, description=description)
+    except SystemExit as ended:
+        if ended.code == 2:
+            text = re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]|-{4,}", " ", errors.getvalue())
+            text = re.split("Argument helptext:|For full helptext", text)[0]
+            raise InputError(f"{' '.join(text.split()).rstrip('.')}; see {program} --help") from ended
+        raise
