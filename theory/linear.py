@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from protocol.errors import InputError
+from protocol.orders import Order, prefix_tree
 from theory import checks, kernels
 from theory.filters import Filter
 from theory.filters import stage as filtered_stage
@@ -24,6 +25,35 @@ from theory.numerics import float64
 Stages = Mapping[str, Any]  # name -> (X, y), checked
 
 _stage = jax.jit(filtered_stage)
+
+
+def train_orders(
+    stages: Stages,
+    orders: Sequence[Sequence[str]],
+    *,
+    mu: float | Mapping[str, float] | None = None,
+    filters: Filter | Mapping[str, Filter] | None = None,
+    start: Any = None,
+) -> Float[np.ndarray, "orders d"]:
+    """The models after each of several orders, one a row; beginnings that orders have in common are trained once.
+
+    Arguments and errors as for `train`.
+    """
+    checked = [checks.order(order, stages) for order in orders]
+    if not checked:
+        raise InputError("orders: expected at least one order; got none")
+    names = dict.fromkeys(name for order in checked for name in order)
+    first = next(iter(names or stages))
+    columns = checks.stage(first, stages[first])[0].shape[1]
+    data = {name: checks.stage(name, stages[name], columns=columns) for name in names}
+    by_name = {name: checks.spectral_filter(mu, filters, name, X) for name, (X, _) in data.items()}
+    theta = np.zeros(columns) if start is None else checks.vector("start", start, length=columns, of=", like X's rows")
+    nodes: dict[Order, Any] = {(): theta}
+    with float64():
+        on_device = {name: (jnp.asarray(X), y) for name, (X, y) in data.items()}
+        for node in prefix_tree(checked):
+            nodes[node] = _stage(nodes[node[:-1]], *on_device[node[-1]], by_name[node[-1]])
+        return np.stack([np.asarray(nodes[order]) for order in checked])
 
 
 def train(
@@ -43,16 +73,7 @@ def train(
     Raises InputError for unknown names, a name without μ, μ ≤ 0, a step size at which gradient descent diverges,
     shapes that do not fit and numbers not finite. Source: arXiv 2510.16629, Section 2.
     """
-    names = checks.order(order, stages)
-    first = names[0] if names else next(iter(stages))
-    columns = checks.stage(first, stages[first])[0].shape[1]
-    data = {name: checks.stage(name, stages[name], columns=columns) for name in dict.fromkeys(names)}
-    by_name = {name: checks.spectral_filter(mu, filters, name, X) for name, (X, _) in data.items()}
-    theta = np.zeros(columns) if start is None else checks.vector("start", start, length=columns, of=", like X's rows")
-    with float64():
-        for name in names:
-            theta = np.asarray(_stage(theta, *data[name], by_name[name]))
-    return theta
+    return train_orders(stages, [order], mu=mu, filters=filters, start=start)[0]
 
 
 @jax.jit

@@ -8,6 +8,7 @@ projector on the row space of X_U, M = (2η/k)X_UᵀX_U. P acts through a basis 
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import jax
@@ -66,31 +67,88 @@ class DivergenceBound:
 
 @jax.jit
 def _terms(
-    delta: Float[jax.Array, " d"],
+    deltas: Float[jax.Array, "pairs d"],
     X_forget: Float[jax.Array, "k d"],
     X_test: Float[jax.Array, "m d"],
     eta: Float[jax.Array, ""],
-) -> tuple[kernels.BoundTerms, Float[jax.Array, ""]]:
-    terms = kernels.bound_terms(delta, kernels.forget_modes(X_forget), X_test, eta)
-    return terms, kernels.threshold_step(terms)
+) -> tuple[kernels.Modes, kernels.BoundTerms, Float[jax.Array, " pairs"]]:
+    """One decomposition of the forget set for all pairs."""
+    modes = kernels.forget_modes(X_forget)
+
+    def one(delta: Float[jax.Array, " d"]) -> tuple[kernels.BoundTerms, kernels.Scalar]:
+        terms = kernels.bound_terms(delta, modes, X_test, eta)
+        return terms, kernels.threshold_step(terms)
+
+    return modes, *jax.vmap(one)(deltas)
 
 
-def _rank_checked(X_forget: Float[np.ndarray, "k d"], X_test: Float[np.ndarray, "m d"]) -> None:
-    """σ_U is a bound on ‖X_test PΔ‖/‖PΔ‖ only where X_forget and X_test P both have rank k."""
-    k, m = X_forget.shape[0], X_test.shape[0]
-    checks.independent_rows("X_forget", X_forget, otherwise="use linear.ascend, which takes them")
+def _enough_tests(X_forget: Float[np.ndarray, "k d"], X_test: Float[np.ndarray, "m d"]) -> None:
+    (k, d), m = X_forget.shape, X_test.shape[0]
+    if k > d:
+        raise InputError(f"X_forget: expected linearly independent rows, so k ≤ d = {d}; got k = {k}")
     if m < k:
         raise InputError(
             f"X_test: expected m ≥ k = {k} rows, or a difference could hide from the test inputs; got m = {m}; "
             "add test inputs"
         )
-    basis = np.linalg.qr(X_forget.T)[0]
-    seen = int(np.linalg.matrix_rank(X_test @ basis))
-    if seen < k:
+
+
+def _full_rank(modes: kernels.Modes, sigma: float, X_test: Float[np.ndarray, "m d"]) -> None:
+    """σ_U is a bound on ‖X_test PΔ‖/‖PΔ‖ only where X_forget and X_test P both have rank k."""
+    values, right = np.asarray(modes.values), np.asarray(modes.right)
+    (d, k), eps = right.shape, np.finfo(np.float64).eps
+    rank = int(np.sum(values > values[0] * max(d, k) * eps))
+    if rank < k:
         raise InputError(
-            f"X_test: expected inputs that see all {k} directions of X_forget's rows; got rank {seen} of X_test P; "
-            "add test inputs that overlap with the forget set"
+            f"X_forget: expected {k} linearly independent rows; got rank {rank}; drop dependent rows, or use "
+            "linear.ascend, which takes them"
         )
+    seen = X_test @ right
+    if sigma <= np.linalg.norm(seen) * max(seen.shape) * eps:
+        raise InputError(
+            f"X_test: expected inputs that see all {k} directions of X_forget's rows; got rank "
+            f"{int(np.linalg.matrix_rank(seen))} of X_test P; add test inputs that overlap with the forget set"
+        )
+
+
+def _bound(terms: kernels.BoundTerms, threshold: float, *, scale: float, tests: int) -> DivergenceBound:
+    """The bound of one pair, with its limit cases; scale = ‖θ_a‖ + ‖θ_b‖."""
+    difference, projected, remainder, rho, sigma = (float(term) for term in terms[:5])
+    if difference <= ROUNDING * scale:
+        return DivergenceBound(math.nan, sigma, -math.inf, 0.0, tests)
+    if projected <= ROUNDING * difference:
+        return DivergenceBound(math.nan, sigma, math.inf, 0.0, tests)
+    t0 = -math.inf if remainder <= ROUNDING * difference else threshold
+    return DivergenceBound(rho, sigma, t0, projected, tests)
+
+
+def divergence_bounds(thetas: Any, X_forget: Any, X_test: Any, *, eta: float) -> dict[tuple[int, int], DivergenceBound]:
+    """Theorem 3.1 for every pair p < q of P models: thetas (P, d), forget inputs (k, d), test inputs (m, d), η > 0.
+
+    Keys are the pairs of indices. Limits and errors as for `divergence_bound`; the forget set is decomposed once.
+    """
+    X_forget = checks.matrix("X_forget", X_forget)
+    X_test = checks.matrix("X_test", X_test, columns=X_forget.shape[1])
+    thetas = checks.matrix("thetas", thetas, columns=X_forget.shape[1])
+    if thetas.shape[0] < 2:
+        raise InputError(f"thetas: expected at least 2 models, one a row; got {thetas.shape[0]}")
+    eta = checks.positive("eta", eta)
+    _enough_tests(X_forget, X_test)
+    pairs = list(combinations(range(thetas.shape[0]), 2))
+    deltas = np.stack([thetas[p] - thetas[q] for p, q in pairs])
+    with float64():
+        modes, terms, thresholds = _terms(deltas, X_forget, X_test, eta)
+    _full_rank(modes, float(terms.sigma[0]), X_test)
+    norms = np.linalg.norm(thetas, axis=1)
+    return {
+        pair: _bound(
+            kernels.BoundTerms(*(np.asarray(term)[i] for term in terms)),
+            float(thresholds[i]),
+            scale=norms[pair[0]] + norms[pair[1]],
+            tests=X_test.shape[0],
+        )
+        for i, pair in enumerate(pairs)
+    }
 
 
 def divergence_bound(theta_a: Any, theta_b: Any, X_forget: Any, X_test: Any, *, eta: float) -> DivergenceBound:
@@ -101,21 +159,7 @@ def divergence_bound(theta_a: Any, theta_b: Any, X_forget: Any, X_test: Any, *, 
     hide from the test inputs, and the bound would not hold), and for shapes or values that do not fit.
     Source: arXiv 2510.16629, Theorem 3.1 and Lemma C.4.
     """
-    X_forget = checks.matrix("X_forget", X_forget)
-    d = X_forget.shape[1]
-    X_test = checks.matrix("X_test", X_test, columns=d)
+    d = checks.matrix("X_forget", X_forget).shape[1]
     theta_a = checks.vector("theta_a", theta_a, length=d, of=", like X_forget's rows")
     theta_b = checks.vector("theta_b", theta_b, length=d, of=", like X_forget's rows")
-    eta = checks.positive("eta", eta)
-    _rank_checked(X_forget, X_test)
-    with float64():
-        terms, threshold = _terms(theta_a - theta_b, X_forget, X_test, eta)
-    difference, projected, remainder, rho, sigma = (float(term) for term in terms[:5])
-    scale = float(np.linalg.norm(theta_a) + np.linalg.norm(theta_b))
-    tests = X_test.shape[0]
-    if difference <= ROUNDING * scale:
-        return DivergenceBound(math.nan, sigma, -math.inf, 0.0, tests)
-    if projected <= ROUNDING * difference:
-        return DivergenceBound(math.nan, sigma, math.inf, 0.0, tests)
-    t0 = -math.inf if remainder <= ROUNDING * difference else float(threshold)
-    return DivergenceBound(rho, sigma, t0, projected, tests)
+    return divergence_bounds(np.stack([theta_a, theta_b]), X_forget, X_test, eta=eta)[0, 1]

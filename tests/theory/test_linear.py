@@ -157,3 +157,11 @@ GOOD = (np.ones((2, 3)), np.ones(2))
 def test_bad_input_says_what_was_expected(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_orders_trained_together_are_those_trained_alone():
+    stages, orders = problem(), [("A", "B", "C"), ("A", "C"), (), ("C", "B", "A")]
+    together = linear.train_orders(stages, orders, mu=0.7)
+    assert np.array_equal(together, [linear.train(stages, order, mu=0.7) for order in orders])
+    with pytest.raises(InputError, match="orders: expected at least one order; got none"):
+        linear.train_orders(stages, [], mu=0.7)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from protocol.errors import InputError
 from protocol.metrics import re_distance
 from theory import linear
-from theory.theorem import DivergenceBound, divergence_bound
+from theory.theorem import DivergenceBound, divergence_bound, divergence_bounds
 
 D, K, M, ETA = 12, 4, 9, 0.05
 
@@ -151,3 +151,19 @@ def test_bad_input_says_what_was_expected():
         divergence_bound(a, b, X, X_test, eta=math.inf)
     with pytest.raises(InputError, match=r"epsilon: expected a finite number > 0; got 0"):
         divergence_bound(a, b, X, X_test, eta=ETA).violation_step(0)
+
+
+def test_all_pairs_at_once():
+    """Every pair's bound is the one of the pair alone."""
+    (a, b), (X, _), X_test = instance()
+    thetas = np.stack([a, b, np.random.default_rng(0).normal(size=D)])
+    together = divergence_bounds(thetas, X, X_test, eta=ETA)
+    assert list(together) == [(0, 1), (0, 2), (1, 2)]
+    for (p, q), bound in together.items():
+        alone = divergence_bound(thetas[p], thetas[q], X, X_test, eta=ETA)
+        assert bound.t0 == alone.t0
+        assert bound.log_lower_bound(20) == pytest.approx(alone.log_lower_bound(20), rel=1e-12)
+    with pytest.raises(InputError, match="thetas: expected at least 2 models, one a row; got 1"):
+        divergence_bounds(thetas[:1], X, X_test, eta=ETA)
+    with pytest.raises(InputError, match="X_forget: expected linearly independent rows, so k ≤ d = 12; got k = 13"):
+        divergence_bounds(thetas, np.ones((13, D)), np.ones((20, D)), eta=ETA)
