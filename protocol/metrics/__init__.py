@@ -1,8 +1,26 @@
 """The measures both worlds share: distance between models, forgetting and utility, growth rates, statistics."""
 
-from protocol.metrics.distance import half_diameter, pairwise_divergence, re_distance
+from protocol.metrics.distance import (
+    centred_logits,
+    distance_curve,
+    falsified_epsilon,
+    half_diameter,
+    pairwise_divergence,
+    re_distance,
+)
 from protocol.metrics.forgetting import area_score, forget_score, math_utility, recency, tofu_utility
-from protocol.metrics.rates import GrowthRate, growth_rate
+from protocol.metrics.rates import (
+    GrowthRate,
+    OutputGrowth,
+    extrapolate,
+    growth_by_rate,
+    growth_by_ratio,
+    growth_rate,
+    horizon,
+    output_growth,
+    output_rate,
+    secant_rate,
+)
 from protocol.metrics.statistics import (
     FTest,
     SpreadTest,
@@ -15,18 +33,29 @@ from protocol.metrics.statistics import (
 __all__ = [
     "FTest",
     "GrowthRate",
+    "OutputGrowth",
     "SpreadTest",
     "area_score",
+    "centred_logits",
+    "distance_curve",
     "exact_interval",
+    "extrapolate",
+    "falsified_epsilon",
     "forget_score",
+    "growth_by_rate",
+    "growth_by_ratio",
     "growth_rate",
     "half_diameter",
+    "horizon",
     "math_utility",
+    "output_growth",
+    "output_rate",
     "pairwise_divergence",
     "path_f_test",
     "path_spread_test",
     "re_distance",
     "recency",
+    "secant_rate",
     "t_interval",
     "tofu_utility",
 ]

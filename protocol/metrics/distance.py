@@ -38,10 +38,32 @@ def pairwise_divergence(predictions: Float[np.ndarray, "P m *c"]) -> Float[np.nd
     return result
 
 
+def distance_curve(
+    trajectory: Float[np.ndarray, "points m *c"], target: Float[np.ndarray, " m *c"]
+) -> Float[np.ndarray, " points"]:
+    """d(f_t, target) at every step of a trajectory (T + 1, m) or (T + 1, m, c), target the outputs of a fixed model."""
+    return np.array([re_distance(np.asarray(outputs, np.float64), target) for outputs in trajectory])
+
+
+def centred_logits(logits: Array) -> Array:
+    """Logits (..., c) minus their mean over the c classes, which no probability depends on. Over the array API.
+
+    Probabilities are bounded: growth of a divergence without bound can be seen in logits alone.
+    """
+    xp = array_namespace(logits)
+    return logits - xp.mean(logits, axis=-1, keepdims=True)
+
+
 def half_diameter(divergence: Float[np.ndarray, "P P"]) -> float:
     """½ max_{p,q} √d(u_p, u_q): whatever the common target r, some outcome keeps √d(u_p, r) at least this large.
 
-    So the spread of the outcomes alone falsifies retrain equivalence at every ε < half_diameter². Outcomes must share
-    one retained order. Source: triangle inequality.
+    So the spread of the outcomes alone falsifies retrain equivalence at every ε < `falsified_epsilon`. Outcomes must
+    share one retained order. Attained by the midpoint of the two outcomes farthest apart, if the others are no farther
+    from it. Source: triangle inequality of √d, a Euclidean distance of predictions.
     """
     return 0.5 * float(np.sqrt(np.max(divergence)))
+
+
+def falsified_epsilon(divergence: Float[np.ndarray, "P P"]) -> float:
+    """half_diameter² = ¼ max_{p,q} d(u_p, u_q): at every ε below it some outcome misses retrain equivalence."""
+    return 0.25 * float(np.max(divergence))
