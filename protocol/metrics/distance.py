@@ -54,9 +54,10 @@ def centred_logits(logits: Array) -> Array:
     return logits - xp.mean(logits, axis=-1, keepdims=True)
 
 
-def half_diameter(divergence: Float[np.ndarray, "P P"]) -> float:
+def half_diameter(divergence: Float[np.ndarray, "..."]) -> float:
     """½ max_{p,q} √d(u_p, u_q): whatever the common target r, some outcome keeps √d(u_p, r) at least this large.
 
+    divergence: d of every pair, as of `pairwise_divergence` or each pair once.
     So the spread of the outcomes alone falsifies retrain equivalence at every ε < `falsified_epsilon`. Outcomes must
     share one retained order. Attained by the midpoint of the two outcomes farthest apart, if the others are no farther
     from it. Source: triangle inequality of √d, a Euclidean distance of predictions.
@@ -64,6 +65,6 @@ def half_diameter(divergence: Float[np.ndarray, "P P"]) -> float:
     return 0.5 * float(np.sqrt(np.max(divergence)))
 
 
-def falsified_epsilon(divergence: Float[np.ndarray, "P P"]) -> float:
+def falsified_epsilon(divergence: Float[np.ndarray, "..."]) -> float:
     """half_diameter² = ¼ max_{p,q} d(u_p, u_q): at every ε below it some outcome misses retrain equivalence."""
     return 0.25 * float(np.max(divergence))

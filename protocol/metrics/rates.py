@@ -47,7 +47,7 @@ def output_growth(outputs_a: Array, outputs_b: Array) -> OutputGrowth:
     """d_t = ‖e_t‖²/m, r_t = ⟨e_t, e_{t+1} − e_t⟩/‖e_t‖² and ‖e_{t+1} − e_t‖²/m, with e_t = f_a − f_b at step t.
 
     NumPy trajectories (T + 1, m) or (T + 1, m, c) of outputs on m inputs, T ≥ 1: predictions, or `centred_logits`.
-    Exactly d_{t+1} = d_t(1 + 2r_t) + ‖e_{t+1} − e_t‖²/m. r_t is nan where d_t = 0.
+    Exactly d_{t+1} = d_t(1 + 2r_t) + ‖e_{t+1} − e_t‖²/m. r_t is nan where d_t = 0 or passes float64.
     One step is converted to float64 at a time, so that long trajectories of large outputs may be memory-mapped.
     Raises InputError where the shapes differ or there is no step.
     """
@@ -58,14 +58,17 @@ def output_growth(outputs_a: Array, outputs_b: Array) -> OutputGrowth:
         raise InputError(f"outputs_a: expected outputs (T + 1, m, *c) with T ≥ 1 and m > 0; got {outputs_a.shape}")
     divergence, product, movement = np.zeros(points), np.zeros(points - 1), np.zeros(points - 1)
     before = _difference(outputs_a, outputs_b, 0)
-    divergence[0] = before @ before / tests
-    for t in range(points - 1):
-        after = _difference(outputs_a, outputs_b, t + 1)
-        moved = after - before
-        divergence[t + 1] = after @ after / tests
-        product[t], movement[t] = before @ moved / tests, moved @ moved / tests
-        before = after
-    return OutputGrowth(divergence, product / np.where(divergence[:-1] > 0, divergence[:-1], np.nan), movement)
+    with np.errstate(over="ignore", invalid="ignore"):
+        divergence[0] = before @ before / tests
+        for t in range(points - 1):
+            after = _difference(outputs_a, outputs_b, t + 1)
+            moved = after - before
+            divergence[t + 1] = after @ after / tests
+            product[t], movement[t] = before @ moved / tests, moved @ moved / tests
+            before = after
+        known = (divergence[:-1] > 0) & np.isfinite(divergence[:-1])
+        rate = product / np.where(known, divergence[:-1], np.nan)
+    return OutputGrowth(divergence, rate, movement)
 
 
 def _difference(

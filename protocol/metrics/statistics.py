@@ -32,6 +32,17 @@ def t_interval(values: Float[np.ndarray, " n"], *, confidence: float = 0.95) -> 
     return float(values.mean() - margin), float(values.mean() + margin)
 
 
+def median_interval(values: Float[np.ndarray, " n"], *, confidence: float = 0.95) -> tuple[float, float]:
+    """Bounds of the median from order statistics, each one-sided at `confidence`, for any distribution.
+
+    x_(j) and x_(n+1−j) with the largest j such that P(Bin(n, ½) < j) ≤ 1 − confidence; (−∞, ∞) below 5 values at 95%.
+    """
+    n = values.shape[0]
+    j = int(stats.binom.ppf(1 - confidence, n, 0.5))
+    ordered = np.sort(values)
+    return (-np.inf, np.inf) if j == 0 else (float(ordered[j - 1]), float(ordered[n - j]))
+
+
 class FTest(NamedTuple):
     """One-way analysis of variance over paths."""
 

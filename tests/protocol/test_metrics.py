@@ -91,6 +91,17 @@ def test_t_interval_against_scipy() -> None:
     assert metrics.t_interval(np.array([1.0])) == (-np.inf, np.inf)
 
 
+def test_median_interval_by_hand_and_its_cover() -> None:
+    """5 values: P(Bin(5, ½) < 1) = 1/32 ≤ 5% < P(Bin < 2) = 6/32, so the smallest and the largest; 4: 1/16 > 5%."""
+    assert metrics.median_interval(np.array([3.0, 1.0, 5.0, 2.0, 4.0])) == (1.0, 5.0)
+    assert metrics.median_interval(np.arange(4.0)) == (-np.inf, np.inf)
+    draws = np.random.default_rng(4).exponential(size=(600, 21))
+    low, high = np.array([metrics.median_interval(values) for values in draws]).T
+    for missed in (low > np.log(2), high < np.log(2)):
+        assert stats.binomtest(int(missed.sum()), 600, 0.05, alternative="greater").pvalue > 0.01
+        assert missed.sum() > 5  # P(Bin(21, ½) < 7) = 3.9%: not needlessly wide
+
+
 def test_path_f_test_is_the_one_way_analysis_of_variance() -> None:
     values = np.random.default_rng(1).standard_normal((3, 4)) + np.arange(4)
     test = metrics.path_f_test(values)

@@ -97,6 +97,12 @@ def test_equal_outputs_have_no_rate() -> None:
     assert np.isnan(growth.rate).all()
 
 
+def test_outputs_beyond_float64_have_no_rate_and_raise_no_warning() -> None:
+    growth = metrics.output_growth(np.array([[1.0], [1e200], [1e200]]), np.zeros((3, 1)))
+    assert growth.divergence[1] == np.inf
+    assert np.isnan(growth.rate[1])
+
+
 def test_centred_logits_keep_probabilities_and_sum_to_zero() -> None:
     logits = np.random.default_rng(2).standard_normal((4, 3)) + 7
     centred = metrics.centred_logits(logits)

@@ -8,12 +8,13 @@ from types import ModuleType
 
 from protocol.progress import Progress
 from protocol.records import Result
-from theory.experiments import positions, theorem, theorem_curves
+from theory.experiments import positions, secant, theorem, theorem_curves
 
 RESULTS: dict[str, ModuleType] = {
     "theorem": theorem,
     "theorem-curves": theorem_curves,
     "positions": positions,
+    "secant": secant,
 }
 
 
