@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from paper_figs import distance, figure1, figure3, linear, theorem
+from paper_figs import distance, figure1, figure3, linear, rates, theorem
 from protocol.records import Tables
 
 
@@ -86,5 +86,21 @@ FIGURES = (
         "Line charts of label log-likelihood and of the distance to the retrained model over unlearning steps, a "
         "line per position of the forget set, a column per method.",
         linear.draw,
+    ),
+    FigureEntry(
+        "rates",
+        "Rates of divergence, how far ahead they tell, and the half-diameter bound",
+        "Two runs that start from the two orders of a pair and unlearn alike; e is the difference of their outputs on "
+        "the test inputs, d = ‖e‖²/m, rₜ = ⟨eₜ, eₜ₊₁ − eₜ⟩/‖eₜ‖². Each seed (in the linear model: each instance) "
+        "counts by the median over its pairs of paths; bands and bars are quartiles over seeds. Top left: slope of "
+        "log d over the first steps against 2 log(1 + r₀), a point per seed. Top right: rₜ, and in grey the same "
+        "quotient ρₜ in parameters where they were measured. Bottom left: for how many steps an extrapolation from "
+        "step 0 stays within a factor 2 of the measured d, at most the length of the run. Bottom right: "
+        "½ max √d(u_p, u_q) over pairs of paths, divided by the largest √d(u_p, θᵣ) to the retrained model; the bound "
+        "says at most 1.",
+        "Four panels: promised against measured growth of the divergence, its rate over unlearning steps, horizons of "
+        "three extrapolations as dots with bars, and the half-diameter bound as a share of the distance to the "
+        "retrained model over steps.",
+        rates.draw,
     ),
 )
