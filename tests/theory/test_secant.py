@@ -10,6 +10,7 @@ from protocol import metrics
 from protocol.claims import rates
 from protocol.errors import InputError
 from protocol.progress import quiet
+from protocol.records import Tables
 from protocol.spec import METHODS
 from theory import linear
 from theory.experiments import growth, secant, staged
@@ -146,6 +147,28 @@ def test_claims_on_a_tiny_run(result):
     assert found["G1", "GA + NPO + SimNPO"] == found["G3", "GA"] == "holds"
     assert [found["D1", method] for method in ("GA", "NPO", "SimNPO")] == ["holds"] * 3
     assert found["G2", "GA"] == "inconclusive"  # 12 steps cannot show 20
+
+
+def test_any_models_logits_are_read_like_the_linear_models_outputs():
+    """e_t = 1.05^t e_0 on 6 inputs and 3 classes, no retrained model: r = 0.05 at every step, exact to the end; d
+    doubles after log 2/(2 log 1.05) = 7.1 steps; a seed's pairs differ by 1, 2, 3, …, so ½ max √d is that of 0 and 3.
+    """
+    base = np.random.default_rng(0).standard_normal((6, 6, 3))
+    grown = 1.05 ** np.arange(31)[:, None, None]
+    outputs = np.array([[p * grown * one + 7 for p in range(4)] for one in base])
+    of_pairs, of_paths = growth.read_off(outputs, growth.Reading(every=10, starts=(0,)))
+    source = growth.Source("s", "network", "mlp", "GA", secant.ORDERS, staged.RETAIN)
+    runs = growth.runs(source, range(6))
+    tables = Tables.from_frames([*growth.frames(runs[0], of_pairs), *growth.frames(runs[1], of_paths)])
+    np.testing.assert_allclose(of_pairs["output_rate"][1], 0.05, rtol=1e-9)
+    np.testing.assert_allclose(of_pairs["growth/measured"][1], 2 * np.log(1.05), rtol=1e-9)
+    assert set(of_pairs["horizon/rate"][1].ravel()) == set(of_pairs["horizon/ratio"][1].ravel()) == {30}
+    assert set(of_pairs["horizon/constant"][1].ravel()) == {7}
+    apart = 3 / 2 * np.sqrt(np.sum(base**2, axis=(1, 2)) / 6)
+    np.testing.assert_allclose(of_paths["half_diameter"][1], apart[:, None] * grown.ravel(), rtol=1e-12)
+    assert {(c.id, c.world, c.verdict) for c in rates.judge(tables)} == {
+        ("G1", "network", "holds"), ("G2", "network", "holds")
+    }  # fmt: skip
 
 
 def test_settings_that_leave_nothing_to_read_are_refused():

@@ -1,13 +1,13 @@
 """What trajectories of outputs tell about two paths parting: the part of experiment "secant" every model shares.
 
-Trajectories of all paths of one run, (paths, T + 1, m, *c) NumPy; pairs p < q in lexicographic order. What is measured
+Trajectories of all paths of one seed, (paths, T + 1, m, *c) NumPy; pairs p < q in lexicographic order. What is measured
 is a `Measured`: by metric the steps it stands at and its values, a row per run (metrics: theory/experiments/secant.py).
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,8 +15,11 @@ from jaxtyping import Float
 
 from protocol import metrics
 from protocol.errors import InputError
-from protocol.records import Run, gathered
+from protocol.orders import Order
+from protocol.records import Run, gathered, order_name
+from protocol.spec import digest
 
+ALL_PATHS = "all paths"
 Measured = dict[str, tuple[Sequence[int], Any]]  # metric -> steps (points,), values (runs, points)
 
 
@@ -101,14 +104,58 @@ def farthest(
     return np.sqrt(np.max([metrics.distance_curve(path, retrained) for path in outputs], axis=0))
 
 
-def stacked(measured: Sequence[Measured]) -> Measured:
+def read_off(
+    outputs: Float[np.ndarray, "runs paths points m *c"],
+    reading: Reading,
+    retrained: Float[np.ndarray, "runs m *c"] | None = None,
+) -> tuple[Measured, Measured]:
+    """What outputs tell: the pairs' metrics, a row per run and pair, and those of all paths, a row per run."""
+    of_pairs: list[Measured] = []
+    of_paths: list[Measured] = []
+    for i, one in enumerate(outputs):
+        growths = grown(one)
+        of_pairs.append(pair_metrics(growths, reading))
+        together = {"half_diameter": half_diameters(growths)}
+        if retrained is not None:
+            together["retrained_distance"] = farthest(one, retrained[i])
+        of_paths.append({name: (range(values.size), values[None]) for name, values in together.items()})
+    return _stacked(of_pairs), _stacked(of_paths)
+
+
+def _stacked(measured: Sequence[Measured]) -> Measured:
     """The rows of several as one."""
     return {
         name: (steps, np.concatenate([one[name][1] for one in measured])) for name, (steps, _) in measured[0].items()
     }
 
 
-def frames(runs: Sequence[Run], measured: Mapping[str, tuple[Sequence[int], np.ndarray]]) -> list[pl.DataFrame]:
+class Source(NamedTuple):
+    """Where trajectories come from; orders are those of their paths."""
+
+    spec: str
+    world: str
+    model: str
+    method: str
+    orders: tuple[Order, ...]
+    reference: Order
+
+
+def runs(source: Source, seeds: Sequence[int]) -> tuple[list[Run], list[Run]]:
+    """A run per seed and pair of paths, and one per seed for all of its paths, as `read_off` has its rows."""
+    names = [order_name(order) for order in source.orders]
+
+    def run(seed: int, order: str, position: int) -> Run:
+        return Run(
+            run=digest([source.spec, source.model, source.method, seed, order]), spec=source.spec, experiment="secant",
+            world=source.world, model=source.model, order=order, position=position,
+            reference=order_name(source.reference), method=source.method, seed=seed,
+        )  # fmt: skip
+
+    of_pairs = [run(seed, f"{names[a]}|{names[b]}", a + 1) for seed in seeds for a, b in pairs(len(names))]
+    return of_pairs, [run(seed, ALL_PATHS, 0) for seed in seeds]
+
+
+def frames(runs: Sequence[Run], measured: Measured) -> list[pl.DataFrame]:
     """Records of everything measured; row i belongs to runs[i]."""
     found = []
     for name, (steps, values) in measured.items():

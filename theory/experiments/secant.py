@@ -13,7 +13,6 @@ Every pair of the paths p = 1..P of an instance is followed under each method. E
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -27,7 +26,7 @@ from protocol import metrics, objectives
 from protocol.errors import InputError
 from protocol.orders import positions
 from protocol.progress import Progress
-from protocol.records import Result, Run, Tables, order_name
+from protocol.records import Result, Tables
 from protocol.spec import Method, canonical, digest, named_methods
 from theory import kernels
 from theory.experiments import growth
@@ -38,7 +37,6 @@ from theory.numerics import float64
 
 BATCH = 32  # instances at a time: bounds memory, changes no result
 ORDERS = positions(RETAIN, FORGET)
-ALL_PATHS = "all paths"
 
 
 @dataclass(frozen=True)
@@ -134,19 +132,9 @@ def follow(
     return jax.vmap(one)(cases, starts, reference)
 
 
-def _measured(followed: Followed, method: Method, settings: Settings) -> tuple[growth.Measured, growth.Measured]:
-    """The pairs' metrics, and those of all paths together, of a batch of instances."""
-    of_pairs: list[growth.Measured] = []
-    of_paths: list[growth.Measured] = []
-    for outputs, reference in zip(followed.outputs, followed.reference, strict=True):
-        grown = growth.grown(outputs)
-        of_pairs.append(growth.pair_metrics(grown, settings.reading))
-        points = range(outputs.shape[1])
-        far = growth.farthest(outputs, reference)
-        of_paths.append({
-            "half_diameter": (points, growth.half_diameters(grown)[None]), "retrained_distance": (points, far[None])
-        })  # fmt: skip
-    secant = followed.secant_rate.reshape(-1, settings.steps)
+def _in_parameters(followed: Followed, method: Method, every: int) -> growth.Measured:
+    """What a batch of instances tells in parameters, a row per pair."""
+    secant = followed.secant_rate.reshape(-1, followed.secant_rate.shape[-1])
     at_start = {
         "growth/secant": metrics.growth_by_rate(secant[:, 0]),
         "identity_error/parameters": followed.identity_error.ravel(),
@@ -156,22 +144,7 @@ def _measured(followed: Followed, method: Method, settings: Settings) -> tuple[g
         at_start["growth/theorem"] = metrics.growth_by_rate(rho)
         at_start["projected_rate_error"] = np.abs(followed.projected_rate.ravel() / rho - 1)
     told: growth.Measured = {name: ((0,), np.asarray(values)[:, None]) for name, values in at_start.items()}
-    told["secant_rate"] = (range(0, settings.steps, settings.reading.every), secant[:, :: settings.reading.every])
-    return growth.stacked(of_pairs) | told, growth.stacked(of_paths)
-
-
-def _runs(spec: str, method: Method, seeds: Sequence[int]) -> tuple[list[Run], list[Run]]:
-    """A run per pair of paths, and one for all paths, of every instance."""
-    names = [order_name(order) for order in ORDERS]
-
-    def run(seed: int, order: str, position: int) -> Run:
-        return Run(
-            run=digest([spec, method.name, seed, order]), spec=spec, experiment="secant", world="linear",
-            model="linear", order=order, position=position, reference=order_name(RETAIN), method=method.name, seed=seed,
-        )  # fmt: skip
-
-    of_pairs = [run(s, f"{names[a]}|{names[b]}", a + 1) for s in seeds for a, b in growth.pairs(len(names))]
-    return of_pairs, [run(s, ALL_PATHS, 0) for s in seeds]
+    return told | {"secant_rate": (range(0, secant.shape[1], every), secant[:, ::every])}
 
 
 def run(settings: Settings, progress: Progress) -> Result:
@@ -190,7 +163,10 @@ def run(settings: Settings, progress: Progress) -> Result:
             with float64():
                 followed = follow(cases, *models, method, settings.steps, settings.problem.eta)
                 followed = Followed(*map(np.asarray, followed))
-            for runs, measured in zip(_runs(spec, method, seeds), _measured(followed, method, settings), strict=True):
+            source = growth.Source(spec, "linear", "linear", method.name, ORDERS, RETAIN)
+            of_pairs, of_paths = growth.read_off(followed.outputs, settings.reading, followed.reference)
+            of_pairs |= _in_parameters(followed, method, settings.reading.every)
+            for runs, measured in zip(growth.runs(source, seeds), (of_pairs, of_paths), strict=True):
                 frames += growth.frames(runs, measured)
             done += len(seeds)
             progress("secant rates", done, settings.seeds * len(chosen))
