@@ -59,6 +59,13 @@ def positive(argument: str, value: Any) -> float:
     return float(value)
 
 
+def nonnegative(argument: str, value: Any) -> float:
+    """A finite number ≥ 0."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < np.inf:
+        raise InputError(f"{argument}: expected a finite number ≥ 0; got {value!r}")
+    return float(value)
+
+
 def whole(argument: str, value: Any, *, least: int = 0) -> int:
     """An integer ≥ least."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
