@@ -74,15 +74,19 @@ def remaining(filter_: Filter, eigenvalues: Float[Array, " n"]) -> Float[Array, 
 
 
 def stage(
-    theta: Float[Array, " d"], X: Float[Array, "n d"], y: Float[Array, " n"], filter_: Filter
+    theta: Float[Array, " d"],
+    X: Float[Array, "n d"],
+    y: Float[Array, " n"],
+    filter_: Filter,
+    gram: Float[Array, "n n"] | None = None,
 ) -> Float[Array, " d"]:
-    """One stage, θ + Xᵀ g(K)(y − Xθ), in O(n²d): a Cholesky solve for ridge, one n×n eigendecomposition otherwise.
+    """One stage, θ + Xᵀ g(K)(y − Xθ): a Cholesky solve for ridge, one n×n eigendecomposition otherwise.
 
-    With y = 0 it is the stage's linear part applied to θ.
+    O(n²d), or O(nd + n³) where gram = K = XXᵀ is given. With y = 0 it is the stage's linear part applied to θ.
     """
     if isinstance(filter_, Ridge):
-        return ridge_stage(theta, X, y, filter_.mu)
-    eigenvalues, vectors = jnp.linalg.eigh(X @ X.T)
+        return ridge_stage(theta, X, y, filter_.mu, gram)
+    eigenvalues, vectors = jnp.linalg.eigh(X @ X.T if gram is None else gram)
     response = filter_.response(jnp.maximum(eigenvalues, 0.0))
     return theta + X.T @ (vectors @ (response * (vectors.T @ (y - X @ theta))))
 

@@ -18,11 +18,16 @@ Scalar = Float[Array, ""] | float
 
 
 def ridge_stage(
-    theta: Float[Array, " d"], X: Float[Array, "n d"], y: Float[Array, " n"], mu: Scalar
+    theta: Float[Array, " d"],
+    X: Float[Array, "n d"],
+    y: Float[Array, " n"],
+    mu: Scalar,
+    gram: Float[Array, "n n"] | None = None,
 ) -> Float[Array, " d"]:
-    """One stage, θ + Xᵀ(XXᵀ + μI)⁻¹(y − Xθ): the minimiser of ‖Xθ' − y‖² + μ‖θ' − θ‖² over θ'."""
-    K = X @ X.T + mu * jnp.eye(X.shape[0], dtype=X.dtype)
-    return theta + X.T @ jax.scipy.linalg.solve(K, y - X @ theta, assume_a="pos")
+    """One stage, θ + Xᵀ(K + μI)⁻¹(y − Xθ): the minimiser of ‖Xθ' − y‖² + μ‖θ' − θ‖² over θ'; gram: K = XXᵀ if known."""
+    K = X @ X.T if gram is None else gram
+    shifted = K + mu * jnp.eye(X.shape[0], dtype=X.dtype)
+    return theta + X.T @ jax.scipy.linalg.solve(shifted, y - X @ theta, assume_a="pos")
 
 
 class Ascent(NamedTuple):
@@ -139,3 +144,13 @@ def log_distance(
     weights = -jnp.sign(amplitude) * jnp.exp(size - largest) * jnp.expm1(-exponent)
     scaled = jnp.exp(-largest) * start + readout @ weights
     return 2 * largest + jnp.log(jnp.mean(scaled**2))
+
+
+def log_norm(fixed: Scalar, amplitude: Float[Array, " k"], rate: Float[Array, " k"], time: Scalar) -> Scalar:
+    """log √(fixed² + Σ_j amplitude_j² e^{2t·rate_j}) without overflow, for t > 0 or finite rates; −∞ for a zero vector.
+
+    For a difference Δ_t in parameters: fixed is the norm of its part that never moves, amplitude the components of the
+    rest along orthonormal directions.
+    """
+    sizes = jnp.concatenate([jnp.log(jnp.abs(fixed))[None], jnp.log(jnp.abs(amplitude)) + time * rate])
+    return 0.5 * jax.scipy.special.logsumexp(2 * sizes)

@@ -25,6 +25,7 @@ from theory.numerics import float64
 Stages = Mapping[str, Any]  # name -> (X, y), checked
 
 _stage = jax.jit(filtered_stage)
+_gram = jax.jit(lambda X: X @ X.T)
 
 
 def train_orders(
@@ -50,9 +51,9 @@ def train_orders(
     theta = np.zeros(columns) if start is None else checks.vector("start", start, length=columns, of=", like X's rows")
     nodes: dict[Order, Any] = {(): theta}
     with float64():
-        on_device = {name: (jnp.asarray(X), y) for name, (X, y) in data.items()}
+        on_device = {name: (jnp.asarray(X), y, by_name[name], _gram(X)) for name, (X, y) in data.items()}
         for node in prefix_tree(checked):
-            nodes[node] = _stage(nodes[node[:-1]], *on_device[node[-1]], by_name[node[-1]])
+            nodes[node] = _stage(nodes[node[:-1]], *on_device[node[-1]])
         return np.stack([np.asarray(nodes[order]) for order in checked])
 
 

@@ -1,0 +1,1 @@
+"""How long the theory takes, each measured beside a plain implementation: `python -m benchmarks.NAME`."""
