@@ -66,7 +66,7 @@ def test_a_sample_that_does_not_span_stops_nothing(n, rank):
 
 
 def test_enough_rows_are_not_enough_unless_they_span():
-    """X_U = e₁: R with e₁ among its rows has λ* = (1/1)(2/1) = 2; R without it ∞ whatever its size; leak 1e-7 counts."""
+    """X_U = e₁: R with e₁ among its rows has λ* = (1/1)(2/1) = 2; R without it ∞ at any size; a leak of 1e-7 counts."""
     X, R = np.eye(5)[:1], np.eye(5)[:2]
     assert critical_retain_weight(X, R) == pytest.approx(2.0, rel=1e-12)
     assert critical_retain_weight(X, np.tile(np.eye(5)[1:4], (9, 1))) == math.inf
