@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from paper_figs import distance, figure1, figure3, linear, rates, theorem
+from paper_figs import distance, figure1, figure3, linear, rates, recency, span, theorem
 from protocol.records import Tables
 
 
@@ -102,5 +102,34 @@ FIGURES = (
         "three extrapolations as dots with bars, and the half-diameter bound as a share of the distance to the "
         "retrained model over steps.",
         rates.draw,
+    ),
+    FigureEntry(
+        "recency",
+        "Recency in the linear model: how often the forget set learned last is forgotten slowest",
+        "Gradient ascent after training in every position of the forget set; random instances, a path forgets as much "
+        "as its forget loss has grown. Heat maps: share of instances in which p = last has grown least, by unlearning "
+        "step and one setting of the problem, the others at the values marked ◂; an instance in which two paths are "
+        "equal does not count. Bottom left: the same by ridge weight, bands between the exact one-sided 95% bounds. "
+        "Bottom right: mean over instances of the squared components of the residual before unlearning, in the "
+        "eigendirections of the forget set's Gram matrix; ascent grows the largest fastest.",
+        "Four heat maps of the probability that the path with the forget set last is slowest, over unlearning steps "
+        "and ridge weight, shared features, shared targets and number of stages; its curves by ridge weight; and the "
+        "residual's spectrum, a line per position.",
+        recency.draw,
+    ),
+    FigureEntry(
+        "span",
+        "The span barrier: how near gradients on the forget set come to the retrained model",
+        "Linear model. Four panels, one per optimizer: RE distance on test inputs to the model retrained without the "
+        "forget set, by position of the forget set: before unlearning, at the best stopping time of each method, and "
+        "the floor that no span method can pass; geometric mean over instances with its 95% t interval. The informed "
+        "method follows a gradient on the forget set that knows the retrained model. For p = last the floor is 0 up to "
+        "rounding; points below the axis are not drawn. Top right: share of the squared displacement at the end of a "
+        "run outside the span of the forget gradients. Bottom right, span methods: smallest divergence of two paths "
+        "at equal steps as a multiple of the floor of that pair; GA, NPO and SimNPO lie on one another.",
+        "Four panels of distances to the retrained model on a log scale by position, one per optimizer, with the floor "
+        "dashed; the share of displacement outside the span by optimizer; cumulative distributions of the smallest "
+        "divergence of two paths over its floor.",
+        span.draw,
     ),
 )
