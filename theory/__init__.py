@@ -2,8 +2,8 @@
 
 `linear` trains stages and ascends in dual form, `theorem` evaluates Theorem 3.1 and Corollary 1, `recency` explains why
 what was learned last is forgotten slowest, `span` says what gradients on the forget set cannot undo. `experiments`
-tests them on random instances and runs the paths p = 1..P with GA, NPO and SimNPO; `run` does all experiments. Entry points
-take and return NumPy float64; importing the package changes no JAX setting.
+tests them on random instances and runs the paths p = 1..P with GA, NPO and SimNPO; `run` does all experiments. Entry
+points take and return NumPy float64; importing the package changes no JAX setting.
 """
 
 from theory import experiments, linear, recency, span, theorem
