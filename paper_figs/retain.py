@@ -78,7 +78,7 @@ def _draw_curves(axes: Axes, records: pl.DataFrame) -> None:
     axes.set_ylabel("log₁₀ ‖Δₜ‖/‖Δ₀‖, median")
     samples = curves["samples"].to_numpy()
     axes.set_title(f"both sides of λ*, n_R = {samples[0]:.0f}" if samples.size else "both sides of λ*")
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(loc="lower left", fontsize=8)
 
 
 @style.styled
