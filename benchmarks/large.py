@@ -48,7 +48,7 @@ def main() -> None:
     X, y = stages["U"]
     outputs = [linear.ascend(theta, X, y, eta=ETA, steps=100, readout=X_test) for theta in paths]
     measured("ascent, 4 paths of 100 steps")
-    floors = [span.span_floor(theta, retrained, X, X_test) for theta in paths]
+    floors = span.span_floors(np.stack(paths), retrained, X, X_test)
     measured("span floors, 4")
     bounds = theorem.divergence_bounds(np.stack(paths), X, X_test, eta=ETA)
     measured("Theorem 3.1, 6 pairs")

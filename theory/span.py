@@ -37,8 +37,9 @@ def _kept(values: Float[Array, " r"], shape: tuple[int, int]) -> Float[Array, " 
 
 def row_basis(X: Float[Array, "k d"]) -> Float[Array, "d r"]:
     """Pure kernel: orthonormal basis of row(X), its columns beyond the rank 0."""
-    _, values, right = jnp.linalg.svd(X, full_matrices=False)
-    return right.T * _kept(values, X.shape)
+    basis, triangle = jnp.linalg.qr(X.T)  # (d, r), (r, k)
+    left, values, _ = jnp.linalg.svd(triangle, full_matrices=False)
+    return basis @ (left * _kept(values, X.shape))
 
 
 def reach(X_forget: Float[Array, "k d"], X_test: Float[Array, "m d"]) -> Reach:
@@ -85,6 +86,7 @@ def shrunk(
 _row_basis = jax.jit(row_basis)
 _reach = jax.jit(reach)
 _floor = jax.jit(floor)
+_floors = jax.jit(jax.vmap(floor, in_axes=(0, None, None)))
 _shrunk = jax.jit(shrunk)
 _outside = jax.jit(outside)
 
@@ -97,6 +99,17 @@ def _two_models(
     X_test = checks.matrix("X_test", X_test, columns=d)
     a, b = (checks.vector(name, value, length=d, of=", like X_forget's rows") for name, value in (first, second))
     return a, b, X_forget, X_test
+
+
+def span_floors(thetas: Any, theta_retrained: Any, X_forget: Any, X_test: Any) -> Float[np.ndarray, " P"]:
+    """`span_floor` of P models at once, thetas (P, d), one forget set: it is decomposed once."""
+    X_forget = checks.matrix("X_forget", X_forget)
+    d = X_forget.shape[1]
+    X_test = checks.matrix("X_test", X_test, columns=d)
+    thetas = checks.matrix("thetas", thetas, columns=d)
+    target = checks.vector("theta_retrained", theta_retrained, length=d, of=", like X_forget's rows")
+    with float64():
+        return np.asarray(_floors(thetas - target, _reach(X_forget, X_test), X_test))
 
 
 def span_floor(theta: Any, theta_retrained: Any, X_forget: Any, X_test: Any) -> float:

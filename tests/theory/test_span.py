@@ -43,6 +43,12 @@ def test_the_floor_is_the_least_squares_minimum_and_is_attained(seed):
     assert span.pair_floor(a, b, X, X_test) == floor
 
 
+def test_the_floors_of_several_models_are_those_of_each():
+    a, b, X, X_test = instance(0)
+    alone = [span.span_floor(theta, b, X, X_test) for theta in (a, 2 * a, b)]
+    assert np.allclose(span.span_floors(np.stack([a, 2 * a, b]), b, X, X_test), alone, rtol=1e-12, atol=0)
+
+
 def test_with_few_test_inputs_the_floor_is_zero():
     """m ≤ k: the forget rows reach every prediction. At m = k + 1 they no longer do."""
     for m, zero in ((K - 1, True), (K, True), (K + 1, False)):
