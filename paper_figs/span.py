@@ -60,7 +60,8 @@ def _draw_optimizer(axes: Axes, tables: Tables, optimizer: str) -> None:
     for shift, name in _side_by_side(runs, 0.1):
         _draw_series(axes, runs.filter(objective=name), "best", LOOKS[name] | {"linestyle": "none"}, shift)
     axes.set_yscale("log")
-    axes.set_ylim(_by_position(earlier, "floor")[1].min() / ROOM, 2 * _by_position(limits, "nothing")[1].max())
+    lowest, highest = (_by_position(*drawn)[1][:, 0] for drawn in ((earlier, "floor"), (limits, "nothing")))
+    axes.set_ylim(lowest.min() / ROOM, highest.max() * 2)
     axes.text(last, axes.get_ylim()[0], "floor 0 ↓", ha="center", va="bottom", color=FLOOR["color"], fontsize=8)
     axes.set_xticks(range(1, last + 1), [*map(str, range(1, last)), f"{last} (last)"])
     axes.set_xlim(0.6, last + 0.4)
