@@ -1,0 +1,168 @@
+"""All seeds and paths of an experiment in one compiled program, over as many devices as JAX sees.
+
+A seed shuffles the rows; data and initial parameters come from the base and are common to all seeds. What is trained is
+given by paths of row numbers (see `training`), (seeds, paths + 1, steps, batch): the last path of a seed leads to its
+retrained model. So one program serves every order, and the mixture too. The seeds are spread over the devices (padded
+by the last one to a multiple of their number); parameters and data are on all of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Float
+
+from protocol.metrics import centred_logits
+from protocol.orders import Order
+from protocol.spec import Method
+from theory.networks import models, training, unlearning
+from theory.networks.models import Network, Parameters
+from theory.networks.tasks import Task
+from theory.networks.training import Path, Recipe, stacked, staged_path
+from theory.networks.unlearning import Logits, Prompts
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compiled: the network, how it is trained and how it is unlearned."""
+
+    network: Network
+    recipe: Recipe
+    methods: tuple[Method, ...]
+    steps: int
+    optimizer: str = "sgd"
+    lr: float = 0.1
+
+
+class Data(NamedTuple):
+    """Initial parameters, the rows of all stages, and what the models are asked."""
+
+    start: Parameters
+    inputs: Array
+    answers: Array
+    prompts: Prompts
+
+
+class Trained(NamedTuple):
+    """Parameters before unlearning and logits on the held-out prompts; the last of the paths is the retrained model."""
+
+    models: Parameters  # (seeds, paths + 1, ...)
+    logits: Logits
+
+
+def data(network: Network, task: Task, base: int) -> Data:
+    """The task as the compiled program takes it; the forget stage stands last among the task's stages."""
+    rows = task.answers.size
+    features, tests = task.inputs.shape[2:], task.test_inputs[:-1]
+    prompts = Prompts(
+        task.inputs[-1], task.answers[-1], tests.reshape(-1, *features), task.test_answers[:-1].ravel(),
+        task.test_inputs[-1],
+    )  # fmt: skip
+    parts = (task.inputs.reshape(rows, *features), task.answers.ravel(), prompts)
+    return Data(models.initial(network, base), *jax.tree.map(_default, parts))
+
+
+def _default(array: np.ndarray) -> jax.Array:
+    return jnp.asarray(array, dtype=float if array.dtype.kind == "f" else jnp.int32)
+
+
+def staged_paths(
+    names: Order, orders: Sequence[Order], kept: Order, rows: int, recipe: Recipe, *, base: int, seeds: Sequence[int]
+) -> Path:
+    """The path of every order under every seed, the retrained model's order `kept` last; `names` as the task stacks."""
+    chosen = [[names.index(stage) for stage in order] for order in (*orders, kept)]
+    length = max(len(order) for order in orders)
+    by_seed = [training.stage_batches(names, rows, recipe, base=base, seed=seed) for seed in seeds]
+    return stacked([stacked([staged_path(b, order, length=length) for order in chosen]) for b in by_seed])
+
+
+def mixture_paths(names: Order, count: int, rows: int, recipe: Recipe, *, base: int, seeds: Sequence[int]) -> Path:
+    """`count` shuffles of the mixture of all stages under every seed; last, one of the mixture without the last stage.
+
+    Shuffle 0 of seed s and of the retrained mixture are independent: what is mixed is part of the generator's seed.
+    """
+    mixture = partial(training.mixture_path, rows=rows, recipe=recipe, base=base, length=len(names))
+    leaves = [[mixture(names, seed=seed, shuffle=p) for p in range(count)] for seed in seeds]
+    kept = [mixture(names[:-1], seed=seed, shuffle=0) for seed in seeds]
+    return stacked([stacked([*paths, last]) for paths, last in zip(leaves, kept, strict=True)])
+
+
+def devices_mesh() -> Mesh:
+    """All devices of JAX's default backend in one axis, "seeds"."""
+    return Mesh(np.array(jax.devices()), ("seeds",))
+
+
+def _spread(array: np.ndarray, mesh: Mesh) -> jax.Array:
+    """`array` over the devices by its leading axis, padded by its last entry to a multiple of their number."""
+    missing = -array.shape[0] % mesh.size
+    padded = np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
+    return jax.device_put(padded, NamedSharding(mesh, PartitionSpec("seeds")))
+
+
+def _unlearn(
+    plan: Plan, given: Data, start: Parameters, reference: Logits, method: Array, outputs: bool
+) -> dict[str, Array]:
+    """By metric (T + 1,), of the method of that number; with `outputs`, centred test logits (T + 1, m, c) instead."""
+    apply, prompts = models.apply(plan.network), given.prompts
+
+    def measure(parameters: Parameters) -> dict[str, Array]:
+        if outputs:
+            return {"outputs": centred_logits(jax.vmap(partial(apply, parameters))(prompts.test))}
+        return unlearning.measured(apply, prompts, reference, parameters)
+
+    return unlearning.unlearn(
+        apply, start, prompts.forget, prompts.forget_answers,
+        loss_of=partial(unlearning.losses_of(plan.methods), method),
+        optimizer=training.optimizer(plan.optimizer, plan.lr), steps=plan.steps, measure=measure,
+    )  # fmt: skip
+
+
+@partial(jax.jit, static_argnums=(0, 3))
+def _program(plan: Plan, given: Data, paths: Path, outputs: bool) -> tuple[Trained, dict[str, Array]]:
+    apply = models.apply(plan.network)
+
+    def one(paths: Path) -> tuple[Trained, dict[str, Array]]:  # of one seed
+        train = partial(training.train, apply, given.start, given.inputs, given.answers, recipe=plan.recipe)
+        found = jax.vmap(lambda path: train(path=path))(paths)
+        logits = jax.vmap(lambda model: unlearning.part_logits(apply, model, given.prompts))(found)
+        leaves, reference = jax.tree.map(lambda leaf: leaf[:-1], found), jax.tree.map(lambda leaf: leaf[-1], logits)
+        follow = partial(_unlearn, plan, given, reference=reference, outputs=outputs)
+        by_path = jax.vmap(lambda start, method: follow(start, method=method), (0, None))
+        return Trained(found, logits), jax.vmap(by_path, (None, 0))(leaves, jnp.arange(len(plan.methods)))
+
+    return jax.vmap(one)(paths)
+
+
+def run(plan: Plan, given: Data, paths: Path, *, outputs: bool = False) -> tuple[Trained, dict[str, jax.Array]]:
+    """Train every path, unlearn all but each seed's last by every method: by metric (seeds, methods, paths, T + 1).
+
+    With `outputs` the metrics are grad_norm and outputs, centred test logits (..., T + 1, m, c). Arrays stay on the
+    devices, spread over them by seed.
+    """
+    seeds = paths.rows.shape[0]
+    mesh = devices_mesh()
+    everywhere = jax.device_put(given, NamedSharding(mesh, PartitionSpec()))
+    found = _program(plan, everywhere, Path(*(_spread(part, mesh) for part in paths)), outputs)
+    return found if seeds % mesh.size == 0 else jax.tree.map(lambda leaf: leaf[:seeds], found)
+
+
+class Trajectories(NamedTuple):
+    """Centred logits on held-out prompts of the retained stages, float64: all paths by step, retrained model."""
+
+    outputs: Float[np.ndarray, "seeds paths points m c"]
+    retrained: Float[np.ndarray, "seeds m c"]
+
+
+def trajectories(plan: Plan, given: Data, paths: Path) -> dict[str, Trajectories]:
+    """By method: what `metrics.output_growth` and `experiments.growth` take, seed by seed."""
+    trained, found = run(plan, given, paths, outputs=True)
+    retrained = np.asarray(centred_logits(trained.logits["test"][:, -1]), np.float64)
+    outputs = np.asarray(found["outputs"], np.float64)
+    return {m.name: Trajectories(outputs[:, i], retrained) for i, m in enumerate(plan.methods)}

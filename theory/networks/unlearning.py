@@ -1,0 +1,105 @@
+"""Unlearning a network by GA, NPO or SimNPO on the whole forget set at once, and what is measured on the way.
+
+The losses are those of `protocol.objectives`, over log π of the forget answers; NPO's reference is the model before
+unlearning. Measured at steps 0..T, before each update; step T's update is computed and not used.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax  # type: ignore[import-untyped, unused-ignore]
+from jaxtyping import Int, Shaped
+
+from protocol import objectives
+from protocol.metrics import centred_logits, re_distance
+from protocol.spec import Method
+from theory.networks.models import Apply, Parameters, log_likelihood
+
+Array = Any
+
+
+class Prompts(NamedTuple):
+    """What the models are asked: the forget set, and held-out prompts of the retained and of the forget stage."""
+
+    forget: Shaped[Array, "forget ..."]
+    forget_answers: Int[Array, " forget"]
+    test: Shaped[Array, "tests ..."]
+    test_answers: Int[Array, " tests"]
+    held_out_forget: Shaped[Array, "held_out ..."]
+
+
+Logits = dict[str, Array]  # (prompts, c) by part: test (retained stages), forget (both held out)
+
+
+def part_logits(apply: Apply, parameters: Parameters, prompts: Prompts) -> Logits:
+    """Logits on the held-out prompts of either part."""
+    ask = jax.vmap(partial(apply, parameters))
+    return {"test": ask(prompts.test), "forget": ask(prompts.held_out_forget)}
+
+
+def distances(logits: Logits, reference: Logits) -> dict[str, Array]:
+    """re_distance/part of probabilities and logit_distance/part of centred logits, by the names of the records."""
+    found = {}
+    for part, ours in logits.items():
+        theirs = reference[part]
+        found[f"re_distance/{part}"] = re_distance(jax.nn.softmax(ours), jax.nn.softmax(theirs))
+        found[f"logit_distance/{part}"] = re_distance(centred_logits(ours), centred_logits(theirs))
+    return found
+
+
+def measured(apply: Apply, prompts: Prompts, reference: Logits, parameters: Parameters) -> dict[str, Array]:
+    """Mean log π of the forget set; mean log π and accuracy on the test prompts; distances to the retrained model."""
+    label = log_likelihood(apply, parameters, prompts.forget, prompts.forget_answers)
+    logits = part_logits(apply, parameters, prompts)
+    retained = jnp.take_along_axis(jax.nn.log_softmax(logits["test"]), prompts.test_answers[:, None], axis=1)
+    right = jnp.argmax(logits["test"], axis=1) == prompts.test_answers
+    levels = {
+        "label_loglik": jnp.mean(label),
+        "retain_loglik": jnp.mean(retained),
+        "retain_accuracy": jnp.mean(right, dtype=float),
+    }
+    return levels | distances(logits, reference)
+
+
+def losses_of(methods: Sequence[Method]) -> Callable[[Array, Array, Array, Array], Array]:
+    """The reduced loss (number of the method, logp, ref_logp, length) -> (): which method is data, as orders are."""
+
+    def reduced(method: Method) -> Callable[[Array, Array, Array], Array]:
+        loss = partial(objectives.objective(method.objective), **dict(method.constants))
+        return lambda logp, ref, length: objectives.reduce_losses(
+            loss(logp, ref, length), length, reduction=method.reduction
+        )
+
+    branches = [reduced(method) for method in methods]
+    return lambda number, *arguments: jax.lax.switch(number, branches, *arguments)
+
+
+def unlearn(
+    apply: Apply,
+    start: Parameters,
+    inputs: Array,
+    answers: Array,
+    *,
+    loss_of: Callable[[Array, Array, Array], Array],
+    optimizer: optax.GradientTransformation,
+    steps: int,
+    measure: Callable[[Parameters], Mapping[str, Array]],
+) -> dict[str, Array]:
+    """T = steps updates from `start` on the forget set; `measure` and grad_norm = ‖∇L‖ at steps 0..T, (T + 1, ...)."""
+    length = jnp.ones(answers.shape)
+    before = log_likelihood(apply, start, inputs, answers)
+
+    def loss(parameters: Parameters) -> Array:
+        return loss_of(log_likelihood(apply, parameters, inputs, answers), before, length)
+
+    def step(carry: tuple, _: None) -> tuple:
+        parameters, state = carry
+        gradient = jax.grad(loss)(parameters)
+        found = {**measure(parameters), "grad_norm": optax.global_norm(gradient)}
+        change, state = optimizer.update(gradient, state, parameters)
+        return (optax.apply_updates(parameters, change), state), found
+
+    return jax.lax.scan(step, (start, optimizer.init(start)), None, length=steps + 1)[1]
