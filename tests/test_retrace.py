@@ -9,6 +9,7 @@ import pytest
 
 import retrace
 from llm import positions
+from paper_figs.registry import FIGURES
 from protocol import records
 from retrace import theory
 
@@ -109,11 +110,12 @@ def test_reproduce_does_the_whole_job(tmp_path, monkeypatch, capsys) -> None:
     last = capsys.readouterr().out.strip().splitlines()[-1]
     assert last.startswith(f"report: {out / 'report.html'} · claims: ")
     claims = json.loads((out / "claims.json").read_text())
-    assert {claim["id"] for claim in claims} == {"T1", "T2", "T3", "L1", "L2", "L3", "E1", "N1"}
+    assert {claim["id"] for claim in claims} >= {"T1", "T2", "T3", "L1", "L2", "L3", "E1", "N1", "B1", "G1", "R1"}
     assert {claim["world"] for claim in claims} == {"linear", "llm"}
     counted = [sum(claim["verdict"] == v for claim in claims) for v in ("holds", "fails", "inconclusive")]
     assert "{} holds, {} fails, {} inconclusive, of {}".format(*counted, len(claims)) in last
-    assert {path.suffix for path in (out / "figures").iterdir()} == {".pdf", ".png"}
+    files = {path.name for path in (out / "figures").iterdir()}
+    assert files == {f"{entry.name}.{ending}" for entry in FIGURES for ending in ("pdf", "png")}
     before = (out / "claims.json").read_bytes()
     retrace.main(["figures", "--out", str(out)])
     assert (out / "claims.json").read_bytes() == before
