@@ -37,7 +37,7 @@ from theory import recency
 from theory.experiments.staged import FORGET, RETAIN, Problem, Staged, batches, draw_many, train_paths
 from theory.numerics import float64
 
-BATCH = 128  # instances at a time: bounds memory, changes no result
+BATCH = 64  # instances at a time: bounds memory, changes no result
 ROUNDING = 1e-9  # of a logarithm: growth that is equal but for rounding obeys
 CRITERIA = ("each", "summed")
 
