@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from paper_figs import distance, figure1, figure3, linear, rates, recency, span, theorem
+from paper_figs import distance, figure1, figure3, linear, rates, recency, retain, span, theorem, triangle
 from protocol.records import Tables
 
 
@@ -131,5 +131,30 @@ FIGURES = (
         "dashed; the share of displacement outside the span by optimizer; cumulative distributions of the smallest "
         "divergence of two paths over its floor.",
         span.draw,
+    ),
+    FigureEntry(
+        "retain",
+        "Weakly local methods: how much retained data stops two paths from parting",
+        "Linear model, forget set learned first and last; both models ascend on the forget set and descend with weight "
+        "λ on n_R fresh rows of the retained stages. Left and middle: share of instances in which the difference of "
+        "the two models still grows after 10¹² steps; red: λ* = (n_R/k) σ_max(X_U R⁺)², median and quartiles over "
+        "instances, where the sample spans the forget rows; dotted: n_R = dimension of the features. Right: the "
+        "difference by step, median over instances, at 0.9 λ* and 1.1 λ*; in the subspace the part outside the "
+        "sample's rows stays for ever.",
+        "Two phase diagrams of number of retained rows against weight, grey where the difference of two paths grows, "
+        "with the threshold weight on the edge of the grey; line charts of the difference on both sides of the weight.",
+        retain.draw,
+    ),
+    FigureEntry(
+        "triangle",
+        "The triangle, corner by corner: what each way of removing a stage leaves of the distance",
+        "Linear model, forget set learned at each position. RE distance to the retrained model over test and forget "
+        "inputs together, after as a share of before, geometric mean over instances. Methods that take steps stop at "
+        "the step nearest to the retrained model, which no rule that does not know that model could choose; the span "
+        "optimum is computed with it. “Exact”: below 10⁻²⁰. Right: what each method uses, by its definition, and "
+        "whether it reached the retrained model, as measured.",
+        "Table of nine methods by four positions: share of the distance to the retrained model left, shaded grey; "
+        "beside it whether the method is local, path-oblivious and retrain-equivalent.",
+        triangle.draw,
     ),
 )

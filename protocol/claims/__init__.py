@@ -1,22 +1,27 @@
 """Claims and their verdicts, judged from records alone; thresholds were fixed before looking.
 
 `judge(tables)` returns every claim that the records speak of.
-T1–T3: theorem · L1, L2: paths · L3: utility · E1, N1: equivalence · G1–G3, D1: rates.
+T1–T3: theorem · L1, L2: paths · L3: utility · E1, N1: equivalence · G1–G3, D1: rates · R1, R2: recency ·
+B1–B4: span · W1–W3: retain · H1, H2: triangle.
 """
 
-from protocol.claims import equivalence, paths, rates, theorem, utility
+from protocol.claims import equivalence, paths, rates, recency, retain, span, theorem, triangle, utility
 from protocol.claims.claim import Claim, read_claims, tally, write_claims
 from protocol.records import Tables
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """All claims the tables hold records for, in the order T, L, E, N, G, D; within one id by world and method."""
+    """All claims the tables hold records for, in the order of the calls below; within one id by world and method."""
     return [
         *theorem.judge(tables),
         *paths.judge(tables),
         *utility.judge(tables),
         *equivalence.judge(tables),
         *rates.judge(tables),
+        *retain.judge(tables),
+        *recency.judge(tables),
+        *span.judge(tables),
+        *triangle.judge(tables),
     ]
 
 

@@ -13,8 +13,8 @@ from protocol.claims.claim import Claim
 from protocol.claims.curves import positions, worlds_and_methods
 from protocol.records import Tables
 
-UTILITIES = {"llm": ("math_accuracy", "tofu_loglik"), "linear": ("retain_loglik",)}
-UNITS = {"llm": "questions × seeds", "linear": "instances"}
+UTILITIES = {"llm": ("math_accuracy", "tofu_loglik"), "linear": ("retain_loglik",), "network": ("retain_loglik",)}
+UNITS = {"llm": "questions × seeds", "linear": "instances", "network": "models × seeds"}
 RUN = ["model", "seed"]
 
 

@@ -8,13 +8,17 @@ from types import ModuleType
 
 from protocol.progress import Progress
 from protocol.records import Result
-from theory.experiments import positions, secant, theorem, theorem_curves
+from theory.experiments import positions, recency, retain, secant, span, theorem, theorem_curves, triangle
 
 RESULTS: dict[str, ModuleType] = {
     "theorem": theorem,
     "theorem-curves": theorem_curves,
     "positions": positions,
     "secant": secant,
+    "recency": recency,
+    "span": span,
+    "retain": retain,
+    "triangle": triangle,
 }
 
 

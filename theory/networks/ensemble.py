@@ -106,16 +106,14 @@ def _spread(array: np.ndarray, mesh: Mesh) -> jax.Array:
     return jax.device_put(padded, NamedSharding(mesh, PartitionSpec("seeds")))
 
 
-def _unlearn(
-    plan: Plan, given: Data, start: Parameters, reference: Logits, method: Array, outputs: bool
-) -> dict[str, Array]:
-    """By metric (T + 1,), of the method of that number; with `outputs`, centred test logits (T + 1, m, c) instead."""
+def _unlearn(plan: Plan, given: Data, start: Parameters, reference: Logits, method: Array) -> dict[str, Array]:
+    """By metric (T + 1,), of the method of that number; outputs/part are centred logits (T + 1, prompts, c)."""
     apply, prompts = models.apply(plan.network), given.prompts
 
     def measure(parameters: Parameters) -> dict[str, Array]:
-        if outputs:
-            return {"outputs": centred_logits(jax.vmap(partial(apply, parameters))(prompts.test))}
-        return unlearning.measured(apply, prompts, reference, parameters)
+        logits = unlearning.part_logits(apply, parameters, prompts)
+        outputs = {f"outputs/{part}": centred_logits(told) for part, told in logits.items()}
+        return outputs | unlearning.measured(apply, parameters, prompts, logits, reference)
 
     return unlearning.unlearn(
         apply, start, prompts.forget, prompts.forget_answers,
@@ -124,8 +122,8 @@ def _unlearn(
     )  # fmt: skip
 
 
-@partial(jax.jit, static_argnums=(0, 3))
-def _program(plan: Plan, given: Data, paths: Path, outputs: bool) -> tuple[Trained, dict[str, Array]]:
+@partial(jax.jit, static_argnums=0)
+def _program(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, Array]]:
     apply = models.apply(plan.network)
 
     def one(paths: Path) -> tuple[Trained, dict[str, Array]]:  # of one seed
@@ -133,23 +131,22 @@ def _program(plan: Plan, given: Data, paths: Path, outputs: bool) -> tuple[Train
         found = jax.vmap(lambda path: train(path=path))(paths)
         logits = jax.vmap(lambda model: unlearning.part_logits(apply, model, given.prompts))(found)
         leaves, reference = jax.tree.map(lambda leaf: leaf[:-1], found), jax.tree.map(lambda leaf: leaf[-1], logits)
-        follow = partial(_unlearn, plan, given, reference=reference, outputs=outputs)
+        follow = partial(_unlearn, plan, given, reference=reference)
         by_path = jax.vmap(lambda start, method: follow(start, method=method), (0, None))
         return Trained(found, logits), jax.vmap(by_path, (None, 0))(leaves, jnp.arange(len(plan.methods)))
 
     return jax.vmap(one)(paths)
 
 
-def run(plan: Plan, given: Data, paths: Path, *, outputs: bool = False) -> tuple[Trained, dict[str, jax.Array]]:
+def run(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, jax.Array]]:
     """Train every path, unlearn all but each seed's last by every method: by metric (seeds, methods, paths, T + 1).
 
-    With `outputs` the metrics are grad_norm and outputs, centred test logits (..., T + 1, m, c). Arrays stay on the
-    devices, spread over them by seed.
+    outputs/part are centred logits, (..., T + 1, prompts, c). Arrays stay on the devices, spread over them by seed.
     """
     seeds = paths.rows.shape[0]
     mesh = devices_mesh()
     everywhere = jax.device_put(given, NamedSharding(mesh, PartitionSpec()))
-    found = _program(plan, everywhere, Path(*(_spread(part, mesh) for part in paths)), outputs)
+    found = _program(plan, everywhere, Path(*(_spread(part, mesh) for part in paths)))
     return found if seeds % mesh.size == 0 else jax.tree.map(lambda leaf: leaf[:seeds], found)
 
 
@@ -162,7 +159,7 @@ class Trajectories(NamedTuple):
 
 def trajectories(plan: Plan, given: Data, paths: Path) -> dict[str, Trajectories]:
     """By method: what `metrics.output_growth` and `experiments.growth` take, seed by seed."""
-    trained, found = run(plan, given, paths, outputs=True)
+    trained, found = run(plan, given, paths)
     retrained = np.asarray(centred_logits(trained.logits["test"][:, -1]), np.float64)
-    outputs = np.asarray(found["outputs"], np.float64)
+    outputs = np.asarray(found["outputs/test"], np.float64)
     return {m.name: Trajectories(outputs[:, i], retrained) for i, m in enumerate(plan.methods)}

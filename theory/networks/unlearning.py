@@ -50,17 +50,20 @@ def distances(logits: Logits, reference: Logits) -> dict[str, Array]:
     return found
 
 
-def measured(apply: Apply, prompts: Prompts, reference: Logits, parameters: Parameters) -> dict[str, Array]:
-    """Mean log π of the forget set; mean log π and accuracy on the test prompts; distances to the retrained model."""
+def measured(
+    apply: Apply, parameters: Parameters, prompts: Prompts, logits: Logits, reference: Logits
+) -> dict[str, Array]:
+    """Mean log π of the forget set; mean log π and accuracy on the test prompts; distances to the retrained model.
+
+    logits are the model's own on the held-out prompts, reference the retrained model's.
+    """
     label = log_likelihood(apply, parameters, prompts.forget, prompts.forget_answers)
-    logits = part_logits(apply, parameters, prompts)
     retained = jnp.take_along_axis(jax.nn.log_softmax(logits["test"]), prompts.test_answers[:, None], axis=1)
     right = jnp.argmax(logits["test"], axis=1) == prompts.test_answers
     levels = {
-        "label_loglik": jnp.mean(label),
-        "retain_loglik": jnp.mean(retained),
+        "label_loglik": jnp.mean(label), "retain_loglik": jnp.mean(retained),
         "retain_accuracy": jnp.mean(right, dtype=float),
-    }
+    }  # fmt: skip
     return levels | distances(logits, reference)
 
 

@@ -1,0 +1,36 @@
+"""Depth of forgetting: did unlearning one answer take another, related one with it?
+
+C, U, R are three answers to the same prompts: U is unlearned, C is near it in content, R is not. Log-probabilities are
+of whole answers, in nats, at step 0 and along unlearning.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+DEEP = 0.75  # depth score from which forgetting counts as deep: it separates the published curves by their classes
+
+
+def depth_score(
+    logp_c: Float[np.ndarray, "*runs points"], logp_u: Float[np.ndarray, "*runs points"], step: int = -1
+) -> Float[np.ndarray, "*runs"]:
+    """(C_0 − C_t)/(U_0 − U_t) at `step` (the last one): how much of U's fall C shared, 1 = as much.
+
+    nan where U did not fall: then nothing was unlearned whose depth could be told.
+    Source: read off the curves of arXiv 2510.16629, Figure 4.
+    """
+    fallen = logp_u[..., 0] - logp_u[..., step]
+    return (logp_c[..., 0] - logp_c[..., step]) / np.where(fallen > 0, fallen, np.nan)
+
+
+def is_deep(score: Float[np.ndarray, "*runs"]) -> Bool[np.ndarray, "*runs"]:
+    """Deep where the depth score is at least 0.75, else superficial; nan counts as superficial."""
+    return score >= DEEP
+
+
+def ends_below(
+    logp_c: Float[np.ndarray, "*runs points"],
+    logp_u: Float[np.ndarray, "*runs points"],
+    logp_r: Float[np.ndarray, "*runs points"],
+) -> Bool[np.ndarray, "*runs"]:
+    """The caption's rule of Figure 4: both U and C end below R (it calls all six published curves deep)."""
+    return (logp_u[..., -1] < logp_r[..., -1]) & (logp_c[..., -1] < logp_r[..., -1])
