@@ -112,7 +112,7 @@ def violated(distance: Any, noise: float, epsilon: float, delta: float) -> Bool[
     D, s, epsilon = _distances(distance), checks.positive("noise", noise), _epsilon(epsilon)
     apart = D / s > 0
     logs = log_hockey_stick(np.where(apart, D / s, 1.0), 2 * epsilon)
-    return apart & (logs > _log_allowed(epsilon, delta))
+    return np.asarray(apart & (logs > _log_allowed(epsilon, delta)))
 
 
 def critical_ratio(epsilon: float, delta: float) -> float:
