@@ -69,7 +69,7 @@ def test_it_grows_with_distance_and_falls_with_noise_and_epsilon():
         assert np.all(np.diff(by_noise) <= 0)
 
 
-@pytest.mark.parametrize(("epsilon", "delta"), [(1.0, 1e-5), (0.0, 1e-9), (0.1, 0.3), (5.0, 1e-8), (300.0, 1e-200)])
+@pytest.mark.parametrize(("epsilon", "delta"), [(1.0, 1e-5), (0.0, 1e-4), (0.1, 0.3), (5.0, 1e-8), (300.0, 1e-200)])
 def test_the_critical_ratio_from_both_sides(epsilon, delta):
     x = critical_ratio(epsilon, delta)
     assert not violated(x * (1 - 1e-9), 1.0, epsilon, delta)
