@@ -51,8 +51,8 @@ def named_methods(names: Sequence[str]) -> tuple[Method, ...]:
 class Experiment:
     """The positions experiment of one model: paths p = 1..P, each unlearned by every method.
 
-    world: "linear" or "llm" · base: seed of what all shuffle seeds share (data, pretraining) · seeds: shuffle seeds
-    (in the linear world: instances) · steps: number of unlearning updates T, so a run has T + 1 points.
+    world: "linear", "network" or "llm" · base: seed of what all shuffle seeds share (data, pretraining) · seeds:
+    shuffle seeds (in the linear world: instances) · steps: number of unlearning updates T, so a run has T + 1 points.
     """
 
     name: str

@@ -1,11 +1,11 @@
 """Claims and their verdicts, judged from records alone; thresholds were fixed before looking.
 
 `judge(tables)` returns every claim that the records speak of.
-T1–T3: theorem · L1, L2: paths · L3: utility · E1, N1: equivalence · G1–G3, D1: rates · R1, R2: recency ·
-B1–B4: span · W1–W3: retain · H1, H2: triangle.
+T1–T3: theorem · L1, L2: paths · L3: utility · L4: depth · E1, N1: equivalence · K1: mixture · G1–G3, D1: rates ·
+R1, R2: recency · B1–B4: span · W1–W3: retain · H1, H2: triangle.
 """
 
-from protocol.claims import equivalence, paths, rates, recency, retain, span, theorem, triangle, utility
+from protocol.claims import depth, equivalence, mixture, paths, rates, recency, retain, span, theorem, triangle, utility
 from protocol.claims.claim import Claim, read_claims, tally, write_claims
 from protocol.records import Tables
 
@@ -16,7 +16,9 @@ def judge(tables: Tables) -> list[Claim]:
         *theorem.judge(tables),
         *paths.judge(tables),
         *utility.judge(tables),
+        *depth.judge(tables),
         *equivalence.judge(tables),
+        *mixture.judge(tables),
         *rates.judge(tables),
         *retain.judge(tables),
         *recency.judge(tables),

@@ -22,7 +22,7 @@ class Claim:
     id: str
     statement: str
     source: str  # where in the paper
-    world: str  # linear | llm
+    world: str  # linear | network | llm
     model: str  # the models pooled in it
     method: str  # the unlearning method, "" where none applies
     statistic: str  # what the value is

@@ -1,5 +1,6 @@
 """The measures both worlds share: distance between models, forgetting and utility, growth rates, statistics."""
 
+from protocol.metrics.depth import DEEP, depth_score, ends_below, is_deep
 from protocol.metrics.distance import (
     centred_logits,
     distance_curve,
@@ -32,13 +33,16 @@ from protocol.metrics.statistics import (
 )
 
 __all__ = [
+    "DEEP",
     "FTest",
     "GrowthRate",
     "OutputGrowth",
     "SpreadTest",
     "area_score",
     "centred_logits",
+    "depth_score",
     "distance_curve",
+    "ends_below",
     "exact_interval",
     "extrapolate",
     "falsified_epsilon",
@@ -48,6 +52,7 @@ __all__ = [
     "growth_rate",
     "half_diameter",
     "horizon",
+    "is_deep",
     "math_utility",
     "median_interval",
     "output_growth",

@@ -8,7 +8,18 @@ from types import ModuleType
 
 from protocol.progress import Progress
 from protocol.records import Result
-from theory.experiments import positions, recency, retain, secant, span, theorem, theorem_curves, triangle
+from theory.experiments import (
+    depth,
+    networks,
+    positions,
+    recency,
+    retain,
+    secant,
+    span,
+    theorem,
+    theorem_curves,
+    triangle,
+)
 
 RESULTS: dict[str, ModuleType] = {
     "theorem": theorem,
@@ -19,6 +30,8 @@ RESULTS: dict[str, ModuleType] = {
     "span": span,
     "retain": retain,
     "triangle": triangle,
+    "networks": networks,
+    "depth": depth,
 }
 
 

@@ -1,41 +1,31 @@
-"""The paths p = 1..P in small networks, and the mixture control.
+"""The paths p = 1..P in small networks, the mixture control, and the rates of divergence; world "network", float32.
 
-Experiments "positions" and "mixture", world "network"; float32. A seed shuffles the rows on one base (data, initial
-parameters). Metrics of "positions" as in the linear model (protocol/records.py), with held-out prompts for both parts,
-logit_distance/part beside re_distance/part, and retain_accuracy (share of right answers on the held-out prompts of the
-retained stages). Runs of method "retrained" (step 0) hold retain_accuracy of the retrained model; of method "floor"
-(step 0) the distances between the retrained models of two seeds, order "SEED|SEED".
-Experiment "mixture": staged paths and as many shuffles of the i.i.d. mixture of the same rows, orders "staged" and
-"mixture", by step: path_distance/part = mean over pairs of paths of one seed of d(u_p, u_q), in probabilities on the
-held-out prompts of the part, test or forget; label_variance = variance over paths of the label log-likelihood; and
-label_loglik, its mean over paths.
+A seed shuffles the rows on one base (data, initial parameters). One program trains and unlearns all staged paths, one
+all mixtures. Their records: theory/experiments/network_records.py.
 """
 
-import itertools
 import time
 from dataclasses import dataclass
 
 import jax
 import numpy as np
-import polars as pl
-from jaxtyping import Float
 
-from protocol import metrics
-from protocol.errors import InputError
+from protocol.errors import InputError, known
 from protocol.orders import positions
 from protocol.progress import Progress
-from protocol.records import Result, Run, Tables, gathered, order_name
+from protocol.records import Result, Tables
 from protocol.spec import Experiment, canonical, digest, named_methods
+from theory.experiments import network_records as records
+from theory.experiments.growth import Reading
 from theory.experiments.staged import FORGET, RETAIN
 from theory.networks import ensemble, tasks
-from theory.networks.ensemble import Data, Plan, Trajectories
+from theory.networks.ensemble import Data, Plan
 from theory.networks.models import Network
 from theory.networks.tasks import Task
 from theory.networks.training import Path, Recipe
 
 NAMES = (*RETAIN, FORGET)
 ORDERS = positions(RETAIN, FORGET)
-PARTS = ("test", "forget")
 
 
 @dataclass(frozen=True)
@@ -65,12 +55,18 @@ TRANSFORMER = World(
 
 @dataclass(frozen=True)
 class Settings:
-    """The positions experiment of the MLP and the transformer, with the mixture control."""
+    """The positions experiment of the MLP and the transformer, with the mixture control and the rates of divergence."""
 
+    models: tuple[str, ...] = ("mlp", "transformer")
+    """Models to run."""
     seeds: int = 8
     """Shuffle seeds of each model."""
     steps: int = 20
     """Unlearning updates."""
+    ahead: int = 60
+    """Updates followed to measure how far ahead the rate of divergence tells."""
+    reading: Reading = Reading()
+    """What is read off these for the rates."""
     methods: tuple[str, ...] = ("GA", "NPO", "SimNPO", "SimNPO-beta1")
     """Unlearning methods."""
     base: int = 0
@@ -83,14 +79,23 @@ class Settings:
     def __post_init__(self) -> None:
         if self.seeds < 2:
             raise InputError(f"seeds: expected at least 2, or there is no noise floor; got {self.seeds}")
+        if self.ahead < self.steps or self.ahead <= self.reading.last:
+            raise InputError(
+                f"ahead: expected at least steps = {self.steps} and more than {self.reading.last}, the window and "
+                f"every start of the reading; got {self.ahead}"
+            )
+        if not self.models:
+            raise InputError("models: expected mlp, transformer or both; got none")
+        for name in self.models:
+            known("models", name, ["mlp", "transformer"])
 
     @property
     def worlds(self) -> tuple[World, ...]:
         """The models in turn."""
-        return self.mlp, self.transformer
+        return tuple({"mlp": self.mlp, "transformer": self.transformer}[name] for name in self.models)
 
 
-QUICK = Settings(seeds=3, transformer=World(**{**vars(TRANSFORMER), "rows": 64, "held_out": 16}))
+QUICK = Settings(models=("mlp",), seeds=3)
 
 
 def experiment(settings: Settings, world: World) -> Experiment:
@@ -110,10 +115,10 @@ def draw(world: World, base: int) -> Task:
     )  # fmt: skip
 
 
-def prepared(spec: Experiment) -> tuple[Plan, Data, Path]:
-    """What `ensemble.run` takes for the staged paths."""
+def prepared(spec: Experiment, steps: int) -> tuple[Plan, Data, Path]:
+    """What `ensemble.run` takes for `steps` updates of the staged paths."""
     world = spec.settings
-    plan = Plan(world.network, world.recipe, spec.methods, spec.steps, "sgd", world.lr)
+    plan = Plan(world.network, world.recipe, spec.methods, steps, "sgd", world.lr)
     given = ensemble.data(world.network, draw(world, spec.base), spec.base)
     paths = ensemble.staged_paths(
         NAMES, ORDERS, RETAIN, world.rows, world.recipe, base=spec.base, seeds=spec.seeds
@@ -121,117 +126,52 @@ def prepared(spec: Experiment) -> tuple[Plan, Data, Path]:
     return plan, given, paths
 
 
-def trajectories(settings: Settings) -> dict[str, dict[str, Trajectories]]:
-    """By model and method: centred logits of the staged paths on the test prompts, and the retrained model's."""
-    specs = [experiment(settings, world) for world in settings.worlds]
-    return {spec.model: ensemble.trajectories(*prepared(spec)) for spec in specs}
-
-
-def _run(spec: Experiment, name: str, order: str, *, position: int = 0, method: str, seed: int, head: str = "") -> Run:
-    kind = head or spec.name
-    return Run(
-        run=digest([name, kind, method, seed, order, position]), spec=name, experiment=kind, world=spec.world,
-        model=spec.model, order=order, position=position, reference=order_name(RETAIN), method=method, seed=seed,
-    )  # fmt: skip
-
-
-Curve = Float[np.ndarray, "runs points"]
-
-
-def _frames(runs: list[Run], curves: dict[str, Curve]) -> list[pl.DataFrame]:
-    """Records of curves, a row per run."""
-    frames = []
-    for metric, values in curves.items():
-        which, step = np.divmod(np.arange(values.size), values.shape[1])
-        frames.append(gathered(runs, which, step=step, metric=metric, value=values.ravel().astype(float)))
-    return frames
-
-
-def _positions(spec: Experiment, name: str, found: dict[str, np.ndarray]) -> tuple[list, list]:
-    """Records of every run; examples of retain_loglik before and after, a seed being one example."""
-    runs = [
-        _run(spec, name, order_name(order), position=p, method=method.name, seed=seed)
-        for seed, method, (p, order) in itertools.product(spec.seeds, spec.methods, enumerate(ORDERS, start=1))
-    ]
-    curves = {m: values.reshape(len(runs), -1) for m, values in found.items() if not m.startswith("outputs/")}
-    ends = curves["retain_loglik"][:, [0, -1]]
-    which, step = np.repeat(np.arange(len(runs)), 2), np.tile([0, spec.steps], len(runs))
-    zeros = np.zeros_like(which)
-    value = ends.ravel().astype(float)
-    return _frames(runs, curves), [
-        gathered(runs, which, step=step, metric="retain_loglik", value=value, example=zeros)
-    ]  # fmt: skip
-
-
-def _retrained(spec: Experiment, name: str, logits: dict[str, np.ndarray], answers: np.ndarray) -> list[pl.DataFrame]:
-    """Accuracy of the retrained models, (seeds, prompts, c) by part, and the distances between any two of them."""
-    right = (logits["test"].argmax(axis=-1) == answers).mean(axis=-1, keepdims=True)
-    runs = [_run(spec, name, order_name(RETAIN), method="retrained", seed=seed) for seed in spec.seeds]
-    pairs = list(itertools.combinations(range(len(spec.seeds)), 2))
-    floors = [_run(spec, name, f"{a}|{b}", method="floor", seed=spec.seeds[a]) for a, b in pairs]
-    a, b = np.array(pairs).T
-    between: dict[str, Curve] = {}
-    for part in PARTS:
-        apart = metrics.centred_logits(logits[part])
-        between[f"re_distance/{part}"] = _distance(_softmax(apart)[a], _softmax(apart)[b])[:, None]
-        between[f"logit_distance/{part}"] = _distance(apart[a], apart[b])[:, None]
-    return [*_frames(runs, {"retain_accuracy": right}), *_frames(floors, between)]
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponents / exponents.sum(axis=-1, keepdims=True)
-
-
-def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """d of predictions (..., m, c)."""
-    return np.mean(np.sum((a - b) ** 2, axis=-1), axis=-1)
-
-
-def _control(spec: Experiment, name: str, kind: str, found: dict[str, np.ndarray]) -> list[pl.DataFrame]:
-    """How far apart the paths of one seed are; arrays (seeds, methods, paths, points, ...)."""
-    cells = itertools.product(spec.seeds, spec.methods)
-    runs = [_run(spec, name, kind, method=method.name, seed=seed, head="mixture") for seed, method in cells]
-    label = found["label_loglik"]
-    curves = {"label_loglik": label.mean(axis=2), "label_variance": label.var(axis=2, ddof=1)}
-    pairs = list(itertools.combinations(range(label.shape[2]), 2))
-    for part in PARTS:
-        predicted = _softmax(found[f"outputs/{part}"])
-        apart = [_distance(predicted[:, :, a], predicted[:, :, b]) for a, b in pairs]
-        curves[f"path_distance/{part}"] = np.mean(apart, axis=0)
-    return _frames(runs, {metric: values.reshape(len(runs), -1) for metric, values in curves.items()})
-
-
 def _computed(plan: Plan, given: Data, paths: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Logits of the retrained models by part, and every metric of the runs."""
     trained, found = ensemble.run(plan, given, paths)
     retrained = {part: logits[:, -1] for part, logits in trained.logits.items()}
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (retrained, found))
 
 
+def _staged(spec: Experiment, settings: Settings, plan: Plan, given: Data, paths: Path) -> Tables:
+    """Everything the staged paths tell; the positions stop at the experiment's last step."""
+    retrained, found = _computed(plan, given, paths)
+    short = {metric: values[:, :, :, : spec.steps + 1] for metric, values in found.items()}
+    rows, examples = records.positions(spec, short)
+    answers = np.asarray(given.prompts.test_answers)
+    rows += records.retrained(spec, retrained, answers) + records.control(spec, "staged", short)
+    rows += records.rates(spec, digest(_rated(spec, settings)), settings.reading, found, retrained)
+    return Tables.from_frames(rows, examples)
+
+
+def _rated(spec: Experiment, settings: Settings) -> list[str | int]:
+    """The configuration behind the rates."""
+    return ["secant", canonical(spec), settings.ahead, canonical(settings.reading)]
+
+
+def _mixed(spec: Experiment, plan: Plan, given: Data) -> Tables:
+    world = spec.settings
+    paths = ensemble.mixture_paths(NAMES, len(ORDERS), world.rows, world.recipe, base=spec.base, seeds=spec.seeds)
+    found = _computed(plan, given, paths)[1]
+    short = {metric: values[:, :, :, : spec.steps + 1] for metric, values in found.items()}
+    return Tables.from_frames(records.control(spec, "mixture", short))
+
+
 def run(settings: Settings, progress: Progress) -> Result:
-    """Both models: staged paths, then the mixture; experiments "positions" and "mixture" of the world "network".
+    """Every model: staged paths, then the mixture; experiments "positions", "mixture", "secant" of world "network".
 
     progress(label, done, total) counts programs run. Source: arXiv 2510.16629, Section 4, at small size.
     """
     started = time.perf_counter()
-    records: list[pl.DataFrame] = []
-    examples: list[pl.DataFrame] = []
-    specs, total = {}, 2 * len(settings.worlds)
+    parts: list[Tables] = []
+    specs: dict[str, str] = {}
     for number, world in enumerate(settings.worlds):
         spec = experiment(settings, world)
-        name = digest(spec)
-        specs[name] = canonical(spec)
-        plan, given, staged = prepared(spec)
-        retrained, found = _computed(plan, given, staged)
-        more_records, more_examples = _positions(spec, name, found)
-        answers = np.asarray(given.prompts.test_answers)
-        records += [*more_records, *_retrained(spec, name, retrained, answers), *_control(spec, name, "staged", found)]
-        examples += more_examples
-        progress("networks", 2 * number + 1, total)
-        mixture = ensemble.mixture_paths(
-            NAMES, len(ORDERS), world.rows, world.recipe, base=spec.base, seeds=spec.seeds
-        )  # fmt: skip
-        records += _control(spec, name, "mixture", _computed(plan, given, mixture)[1])
-        progress("networks", 2 * number + 2, total)
+        specs |= {digest(config): canonical(config) for config in (spec, _rated(spec, settings))}
+        plan, given, paths = prepared(spec, settings.ahead)
+        parts.append(_staged(spec, settings, plan, given, paths))
+        progress("networks", 2 * number + 1, 2 * len(settings.worlds))
+        parts.append(_mixed(spec, plan, given))
+        progress("networks", 2 * number + 2, 2 * len(settings.worlds))
     timing = ("theory: networks", time.perf_counter() - started)
-    return Result(Tables.from_frames(records, examples), specs, (timing,))
+    return Result(Tables.concat(parts), specs, (timing,))

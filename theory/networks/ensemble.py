@@ -15,9 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Float
 
-from protocol.metrics import centred_logits
 from protocol.orders import Order
 from protocol.spec import Method
 from theory.networks import models, training, unlearning
@@ -51,7 +49,7 @@ class Data(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """Parameters before unlearning and logits on the held-out prompts; the last of the paths is the retrained model."""
+    """Parameters before unlearning and logits on the prompts of every part; the last path is the retrained model."""
 
     models: Parameters  # (seeds, paths + 1, ...)
     logits: Logits
@@ -107,13 +105,11 @@ def _spread(array: np.ndarray, mesh: Mesh) -> jax.Array:
 
 
 def _unlearn(plan: Plan, given: Data, start: Parameters, reference: Logits, method: Array) -> dict[str, Array]:
-    """By metric (T + 1,), of the method of that number; outputs/part are centred logits (T + 1, prompts, c)."""
+    """By metric (T + 1, ...), of the method of that number."""
     apply, prompts = models.apply(plan.network), given.prompts
 
     def measure(parameters: Parameters) -> dict[str, Array]:
-        logits = unlearning.part_logits(apply, parameters, prompts)
-        outputs = {f"outputs/{part}": centred_logits(told) for part, told in logits.items()}
-        return outputs | unlearning.measured(apply, parameters, prompts, logits, reference)
+        return unlearning.measured(prompts, unlearning.part_logits(apply, parameters, prompts), reference)
 
     return unlearning.unlearn(
         apply, start, prompts.forget, prompts.forget_answers,
@@ -148,18 +144,3 @@ def run(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, jax.Ar
     everywhere = jax.device_put(given, NamedSharding(mesh, PartitionSpec()))
     found = _program(plan, everywhere, Path(*(_spread(part, mesh) for part in paths)))
     return found if seeds % mesh.size == 0 else jax.tree.map(lambda leaf: leaf[:seeds], found)
-
-
-class Trajectories(NamedTuple):
-    """Centred logits on held-out prompts of the retained stages, float64: all paths by step, retrained model."""
-
-    outputs: Float[np.ndarray, "seeds paths points m c"]
-    retrained: Float[np.ndarray, "seeds m c"]
-
-
-def trajectories(plan: Plan, given: Data, paths: Path) -> dict[str, Trajectories]:
-    """By method: what `metrics.output_growth` and `experiments.growth` take, seed by seed."""
-    trained, found = run(plan, given, paths)
-    retrained = np.asarray(centred_logits(trained.logits["test"][:, -1]), np.float64)
-    outputs = np.asarray(found["outputs/test"], np.float64)
-    return {m.name: Trajectories(outputs[:, i], retrained) for i, m in enumerate(plan.methods)}

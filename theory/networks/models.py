@@ -4,6 +4,7 @@ One input x at a time, features (d,) or tokens (length,); batches and ensembles 
 logits (c,) of one answer, so log π(y|x) = log softmax(logits)_y and |y| = 1.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -37,6 +38,8 @@ class Network:
     """Attention heads (transformer)."""
     length: int = 4
     """Tokens of a prompt (transformer)."""
+    alike: float = 0.0
+    """Correlation of the features of the first and the last answer (softmax)."""
 
     def __post_init__(self) -> None:
         known("model", self.model, MODELS)
@@ -44,17 +47,32 @@ class Network:
             raise InputError(f"network: expected sizes of at least 1 and at least 2 classes; got {self}")
         if self.model == "transformer" and self.width % self.heads:
             raise InputError(f"heads: expected a divisor of width = {self.width}; got {self.heads}")
+        if not -1 <= self.alike <= 1:
+            raise InputError(f"alike: expected a correlation from -1 to 1; got {self.alike}")
+
+
+class Softmax(nnx.Module):
+    """z = F(Wx + b), F with unit rows: answer a has features F_a, orthogonal but for F_0·F_{c−1} = alike."""
+
+    def __init__(self, inputs: int, classes: int, alike: float, *, rngs: nnx.Rngs) -> None:
+        self.head = nnx.Linear(inputs, classes, rngs=rngs)
+        self.alike = alike
+
+    def __call__(self, x: Float[jax.Array, " d"]) -> Float[jax.Array, " c"]:
+        scores = self.head(x)
+        last = self.alike * scores[0] + math.sqrt(1 - self.alike**2) * scores[-1]
+        return scores.at[-1].set(last)
 
 
 class MLP(nnx.Module):
-    """x -> W₂ tanh(W₁x + b₁) + b₂; without the hidden layer where width = 0."""
+    """x -> W₂ tanh(W₁x + b₁) + b₂."""
 
     def __init__(self, inputs: int, width: int, classes: int, *, rngs: nnx.Rngs) -> None:
-        self.hidden = nnx.Linear(inputs, width, rngs=rngs) if width else None
-        self.head = nnx.Linear(width or inputs, classes, rngs=rngs)
+        self.hidden = nnx.Linear(inputs, width, rngs=rngs)
+        self.head = nnx.Linear(width, classes, rngs=rngs)
 
     def __call__(self, x: Float[jax.Array, " d"]) -> Float[jax.Array, " c"]:
-        return self.head(x if self.hidden is None else jnp.tanh(self.hidden(x)))
+        return self.head(jnp.tanh(self.hidden(x)))
 
 
 class Block(nnx.Module):
@@ -95,7 +113,9 @@ def _module(network: Network, seed: int) -> nnx.Module:
         return Transformer(
             network.inputs, network.length, network.width, network.heads, network.classes, rngs=rngs
         )  # fmt: skip
-    return MLP(network.inputs, network.width if network.model == "mlp" else 0, network.classes, rngs=rngs)
+    if network.model == "softmax":
+        return Softmax(network.inputs, network.classes, network.alike, rngs=rngs)
+    return MLP(network.inputs, network.width, network.classes, rngs=rngs)
 
 
 def initial(network: Network, seed: int) -> Parameters:
@@ -109,6 +129,7 @@ def apply(network: Network) -> Apply:
     """The function (parameters, x) -> logits (c,) of a network."""
     graph, state = nnx.split(nnx.eval_shape(lambda: _module(network, 0)))
 
+    @jax.jit  # traced once, not once a use
     def logits(parameters: Parameters, x: jax.Array) -> jax.Array:
         whole = nnx.from_flat_state(nnx.to_flat_state(state))
         nnx.replace_by_pure_dict(whole, parameters)

@@ -6,7 +6,7 @@ Stages are stacked: inputs (stages, n, ...) with answers (stages, n), and as man
 - `associations` (transformer): prompt (stage, filler, key, filler) with answer table_stage[key]; a share of the keys
   has the same value in all stages. Held out are prompts of the same keys in other fillers.
 - `answers` (softmax): the depth experiment. Every stage has the same prompts and answers them all with a class of its
-  own: stage s with class s. The prompts share a common direction.
+  own: stage s with class s. The prompts share a common direction; how alike answers are, the model says (`Softmax`).
 """
 
 from typing import NamedTuple

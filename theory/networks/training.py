@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax  # type: ignore[import-untyped, unused-ignore]
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Bool, Int
 
 from protocol.errors import InputError, known
@@ -109,10 +110,11 @@ def stacked(paths: Sequence[Path]) -> Path:
 def train(apply: Apply, start: Parameters, inputs: Array, answers: Array, path: Path, recipe: Recipe) -> Parameters:
     """Parameters after a path; inputs (rows, ...) and answers (rows,) of all stages together."""
     update = optimizer(recipe.optimizer, recipe.lr)
-    fresh = update.init(start)  # depends on the shapes alone
+    first, unravel = ravel_pytree(start)  # one array: the program is compiled several times sooner
+    fresh = update.init(first)  # depends on the shapes alone
 
-    def loss(parameters: Parameters, rows: Array) -> Array:
-        return -jnp.mean(log_likelihood(apply, parameters, inputs[rows], answers[rows]))
+    def loss(parameters: Array, rows: Array) -> Array:
+        return -jnp.mean(log_likelihood(apply, unravel(parameters), inputs[rows], answers[rows]))
 
     def step(carry: tuple, batch: Path) -> tuple:
         parameters, state = carry
@@ -121,7 +123,7 @@ def train(apply: Apply, start: Parameters, inputs: Array, answers: Array, path: 
         trained = optax.apply_updates(parameters, change)
         return (_where(batch.rows[0] == NOTHING, parameters, trained), state), None
 
-    return jax.lax.scan(step, (start, fresh), path)[0][0]
+    return unravel(jax.lax.scan(step, (first, fresh), path)[0][0])
 
 
 def _where(condition: Array, yes: Parameters, no: Parameters) -> Parameters:

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax  # type: ignore[import-untyped, unused-ignore]
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Int, Shaped
 
 from protocol import objectives
@@ -31,40 +33,47 @@ class Prompts(NamedTuple):
     held_out_forget: Shaped[Array, "held_out ..."]
 
 
-Logits = dict[str, Array]  # (prompts, c) by part: test (retained stages), forget (both held out)
+Logits = dict[str, Array]  # (prompts, c) by part
+HELD_OUT = ("test", "forget")  # parts: held-out prompts of the retained stages and of the forget stage
+PARTS = ("label", *HELD_OUT)  # label: the forget set itself
 
 
 def part_logits(apply: Apply, parameters: Parameters, prompts: Prompts) -> Logits:
-    """Logits on the held-out prompts of either part."""
-    ask = jax.vmap(partial(apply, parameters))
-    return {"test": ask(prompts.test), "forget": ask(prompts.held_out_forget)}
+    """Logits on the prompts of every part, in one pass: a pass more takes as long to compile as to run."""
+    asked = (prompts.forget, prompts.test, prompts.held_out_forget)
+    logits = jax.vmap(partial(apply, parameters))(jnp.concatenate(asked))
+    ends = np.cumsum([len(part) for part in asked])
+    return dict(zip(PARTS, jnp.split(logits, ends[:-1]), strict=True))
+
+
+def _told(logits: Array, answers: Array) -> Array:
+    """log π of the answers (n,)."""
+    return jnp.take_along_axis(jax.nn.log_softmax(logits), answers[:, None], axis=1)[:, 0]
 
 
 def distances(logits: Logits, reference: Logits) -> dict[str, Array]:
     """re_distance/part of probabilities and logit_distance/part of centred logits, by the names of the records."""
     found = {}
-    for part, ours in logits.items():
-        theirs = reference[part]
+    for part in HELD_OUT:
+        ours, theirs = logits[part], reference[part]
         found[f"re_distance/{part}"] = re_distance(jax.nn.softmax(ours), jax.nn.softmax(theirs))
         found[f"logit_distance/{part}"] = re_distance(centred_logits(ours), centred_logits(theirs))
     return found
 
 
-def measured(
-    apply: Apply, parameters: Parameters, prompts: Prompts, logits: Logits, reference: Logits
-) -> dict[str, Array]:
+def measured(prompts: Prompts, logits: Logits, reference: Logits) -> dict[str, Array]:
     """Mean log π of the forget set; mean log π and accuracy on the test prompts; distances to the retrained model.
 
-    logits are the model's own on the held-out prompts, reference the retrained model's.
+    logits are the model's own, reference the retrained model's; outputs/part are the model's, centred.
     """
-    label = log_likelihood(apply, parameters, prompts.forget, prompts.forget_answers)
-    retained = jnp.take_along_axis(jax.nn.log_softmax(logits["test"]), prompts.test_answers[:, None], axis=1)
     right = jnp.argmax(logits["test"], axis=1) == prompts.test_answers
     levels = {
-        "label_loglik": jnp.mean(label), "retain_loglik": jnp.mean(retained),
+        "label_loglik": jnp.mean(_told(logits["label"], prompts.forget_answers)),
+        "retain_loglik": jnp.mean(_told(logits["test"], prompts.test_answers)),
         "retain_accuracy": jnp.mean(right, dtype=float),
-    }  # fmt: skip
-    return levels | distances(logits, reference)
+    }
+    outputs = {f"outputs/{part}": centred_logits(told) for part, told in logits.items()}
+    return levels | distances(logits, reference) | outputs
 
 
 def losses_of(methods: Sequence[Method]) -> Callable[[Array, Array, Array, Array], Array]:
@@ -92,17 +101,17 @@ def unlearn(
     measure: Callable[[Parameters], Mapping[str, Array]],
 ) -> dict[str, Array]:
     """T = steps updates from `start` on the forget set; `measure` and grad_norm = ‖∇L‖ at steps 0..T, (T + 1, ...)."""
-    length = jnp.ones(answers.shape)
+    length, (first, unravel) = jnp.ones(answers.shape), ravel_pytree(start)
     before = log_likelihood(apply, start, inputs, answers)
 
-    def loss(parameters: Parameters) -> Array:
-        return loss_of(log_likelihood(apply, parameters, inputs, answers), before, length)
+    def loss(parameters: Array) -> Array:
+        return loss_of(log_likelihood(apply, unravel(parameters), inputs, answers), before, length)
 
     def step(carry: tuple, _: None) -> tuple:
         parameters, state = carry
         gradient = jax.grad(loss)(parameters)
-        found = {**measure(parameters), "grad_norm": optax.global_norm(gradient)}
+        found = {**measure(unravel(parameters)), "grad_norm": optax.global_norm(gradient)}
         change, state = optimizer.update(gradient, state, parameters)
         return (optax.apply_updates(parameters, change), state), found
 
-    return jax.lax.scan(step, (start, optimizer.init(start)), None, length=steps + 1)[1]
+    return jax.lax.scan(step, (first, optimizer.init(first)), None, length=steps + 1)[1]
