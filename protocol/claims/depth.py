@@ -51,17 +51,21 @@ class Depth(NamedTuple):
         return found
 
 
+def _rank(method: str) -> int:
+    return PAPER_METHODS.index(method) if method in PAPER_METHODS else len(PAPER_METHODS)
+
+
 def depths(tables: Tables) -> list[Depth]:
     """Every model and method there are records of, methods in the paper's order."""
     records = tables.records.filter(pl.col("experiment") == "depth")
     keys = records.select("world", "model", "method").unique().iter_rows()
     found = []
-    for key in sorted(keys, key=lambda key: (key[:2], PAPER_METHODS.index(key[2]) if key[2] in PAPER_METHODS else 99)):
-        chosen = records.filter(world=key[0], model=key[1], method=key[2]).sort("seed", "order", "step")
+    for world, model, method in sorted(keys, key=lambda key: (key[:2], _rank(key[2]))):
+        chosen = records.filter(world=world, model=model, method=method).sort("seed", "order", "step")
         orders = tuple(chosen["order"].unique().sort())
         shape = (chosen["seed"].n_unique(), len(orders), -1)
-        values = [chosen.filter(metric=f"answer_loglik/{a}")["value"].to_numpy().reshape(shape) for a in "CUR"]
-        found.append(Depth(*key, orders, *values))
+        C, U, R = (chosen.filter(metric=f"answer_loglik/{a}")["value"].to_numpy().reshape(shape) for a in "CUR")
+        found.append(Depth(world, model, method, orders, C, U, R))
     return found
 
 

@@ -19,6 +19,7 @@ import polars as pl
 from jaxtyping import Float
 
 from protocol.errors import InputError
+from protocol.orders import retrained
 from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, gathered, order_name
 from protocol.spec import canonical, digest, named_methods
@@ -91,7 +92,7 @@ def run(settings: Settings, progress: Progress) -> Result:
         Run(
             run=digest([spec, method, seed, order]), spec=spec, experiment="depth", world="network", model="softmax",
             order=order_name(order), position=order.index(FORGET) + 1,
-            reference=order_name([answer for answer in order if answer != FORGET]), method=method, seed=seed,
+            reference=order_name(retrained(order, FORGET)), method=method, seed=seed,
         )
         for seed in range(settings.seeds) for method in settings.methods for order in ORDERS
     ]  # fmt: skip
