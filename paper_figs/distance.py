@@ -53,7 +53,8 @@ def _draw_cell(axes: Axes, one: Curves, floor: float | None, limits: tuple[float
     style.step_axis(axes, last_row=False)
 
 
-def _draw_row(cells: np.ndarray, row: list[Curves | None], floor: float | None) -> None:
+def draw_row(cells: np.ndarray, row: list[Curves | None], floor: float | None) -> None:
+    """A row of panels on one axis, an axes of `cells` for each of `row`; None leaves its place empty."""
     limits = _limits([one for one in row if one is not None], floor)
     for axes, one in zip(cells, row, strict=True):
         if one is None:
@@ -62,7 +63,8 @@ def _draw_row(cells: np.ndarray, row: list[Curves | None], floor: float | None) 
             _draw_cell(axes, one, floor, limits)
 
 
-def _legend(figure: Figure, paths: int, with_floor: bool) -> None:
+def draw_legend(figure: Figure, paths: int, with_floor: bool) -> None:
+    """The paths, the level of doing nothing, and the noise floor where one is drawn."""
     extra = [style.nothing_line()]
     if with_floor:
         extra.append(Line2D([], [], color=FLOOR, linewidth=6, alpha=0.5, label="within the noise floor"))
@@ -79,13 +81,13 @@ def _draw(tables: Tables, names: list[str]) -> Figure | None:
     grid = figure.subplots(len(rows), len(columns), sharex=True, squeeze=False)
     floors = [noise_floor(tables, model=model, metric=metric) for model, metric in rows]
     for cells, (model, metric), floor in zip(grid, rows, floors, strict=True):
-        _draw_row(cells, [measured.get((model, metric, method)) for method in columns], floor)
+        draw_row(cells, [measured.get((model, metric, method)) for method in columns], floor)
         cells[0].set_ylabel(f"{model}\n{metric.removeprefix('re_distance/')}")
     for axes, method in zip(grid[0], columns, strict=True):
         axes.set_title(method)
     for axes in grid[-1]:
         axes.set_xlabel("unlearning step")
-    _legend(figure, next(iter(measured.values())).values.shape[1], any(floor is not None for floor in floors))
+    draw_legend(figure, next(iter(measured.values())).values.shape[1], any(floor is not None for floor in floors))
     return figure
 
 

@@ -16,7 +16,8 @@ STEEP = 100.0  # nats: ascent grows without bound, and below −STEEP the axis i
 LABEL, DISTANCE = "label_loglik", "re_distance/test"
 
 
-def _draw_label(axes: Axes, one: Curves, method: str) -> None:
+def draw_label(axes: Axes, one: Curves, method: str) -> None:
+    """Label log-likelihood by path under one method."""
     draw_paths(axes, mean_band(one.values))
     if one.values.min() < -STEEP:
         axes.set_yscale("symlog", linthresh=1.0)
@@ -51,7 +52,7 @@ def draw(tables: Tables) -> Figure | None:
     figure = Figure(figsize=(10, 5.6), layout="constrained")
     grid = figure.subplots(2, len(columns), sharex=True, squeeze=False)
     for j, method in enumerate(columns):
-        _draw_label(grid[0, j], label[method], method)
+        draw_label(grid[0, j], label[method], method)
         _draw_distance(grid[1, j], distance[method])
     grid[0, 0].set_ylabel("label log-likelihood")
     grid[1, 0].set_ylabel("RE distance, test inputs")

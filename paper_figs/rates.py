@@ -94,7 +94,7 @@ def _draw_tightness(axes: Axes, parts: list[Part], looks: dict[str, int]) -> Non
             _band(axes, measured, style.colour(looks[key[1]]), _line(key))
     axes.axhline(1, color="black", linewidth=0.8, linestyle="--")
     axes.set_ylim(0, 1.08)
-    axes.set_title("half-diameter over the largest distance to the retrained model")
+    axes.set_title("bound as a share of the largest distance")
     axes.set_ylabel("bound / distance, both as √d (1 = attained)")
     style.step_axis(axes)
 

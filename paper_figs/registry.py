@@ -5,7 +5,21 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from paper_figs import distance, figure1, figure3, linear, rates, recency, retain, span, theorem, triangle
+from paper_figs import (
+    depth,
+    distance,
+    figure1,
+    figure3,
+    linear,
+    mixture,
+    networks,
+    rates,
+    recency,
+    retain,
+    span,
+    theorem,
+    triangle,
+)
 from protocol.records import Tables
 
 
@@ -156,5 +170,39 @@ FIGURES = (
         "Table of nine methods by four positions: share of the distance to the retrained model left, shaded grey; "
         "beside it whether the method is local, path-oblivious and retrain-equivalent.",
         triangle.draw,
+    ),
+    FigureEntry(
+        "networks",
+        "Small networks: label log-likelihood and distance to the retrained model",
+        "The positions experiment of small networks: an MLP on clusters and a two-layer transformer on key-value "
+        "prompts, trained in stages and unlearned by gradient steps; seeds shuffle the rows. For each model: mean "
+        "log-likelihood of the forget set's answers; RE distance of probabilities to the retrained model on held-out "
+        "prompts of the forget stage and of the retained stages, with the noise floor (grey: the largest distance "
+        "between two retrained models of different seeds) and the distance before unlearning (dotted).",
+        "Line charts over unlearning steps for each model, a line per position of the forget set and a column per "
+        "method: label log-likelihood, and distances on forget and retained prompts on log scales.",
+        networks.draw,
+    ),
+    FigureEntry(
+        "mixture",
+        "Control: the same rows mixed instead of learned in stages",
+        "Small networks. RE distance of probabilities between the models of one seed on held-out prompts, mean over "
+        "pairs, by unlearning step: four orders of the stages, and four shuffles of the i.i.d. mixture of all rows, "
+        "of equal length. Log scale. Before unlearning shuffles of the mixture are nearly one model; unlearning "
+        "drives them apart, too.",
+        "Line charts on log scales of the distance between paths over unlearning steps, learned in stages against "
+        "mixed, a row per model and kind of prompts, a column per method.",
+        mixture.draw,
+    ),
+    FigureEntry(
+        "depth",
+        "Depth of forgetting by order (as Figure 4)",
+        "Softmax regression: three answers to the same prompts, C with features like those of U, R without, learned in "
+        "six orders; then U is unlearned. Above: mean log-likelihood of the answers under gradient ascent, the depth "
+        "score and its class in the titles. Below: depth score (C₀ − C_T)/(U₀ − U_T), the share of U's fall that C "
+        "took part in, by order and method; bars: published scores of Llama-3.2-3B, computed from its curves.",
+        "Six line charts of the log-likelihoods of answers C, U and R over unlearning steps, one per order, and a dot "
+        "chart of depth scores by order and method against the threshold and the published scores.",
+        depth.draw,
     ),
 )
