@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from paper_figs import (
+    certified,
     depth,
     distance,
     figure1,
@@ -158,6 +159,18 @@ FIGURES = (
         "Two phase diagrams of number of retained rows against weight, grey where the difference of two paths grows, "
         "with the threshold weight on the edge of the grey; line charts of the difference on both sides of the weight.",
         retain.draw,
+    ),
+    FigureEntry(
+        "certified",
+        "Certified unlearning: two orders seen through noise",
+        "Linear model, forget set learned first and last, gradient ascent on both models; N(0, s²I) added to both "
+        "outcomes, s in units of the distance ‖Δ₀‖ of the two models before unlearning. If both outcomes were "
+        "(ε, δ)-close to one distribution, their hockey-stick divergence at 2ε would be at most (1 + e^ε)δ. Left: that "
+        "divergence by step. Middle: the least noise that keeps it below the bound up to step t. Right: the first "
+        "step that violates it.",
+        "Three panels: divergence over unlearning steps for several amounts of noise against the allowed level; the "
+        "noise needed over steps on a log scale, a line per ε; the first violating step against the noise.",
+        certified.draw,
     ),
     FigureEntry(
         "triangle",

@@ -64,7 +64,7 @@ def first_step(difference: retain.Modes, eta: Scalar, log_size: Scalar) -> Scala
 
     def halve(_: Any, bracket: tuple[Any, Any]) -> tuple[Any, Any]:
         low, high = bracket
-        middle = jnp.floor((low + high) / 2)
+        middle = jnp.maximum(jnp.floor((low + high) / 2), 0.0)  # between −1 and 0 lies 0
         above = log_difference(difference, eta, middle) > log_size
         return jnp.where(above, low, middle), jnp.where(above, middle, high)
 

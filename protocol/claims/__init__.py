@@ -2,10 +2,23 @@
 
 `judge(tables)` returns every claim that the records speak of.
 T1–T3: theorem · L1, L2: paths · L3: utility · L4: depth · E1, N1: equivalence · K1: mixture · G1–G3, D1: rates ·
-R1, R2: recency · B1–B4: span · W1–W3: retain · H1, H2: triangle.
+R1, R2: recency · B1–B4: span · W1–W3: retain · C1, C2: certified · H1, H2: triangle.
 """
 
-from protocol.claims import depth, equivalence, mixture, paths, rates, recency, retain, span, theorem, triangle, utility
+from protocol.claims import (
+    certified,
+    depth,
+    equivalence,
+    mixture,
+    paths,
+    rates,
+    recency,
+    retain,
+    span,
+    theorem,
+    triangle,
+    utility,
+)
 from protocol.claims.claim import Claim, read_claims, tally, write_claims
 from protocol.records import Tables
 
@@ -23,6 +36,7 @@ def judge(tables: Tables) -> list[Claim]:
         *retain.judge(tables),
         *recency.judge(tables),
         *span.judge(tables),
+        *certified.judge(tables),
         *triangle.judge(tables),
     ]
 

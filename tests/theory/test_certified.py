@@ -115,6 +115,7 @@ def test_far_times():
     # Δ₀ = e₁, X = e₁, k = 1: ‖Δ_t‖ = 1.1^t, with x* s = 1.1^100.5 first at 101
     noise = 1.1**100.5 / critical_ratio(**PRIVACY)
     assert first_violating_step(np.eye(3)[0], np.eye(3)[:1], eta=0.05, noise=noise, **PRIVACY) == 101
+    assert first_violating_step(np.eye(3)[0], np.eye(3)[:1], eta=0.05, noise=1e-9, **PRIVACY) == 0
     assert first_violating_step(np.eye(3)[1], np.eye(3)[:1], eta=0.05, noise=noise, **PRIVACY) == math.inf
     assert first_violating_step(np.zeros(3), np.eye(3)[:1], eta=0.05, noise=noise, **PRIVACY) == math.inf
 

@@ -9,6 +9,7 @@ from types import ModuleType
 from protocol.progress import Progress
 from protocol.records import Result
 from theory.experiments import (
+    certified,
     depth,
     networks,
     positions,
@@ -29,6 +30,7 @@ RESULTS: dict[str, ModuleType] = {
     "recency": recency,
     "span": span,
     "retain": retain,
+    "certified": certified,
     "triangle": triangle,
     "networks": networks,
     "depth": depth,
