@@ -19,12 +19,12 @@ def depth_score(
     Source: read off the curves of arXiv 2510.16629, Figure 4.
     """
     fallen = logp_u[..., 0] - logp_u[..., step]
-    return (logp_c[..., 0] - logp_c[..., step]) / np.where(fallen > 0, fallen, np.nan)
+    return np.asarray((logp_c[..., 0] - logp_c[..., step]) / np.where(fallen > 0, fallen, np.nan))
 
 
 def is_deep(score: Float[np.ndarray, "*runs"]) -> Bool[np.ndarray, "*runs"]:
     """Deep where the depth score is at least 0.75, else superficial; nan counts as superficial."""
-    return score >= DEEP
+    return np.asarray(score >= DEEP)
 
 
 def ends_below(
@@ -33,4 +33,4 @@ def ends_below(
     logp_r: Float[np.ndarray, "*runs points"],
 ) -> Bool[np.ndarray, "*runs"]:
     """The caption's rule of Figure 4: both U and C end below R (it calls all six published curves deep)."""
-    return (logp_u[..., -1] < logp_r[..., -1]) & (logp_c[..., -1] < logp_r[..., -1])
+    return np.asarray((logp_u[..., -1] < logp_r[..., -1]) & (logp_c[..., -1] < logp_r[..., -1]))
