@@ -81,8 +81,9 @@ def _one(case: Case) -> Survey:
     terms = jax.vmap(kernels.bound_terms, in_axes=(0, None, None, None))(
         paths[first] - paths[second], modes, case.X_test, ETA
     )
-    bound = kernels.log_bound(terms.rho, terms.sigma * terms.projected, case.X_test.shape[0], STEPS)
-    return Survey(log_distance, floor, terms.rho, kernels.threshold_step(terms), bound)
+    bounds = jax.vmap(kernels.log_bound, in_axes=(0, 0, None, None))
+    bound = bounds(terms.rho, terms.sigma * terms.projected, case.X_test.shape[0], STEPS)
+    return Survey(log_distance, floor, terms.rho, jax.vmap(kernels.threshold_step)(terms), bound)
 
 
 survey = jax.jit(jax.vmap(_one))
