@@ -16,6 +16,7 @@ import itertools
 import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
+from scipy.special import softmax
 
 from protocol import metrics
 from protocol.records import Run, gathered, order_name
@@ -72,19 +73,14 @@ def retrained(
     between: dict[str, Curve] = {}
     for part in HELD_OUT:
         apart = metrics.centred_logits(logits[part])
-        for name, told in (("re_distance", _softmax(apart)), ("logit_distance", apart)):
+        for name, told in (("re_distance", softmax(apart, axis=-1)), ("logit_distance", apart)):
             between[f"{name}/{part}"] = np.array([[_distance(told[a], told[b])] for a, b in pairs])
     return [*_frames(runs, {"retain_accuracy": right}), *_frames(floors, between)]
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponents / exponents.sum(axis=-1, keepdims=True)
-
-
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """d of predictions (..., m, c)."""
-    return np.mean(np.sum((a - b) ** 2, axis=-1), axis=-1)
+    return np.asarray(np.mean(np.sum((a - b) ** 2, axis=-1), axis=-1))
 
 
 def control(spec: Experiment, order: str, found: Found) -> list[pl.DataFrame]:
@@ -94,7 +90,7 @@ def control(spec: Experiment, order: str, found: Found) -> list[pl.DataFrame]:
     label = found["label_loglik"]
     curves = {"label_loglik": label.mean(axis=2), "label_variance": label.var(axis=2, ddof=1)}
     for part in HELD_OUT:
-        predicted = _softmax(found[f"outputs/{part}"])
+        predicted = softmax(found[f"outputs/{part}"], axis=-1)
         apart = [_distance(predicted[:, :, a], predicted[:, :, b]) for a, b in growth.pairs(label.shape[2])]
         curves[f"path_distance/{part}"] = np.mean(apart, axis=0)
     return _frames(runs, {metric: values.reshape(len(runs), -1) for metric, values in curves.items()})
