@@ -30,22 +30,27 @@ def _band(axes: Axes, records: pl.DataFrame, metric: str, number: int, label: st
 def _draw_divergence(axes: Axes, cells: pl.DataFrame, epsilon: float) -> None:
     chosen = cells.filter(pl.col("epsilon") == epsilon)
     for number, noise in enumerate(sorted(chosen["noise"].unique()), start=1):
-        _band(axes, chosen.filter(pl.col("noise") == noise), "hockey_stick", number, f"s = {noise:g} ‖Δ₀‖")
+        _band(axes, chosen.filter(pl.col("noise") == noise), "hockey_stick", number, f"s = {noise:,.9g} ‖Δ₀‖")
     delta = chosen["delta"][0]
     allowed = (1 + np.exp(epsilon)) * delta
-    axes.axhline(allowed, color="black", linewidth=1)
+    axes.axhline(allowed, color="black", linewidth=1, label="(1 + e^ε)δ")
     axes.set_yscale("log")
     axes.set_ylim(allowed / 1e3, 2)
-    axes.set_title(f"divergence at 2ε, ε = {epsilon:g}\nblack: (1 + e^ε)δ, δ = {delta:g}")
+    axes.set_title(f"divergence of the two outcomes at 2ε\nε = {epsilon:g}, δ = {delta:g}")
     axes.set_ylabel("hockey-stick divergence")
     style.step_axis(axes)
     axes.legend()
 
 
-def _draw_noise(axes: Axes, curves: pl.DataFrame) -> None:
+def _draw_noise(axes: Axes, curves: pl.DataFrame, promised: float) -> None:
     chosen = curves.with_columns(pl.col("value").exp())
     for number, epsilon in enumerate(sorted(chosen["epsilon"].unique()), start=1):
         _band(axes, chosen.filter(pl.col("epsilon") == epsilon), "log_noise", number, f"ε = {epsilon:g}")
+    last = chosen.filter(metric="log_noise").sort("epsilon", "step").tail(1)
+    end, level = last["step"].to_numpy()[0], last["value"].to_numpy()[0]
+    late = np.array([0.6 * end, end])
+    # below the lowest curve, where nothing else is drawn
+    axes.plot(late, level / 30 * np.exp((late - end) * promised), color="black", linewidth=1, label="(1 + λ_max(M))^t")
     axes.set_yscale("log")
     axes.set_title("least noise without violation\nup to step t")
     axes.set_ylabel("s / ‖Δ₀‖")
@@ -86,7 +91,8 @@ def draw(tables: Tables) -> Figure | None:
     figure = Figure(figsize=(10, 3.9), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     _draw_divergence(left, cells, epsilons[len(epsilons) // 2])
-    _draw_noise(middle, curves)
+    promised = examples.filter(metric="promised")["value"].to_numpy()
+    _draw_noise(middle, curves, float(np.median(promised)))
     _draw_first(right, cells, examples)
     instances = examples["example"].n_unique()
     style.heading(figure, f"Linear model, gradient ascent: {instances} instances, median and quartiles")

@@ -14,6 +14,7 @@ from protocol import progress
 from protocol.errors import InputError
 
 console = Console(stderr=True)
+PARSING = r"Value error Error parsing (?:\S*?settings\.?)?(\S*): "  # tyro's words for an option or nested settings
 
 
 @contextlib.contextmanager
@@ -32,6 +33,11 @@ def progress_bars() -> Iterator[progress.Progress]:
         yield report
 
 
+def _named(found: re.Match[str]) -> str:
+    name = found[1]
+    return f"{name}: " if name.startswith("--") else f"{name}." if name else ""
+
+
 def parse(command: Any, arguments: list[str], *, program: str, description: str | None) -> Any:
     """The command named by the arguments; a mistake in them becomes one line and exit code 2."""
     errors = io.StringIO()
@@ -42,5 +48,6 @@ def parse(command: Any, arguments: list[str], *, program: str, description: str 
         if ended.code == 2:
             text = re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]|-{4,}", " ", errors.getvalue())
             text = re.split("Argument helptext:|For full helptext", text)[0]
-            raise InputError(f"{' '.join(text.split()).rstrip('.')}; see {program} --help") from ended
+            line = re.sub(PARSING, _named, " ".join(text.split()).rstrip("."))
+            raise InputError(f"{line}; see {program} --help") from ended
         raise

@@ -81,10 +81,6 @@ def _distances(value: Any) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _epsilon(value: Any) -> float:
-    return 0.0 if value == 0 and not isinstance(value, bool) else checks.positive("epsilon", value)
-
-
 def _log_allowed(epsilon: float, delta: Any) -> float:
     """log[(1 + e^ε)δ]."""
     delta = checks.positive("delta", delta)
@@ -99,7 +95,7 @@ def hockey_stick(distance: Any, noise: float, epsilon: float) -> Float[np.ndarra
     distance: D = ‖u − v‖ ≥ 0, a number or an array · noise: s > 0 · epsilon: ε ≥ 0. In [0, 1]; 0 where D = 0.
     Raises InputError for values outside these ranges. Source: Balle & Wang, arXiv 1805.06530, Theorem 8.
     """
-    D, s, epsilon = _distances(distance), checks.positive("noise", noise), _epsilon(epsilon)
+    D, s, epsilon = _distances(distance), checks.positive("noise", noise), checks.nonnegative("epsilon", epsilon)
     apart = D / s > 0
     return np.where(apart, np.exp(log_hockey_stick(np.where(apart, D / s, 1.0), epsilon)), 0.0)
 
@@ -109,7 +105,7 @@ def violated(distance: Any, noise: float, epsilon: float, delta: float) -> Bool[
 
     True where hockey_stick(D, s, 2ε) > (1 + e^ε)δ. Arguments and errors as for `hockey_stick`, 0 < δ < 1.
     """
-    D, s, epsilon = _distances(distance), checks.positive("noise", noise), _epsilon(epsilon)
+    D, s, epsilon = _distances(distance), checks.positive("noise", noise), checks.nonnegative("epsilon", epsilon)
     apart = D / s > 0
     logs = log_hockey_stick(np.where(apart, D / s, 1.0), 2 * epsilon)
     return np.asarray(apart & (logs > _log_allowed(epsilon, delta)))
@@ -120,7 +116,7 @@ def critical_ratio(epsilon: float, delta: float) -> float:
 
     Raises InputError for ε < 0 and δ outside (0, 1).
     """
-    epsilon = _epsilon(epsilon)
+    epsilon = checks.nonnegative("epsilon", epsilon)
     allowed = _log_allowed(epsilon, delta)
     if allowed >= 0:
         return math.inf

@@ -7,7 +7,6 @@ Rows of zeros may pad R, so the kernels take n_R apart from its shape. Time is c
 Source: beyond arXiv 2510.16629, whose Section 3 has λ = 0.
 """
 
-import numbers
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from protocol.errors import InputError
 from theory import checks
 from theory.kernels import Array, Scalar
 from theory.numerics import float64
@@ -98,12 +96,6 @@ def difference_modes(
     return Modes(eigenvalues, vectors.T @ read, outside)
 
 
-def _weight(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < np.inf:
-        raise InputError(f"weight: expected a finite number ≥ 0; got {value!r}")
-    return float(value)
-
-
 def _pair(X_forget: Any, X_retain: Any) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "n d"]]:
     X = checks.matrix("X_forget", X_forget)
     return X, checks.matrix("X_retain", X_retain, columns=X.shape[1])
@@ -153,7 +145,7 @@ def growth_rate_with_retain(X_forget: Any, X_retain: Any, *, weight: float) -> E
     """
     X, R = _pair(X_forget, X_retain)
     with float64():
-        found = np.asarray(_eigenvalues(X, R, _weight(weight)))
+        found = np.asarray(_eigenvalues(X, R, checks.nonnegative("weight", weight)))
     if found.size < X.shape[1]:
         found = np.append(found, 0.0)  # whatever no row reads
     return Extremes(float(found.max()), float(found.min()))
@@ -170,7 +162,9 @@ def log_difference_with_retain(
     delta = checks.vector("delta", delta, length=X.shape[1], of=", like X_forget's rows")
     times = checks.times("at", at)
     with float64():
-        return np.asarray(_log_norms(delta, X, R, _weight(weight), checks.positive("eta", eta), times))
+        return np.asarray(
+            _log_norms(delta, X, R, checks.nonnegative("weight", weight), checks.positive("eta", eta), times)
+        )
 
 
 def lasting_difference(delta: Any, X_retain: Any) -> Float[np.ndarray, " d"]:

@@ -143,7 +143,7 @@ def test_bad_input_says_what_was_expected():
         violated(math.nan, 1.0, **PRIVACY)
     with pytest.raises(InputError, match=r"noise: expected a finite number > 0; got 0"):
         hockey_stick(1.0, 0, 0.5)
-    with pytest.raises(InputError, match=r"epsilon: expected a finite number > 0; got -1"):
+    with pytest.raises(InputError, match=r"epsilon: expected a finite number ≥ 0; got -1"):
         hockey_stick(1.0, 1.0, -1)
     for delta, message in ((1.5, "a number between 0 and 1; got 1.5"), (0, "a finite number > 0; got 0")):
         with pytest.raises(InputError, match=f"delta: expected {message}"):

@@ -18,6 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from protocol.orders import Order
 from protocol.spec import Method
+from theory import checks
 from theory.networks import models, training, unlearning
 from theory.networks.models import Network, Parameters
 from theory.networks.tasks import Task
@@ -37,6 +38,9 @@ class Plan:
     steps: int
     optimizer: str = "sgd"
     lr: float = 0.1
+
+    def __post_init__(self) -> None:
+        checks.positive("lr", self.lr)
 
 
 class Data(NamedTuple):

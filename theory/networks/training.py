@@ -6,7 +6,6 @@ path, so that one program serves paths with and without the forget stage, and th
 shuffled by (base, seed, stage name), never by its position: two paths that begin alike are equal until they part.
 """
 
-import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Bool, Int
 
 from protocol.errors import InputError, known
+from theory import checks
 from theory.networks.models import Apply, Parameters, log_likelihood
 
 Array = Any
@@ -42,8 +42,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         known("optimizer", self.optimizer, list(OPTIMIZERS))
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise InputError(f"lr: expected a finite number > 0; got {self.lr}")
+        checks.positive("lr", self.lr)
         if self.batch < 1 or self.epochs < 1:
             raise InputError(f"batch, epochs: expected at least 1 of each; got {self.batch} and {self.epochs}")
 
