@@ -27,6 +27,11 @@ def _band(axes: Axes, records: pl.DataFrame, metric: str, number: int, label: st
     axes.fill_between(step, low, high, color=style.colour(number), alpha=0.18, linewidth=0)
 
 
+def _legend(axes: Axes) -> None:
+    """Below the panel: inside, curves that rise from corner to corner leave no room."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize=8, handlelength=3)
+
+
 def _draw_divergence(axes: Axes, cells: pl.DataFrame, epsilon: float) -> None:
     chosen = cells.filter(pl.col("epsilon") == epsilon)
     for number, noise in enumerate(sorted(chosen["noise"].unique()), start=1):
@@ -39,7 +44,7 @@ def _draw_divergence(axes: Axes, cells: pl.DataFrame, epsilon: float) -> None:
     axes.set_title(f"divergence of the two outcomes at 2ε\nε = {epsilon:g}, δ = {delta:g}")
     axes.set_ylabel("hockey-stick divergence")
     style.step_axis(axes)
-    axes.legend()
+    _legend(axes)
 
 
 def _draw_noise(axes: Axes, curves: pl.DataFrame, promised: float) -> None:
@@ -50,12 +55,12 @@ def _draw_noise(axes: Axes, curves: pl.DataFrame, promised: float) -> None:
     end, level = last["step"].to_numpy()[0], last["value"].to_numpy()[0]
     late = np.array([0.6 * end, end])
     # below the lowest curve, where nothing else is drawn
-    axes.plot(late, level / 30 * np.exp((late - end) * promised), color="black", linewidth=1, label="(1 + λ_max(M))^t")
+    axes.plot(late, level / 30 * np.exp((late - end) * promised), color="black", linewidth=1, label="slope of (1 + λ_max(M))^t")
     axes.set_yscale("log")
     axes.set_title("least noise without violation\nup to step t")
     axes.set_ylabel("s / ‖Δ₀‖")
     style.step_axis(axes)
-    axes.legend()
+    _legend(axes)
 
 
 def _draw_first(axes: Axes, cells: pl.DataFrame, examples: pl.DataFrame) -> None:
@@ -76,7 +81,7 @@ def _draw_first(axes: Axes, cells: pl.DataFrame, examples: pl.DataFrame) -> None
     axes.set_title("first violating step\n(median, quartiles)")
     axes.set_xlabel("noise s / ‖Δ₀‖")
     axes.set_ylabel("unlearning step")
-    axes.legend()
+    _legend(axes)
 
 
 @style.styled
@@ -88,7 +93,7 @@ def draw(tables: Tables) -> Figure | None:
     examples = tables.examples.filter(pl.col("experiment") == "certified")
     cells, curves = (records.filter(pl.col("noise").is_null() == alone) for alone in (False, True))
     epsilons = sorted(cells["epsilon"].unique())
-    figure = Figure(figsize=(10, 3.9), layout="constrained")
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     _draw_divergence(left, cells, epsilons[len(epsilons) // 2])
     promised = examples.filter(metric="promised")["value"].to_numpy()

@@ -44,7 +44,7 @@ def refused(capsys, *arguments: str) -> str:
         (("theory", "positions", "--methods", "DPO"), "methods: expected one of GA, NPO, SimNPO, SimNPO-beta1"),
         (("theory", "positions", "--seeds", "some"), "--seeds"),
         (("theory", "theorem", "--seed", "x"), "retrace: --seed: invalid literal for int()"),
-        (("theory", "networks", "--mlp.recipe.lr", "nan"), "retrace: mlp.recipe.lr: expected a finite number > 0; got nan"),
+        (("theory", "networks", "--mlp.recipe.lr", "nan"), "retrace: mlp.recipe.lr: expected a finite number > 0"),
         (("theory", "depth", "--lr", "-1"), "retrace: lr: expected a finite number > 0; got -1.0"),
         (("theory", "certified", "--delta", "2"), "delta: expected a number between 0 and 1; got 2"),
         (("theory", "--speed", "11"), "Unrecognized options: --speed"),
