@@ -55,7 +55,13 @@ def _draw_noise(axes: Axes, curves: pl.DataFrame, promised: float) -> None:
     end, level = last["step"].to_numpy()[0], last["value"].to_numpy()[0]
     late = np.array([0.6 * end, end])
     # below the lowest curve, where nothing else is drawn
-    axes.plot(late, level / 30 * np.exp((late - end) * promised), color="black", linewidth=1, label="slope of (1 + λ_max(M))^t")
+    axes.plot(
+        late,
+        level / 30 * np.exp((late - end) * promised),
+        color="black",
+        linewidth=1,
+        label="slope of (1 + λ_max(M))^t",
+    )
     axes.set_yscale("log")
     axes.set_title("least noise without violation\nup to step t")
     axes.set_ylabel("s / ‖Δ₀‖")

@@ -166,8 +166,8 @@ FIGURES = (
         "Linear model, forget set learned first and last, gradient ascent on both models; N(0, s²I) added to both "
         "outcomes, s in units of the distance ‖Δ₀‖ of the two models before unlearning. If both outcomes were "
         "(ε, δ)-close to one distribution, their hockey-stick divergence at 2ε would be at most (1 + e^ε)δ. Left: that "
-        "divergence by step. Middle: the least noise that keeps it below the bound up to step t; the black line has the "
-        "slope log(1 + λ_max(M)) that it comes to in the end, M = (2η/k)X_UᵀX_U, median over instances. Right: the "
+        "divergence by step. Middle: the least noise that keeps it below the bound up to step t; the black line has "
+        "the slope log(1 + λ_max(M)) that it comes to in the end, M = (2η/k)X_UᵀX_U, median over instances. Right: the "
         "first step that violates it.",
         "Three panels: divergence over unlearning steps for several amounts of noise against the allowed level; the "
         "noise needed over steps on a log scale, a line per ε beside a line of the promised slope; the first violating "
