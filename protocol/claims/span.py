@@ -154,7 +154,7 @@ def _leaves(found: pl.DataFrame, optimizer: str) -> Claim:
     if optimizer == "decay":
         detail += f"; best shrinking and span step together below the floor in {helped} of {oracle.height}"
     return Claim(
-        "B4", f"{OTHERS[optimizer]} leaves the span, so the floor does not bind it.", SOURCE, "linear", "linear",
+        "B4", "Adam and weight decay leave the span, so the floor does not bind them.", SOURCE, "linear", "linear",
         f"{' + '.join(runs['objective'].unique(maintain_order=True))}, {OTHERS[optimizer]}",
         "share of runs with p < last that go below the floor", share, None,
         f"> 0, and displacement outside the span (> {OUTSIDE:g}) in every run",
