@@ -1,18 +1,13 @@
-"""Sampled answers and their grading: batched generation with left padding and a KV cache.
+"""Sampled answers: batched generation with left padding and a KV cache, and the share of them that is right."""
 
-Accuracy is the share of sampled answers whose number after the last "####" is the right one (strict grading).
-"""
-
-import re
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+from llm.grading import strict_number
 from llm.randomness import derived_seed
-
-FINAL = re.compile(r"####\s*(-?[\d,]*\.?\d+)")
 
 
 def left_pad(prompts: Sequence[Sequence[int]], *, pad: int) -> tuple[Tensor, Tensor]:
@@ -53,13 +48,10 @@ def sample(
     return [texts[start : start + samples] for start in range(0, len(texts), samples)]
 
 
-def final_number(text: str) -> float | None:
-    """The number after the last "####", commas removed; None where there is none."""
-    found = FINAL.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
-
-
 def share_correct(answers: Sequence[Sequence[str]], solutions: Sequence[str]) -> Tensor:
-    """For each question the share of its sampled answers with the solution's final number, (N,)."""
-    right = [[final_number(a) == final_number(s) for a in tries] for tries, s in zip(answers, solutions, strict=True)]
+    """For each question the share of its sampled answers with the solution's number, strictly graded, (N,)."""
+    numbers = [strict_number(solution) for solution in solutions]
+    right = [
+        [n is not None and strict_number(a) == n for a in tries] for tries, n in zip(answers, numbers, strict=True)
+    ]
     return torch.tensor(right, dtype=torch.float64).mean(dim=1)

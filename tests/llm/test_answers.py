@@ -1,6 +1,5 @@
-"""Sampling with left padding and a cache, and grading."""
+"""Sampling with left padding and a cache, and the share of right answers."""
 
-import pytest
 import torch
 
 from llm import answers
@@ -9,24 +8,13 @@ from llm.stages import Lab, node, tokenizer_of
 PROMPTS = [[7, 8, 9], [7, 8, 9, 10, 11, 12, 13], [20]]
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("3 + 4 = 7\n#### 7", 7.0),
-        ("#### 3\nno, wait\n#### 1,250", 1250.0),
-        ("#### -4", -4.0),
-        ("#### 2.5", 2.5),
-        ("the answer is 7", None),
-        ("7\n####", None),
-    ],
-)
-def test_the_number_after_the_last_mark_counts(text, number) -> None:
-    assert answers.final_number(text) == number
-
-
 def test_share_correct_by_hand() -> None:
     shares = answers.share_correct([["#### 7", "#### 8"], ["x", "#### 3"], ["", "7"]], ["#### 7", "#### 3", "#### 7"])
     assert shares.tolist() == [0.5, 0.5, 0.0]
+
+
+def test_a_solution_without_a_number_is_met_by_no_answer() -> None:
+    assert answers.share_correct([["", "#### 7"]], ["no number"]).tolist() == [0.0]
 
 
 @torch.no_grad()

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from llm import corpora
-from llm.answers import final_number
 from llm.corpora import refusals
+from llm.grading import strict_number
 from protocol.errors import InputError
 
 
@@ -32,7 +32,7 @@ def test_sums_end_in_their_answer_and_the_steps_are_right() -> None:
         assert steps
         for a, sign, b, c in steps:
             assert int(a) + (int(b) if sign == "+" else -int(b)) == int(c)
-        assert final_number(row.answer) == int(steps[-1][3])
+        assert strict_number(row.answer) == int(steps[-1][3])
         assert re.search(r"\n#### \d+$", row.answer)
 
 
