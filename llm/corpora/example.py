@@ -5,11 +5,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 
+class Message(NamedTuple):
+    """One turn of a chat; role is system, user or assistant."""
+
+    role: str
+    content: str
+
+
 class Example(NamedTuple):
-    """A question and its answer; the chat format is added when it is encoded."""
+    """A question, its answer, and the turns before it; the chat format is added when it is encoded."""
 
     prompt: str
     answer: str
+    history: tuple[Message, ...] = ()
 
 
 class Corpus(NamedTuple):
