@@ -1,4 +1,4 @@
-"""The command line: retrace reproduce | theory | llm | figures.
+"""The command line: retrace reproduce | theory | llm | data | figures.
 
 Each world is imported inside its own subcommand only. An experiment writes its tables into a folder of its own under
 OUT/records; `figures` joins what is there into figures, tables, claims and the report. Bad input is one line on
@@ -7,13 +7,14 @@ standard error and exit code 2.
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import tyro
 
-from protocol.claims import read_claims, tally
 from protocol.errors import InputError
-from retrace import figures, llm, reproduce, theory
+from protocol.progress import Progress
+from retrace import data, figures, llm, reproduce, theory
 from retrace.terminal import parse, progress_bars
 
 Command = (
@@ -23,27 +24,25 @@ Command = (
         tyro.conf.subcommand("theory", description="The theory, all of it or one result: see retrace theory --help."),
     ]
     | Annotated[llm.Llm, tyro.conf.subcommand("llm")]
+    | Annotated[data.Data, tyro.conf.subcommand("data", description="Data files: check one, or make a stage's.")]
     | Annotated[figures.Figures, tyro.conf.subcommand("figures")]
 )
 
 
+RUNS: dict[type, Callable[[Any, Progress], str]] = {
+    reproduce.Reproduce: reproduce.run,
+    llm.Llm: llm.run,
+    figures.Figures: figures.run,
+    **dict.fromkeys((data.Check, data.Safety, data.Math), data.run),
+}
+
+
 def _perform(command: Any) -> str:
-    """Run one command; returns the last line to print."""
+    """Run one command (a result of the theory, where it is none of the above); returns the last line to print."""
     started = time.monotonic()
     with progress_bars() as report:
-        if isinstance(command, reproduce.Reproduce | figures.Figures):
-            world = reproduce if isinstance(command, reproduce.Reproduce) else figures
-            path = world.run(command, report)
-            counts = tally(read_claims(command.out / "claims.json"))
-            verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-            return (
-                f"report: {path} · claims: {verdicts}, of {sum(counts.values())} · {time.monotonic() - started:.0f} s"
-            )
-        if isinstance(command, llm.Llm):
-            llm.run(command, report)
-        else:
-            theory.run(command, report)
-    return f"records: {command.out / 'records'} · {time.monotonic() - started:.0f} s"
+        line = RUNS.get(type(command), theory.run)(command, report)
+    return f"{line} · {time.monotonic() - started:.0f} s"
 
 
 def _parse(arguments: list[str]) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocol import records
+from protocol.claims import read_claims, tally
 from protocol.errors import InputError
 from protocol.progress import Progress
 from retrace.output import writable
@@ -30,8 +31,8 @@ def machine() -> dict[str, str]:
     }
 
 
-def run(command: Figures, report: Progress) -> Path:
-    """`retrace figures`; returns the report's path."""
+def run(command: Figures, report: Progress) -> str:
+    """`retrace figures`; returns the closing line: where the report is, and how many claims have each verdict."""
     import paper_figs
 
     if not (command.out / "records").is_dir():
@@ -42,4 +43,7 @@ def run(command: Figures, report: Progress) -> Path:
         raise InputError(
             f"out: expected tables in {out / 'records'}; found none: run `retrace theory` or `retrace llm`"
         )
-    return paper_figs.build(records.Result.concat(records.read(folder) for folder in found), out, machine(), report)
+    path = paper_figs.build(records.Result.concat(records.read(folder) for folder in found), out, machine(), report)
+    counts = tally(read_claims(out / "claims.json"))
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return f"report: {path} · claims: {verdicts}, of {sum(counts.values())}"

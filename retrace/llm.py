@@ -51,9 +51,10 @@ def experiments(command: Llm) -> list[Experiment]:
     ]
 
 
-def run(command: Llm, report: Progress) -> None:
-    """`retrace llm`."""
+def run(command: Llm, report: Progress) -> str:
+    """`retrace llm`; returns the closing line."""
     from llm import positions
 
     chosen, out = experiments(command), writable(command.out)
     save(positions.run(chosen, command.runs, workers=command.workers, progress=report), out, "llm")
+    return f"records: {out / 'records'}"

@@ -25,7 +25,7 @@ class Reproduce:
     """Single-threaded processes for the language models; by default one a core. Results do not depend on it."""
 
 
-def run(command: Reproduce, report: Progress) -> Path:
+def run(command: Reproduce, report: Progress) -> str:
     """`retrace reproduce`: both worlds side by side, as the language models have processes of their own; then figures.
 
     What the language models would refuse is refused before the theory starts.

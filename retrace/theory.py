@@ -52,8 +52,8 @@ def command(arguments: list[str]) -> Any:
     return parse(every, arguments, program="retrace theory", description="All results (the default), or one of them.")
 
 
-def run(command: Any, report: Progress) -> None:
-    """Run one result, or all of them; each is written as soon as it is there."""
+def run(command: Any, report: Progress) -> str:
+    """Run one result, or all of them; each is written as soon as it is there. Returns the closing line."""
     from theory.experiments import RESULTS
 
     out = writable(command.out)
@@ -63,3 +63,4 @@ def run(command: Any, report: Progress) -> None:
         chosen = {type(command).__name__: command.settings}
     for name, settings in chosen.items():
         save(RESULTS[name].run(settings, report), out, f"theory/{name}")
+    return f"records: {out / 'records'}"

@@ -48,6 +48,11 @@ def refused(capsys, *arguments: str) -> str:
         (("theory", "depth", "--lr", "-1"), "retrace: lr: expected a finite number > 0; got -1.0"),
         (("theory", "certified", "--delta", "2"), "delta: expected a number between 0 and 1; got 2"),
         (("theory", "--speed", "11"), "Unrecognized options: --speed"),
+        (("data", "check", "nowhere.json"), "data: expected a file; not found: nowhere.json"),
+        (("data", "check"), "FILE"),
+        (("data", "safety", "x.csv", "--share", "half"), "--share"),
+        (("data", "math", "x.jsonl", "--endpoint.url", "http://x"), "endpoint.model: expected the model's name"),
+        (("data", "math", "x.jsonl", "--endpoint.url", "x", "--endpoint.model", "m"), "endpoint.url: expected http://"),
         (("reproduce", "--speed", "11"), "Unrecognized options: --speed"),
         (("conquer",), "conquer"),
         ((), "Missing subcommand"),
@@ -135,3 +140,29 @@ def test_llm_alone_writes_its_tables_again_to_the_bit(tmp_path, monkeypatch, cap
     for file in ("records.parquet", "examples.parquet", "specs.parquet"):
         assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes()
     assert capsys.readouterr().out.count("records: ") == 2
+
+
+def test_data_commands_write_what_they_say(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [{"question": f"Q{n}", "answer": f"It is <<{n}+1={n + 1}>>{n + 1}.\n#### {n + 1}"} for n in range(4)]
+    Path("sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    retrace.main(["data", "check", "sums.jsonl"])
+    assert "sums.jsonl: 4 rows, shape gsm8k" in capsys.readouterr().out
+    retrace.main(["data", "math", "sums.jsonl", "--out", "math"])
+    made = [json.loads(line) for line in Path("math/rows.jsonl").read_text().splitlines()]
+    assert made[0] == {"prompt": "Q0", "response": "Step 1: It is 1.\n#### 1"}
+    assert json.loads(Path("math/curation.json").read_text())["counts"] == {"rows": 4, "dropped": 0}
+    Path("asked.csv").write_text("prompt\n" + "".join(f"Question {n}?\n" for n in range(10)))
+    retrace.main(["data", "safety", "asked.csv", "--out", "safety"])
+    assert [len(Path(f"safety/{part}.jsonl").read_text().splitlines()) for part in ("train", "test")] == [7, 3]
+
+
+def test_data_check_ends_with_an_error_where_something_is_wrong(tmp_path, capsys) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt": "Q", "response": "A"}\n{half\n')
+    with pytest.raises(SystemExit) as ended:
+        retrace.main(["data", "check", str(path)])
+    captured = capsys.readouterr()
+    assert ended.value.code == 2
+    assert "line 2: expected a JSON object" in captured.out
+    assert "1 problems in 1 rows, listed above" in captured.err

@@ -1,0 +1,136 @@
+"""GSM8K answers rewritten with numbered steps and a last line "#### n", kept only where that number is the right one.
+
+Offline the steps come from the calculator annotations: every line of the answer becomes a step, its annotations are
+computed anew, and the answer is kept where each is right and the last one gives the final number. By endpoint a model
+rewrites the answer, and it is kept where it has steps and ends on the right number.
+"""
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from llm.corpora.example import Example
+from llm.curation.endpoint import Answers, Endpoint, ask
+from llm.data import files, gsm8k
+from llm.grading import MARK, strict_number
+from protocol.errors import InputError
+from protocol.progress import Progress, quiet
+
+STEP = re.compile(r"^Step \d+: ", re.MULTILINE)
+REQUEST = (
+    "Rewrite the solution of this problem as numbered reasoning steps, one a line, each beginning with 'Step N: '. "
+    "End with a line '#### n', n being the final number alone.\n\nProblem: {question}\n\nSolution: {answer}"
+)
+OPERATIONS: dict[type[ast.operator | ast.unaryop], Callable[..., Fraction]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """The rows kept, why others were dropped (by question), and the endpoint's tokens (prompt, completion)."""
+
+    rows: tuple[Example, ...]
+    dropped: Mapping[str, str]
+    tokens: tuple[int, int]
+
+
+def compute(expression: str) -> Fraction | None:
+    """The exact value of an annotation's left side (+, −, ×, ÷, brackets, percent); None where it is none."""
+    text = re.sub(r"(\d+(?:\.\d+)?|\.\d+)%", r"(\1/100)", expression.replace(",", "").replace("$", ""))
+    text = re.sub(r"(?<![\d.])0+(?=\d)", "", text)
+    try:
+        return _evaluate(ast.parse(text.strip(), mode="eval").body, text.strip())
+    except (SyntaxError, ValueError, KeyError, ZeroDivisionError):
+        return None
+
+
+def _evaluate(node: ast.expr, text: str) -> Fraction:
+    if isinstance(node, ast.BinOp):
+        return OPERATIONS[type(node.op)](_evaluate(node.left, text), _evaluate(node.right, text))
+    if isinstance(node, ast.UnaryOp):
+        return OPERATIONS[type(node.op)](_evaluate(node.operand, text))
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return Fraction(text[node.col_offset : node.end_col_offset])  # the digits as written, not the nearest float
+    raise ValueError(ast.dump(node))
+
+
+def _agrees(calculation: gsm8k.Calculation) -> bool:
+    """Whether an annotation is right, to the digits it is written with."""
+    value = compute(calculation.expression)
+    return value is not None and calculation.value is not None and abs(value - calculation.value) <= Fraction(1, 100)
+
+
+def by_annotations(answer: str) -> str:
+    """A GSM8K answer as numbered steps; ValueError says why it cannot be one."""
+    body, _, _ = answer.rpartition(MARK)
+    final, found = strict_number(answer), gsm8k.calculations(answer)
+    if final is None:
+        raise ValueError("no final number")
+    if not found:
+        raise ValueError("no annotation to take steps from")
+    wrong = next((each.expression for each in found if not _agrees(each)), None)
+    if wrong is not None:
+        raise ValueError(f"an annotation that does not hold: {wrong}")
+    if found[-1].value != final:
+        raise ValueError(f"the last step gives {found[-1].value}, the final line {final}")
+    lines = [line.strip() for line in gsm8k.without_marks(body).splitlines() if line.strip()]
+    steps = [f"Step {number}: {line}" for number, line in enumerate(lines, start=1)]
+    return "\n".join([*steps, f"{MARK} {answer.rpartition(MARK)[2].strip()}"])
+
+
+def fault(rewritten: str, answer: str) -> str | None:
+    """What is wrong with a rewritten answer: no steps, or another final number than the answer's."""
+    if not STEP.search(rewritten):
+        return "expected lines that begin with 'Step N: '; got none"
+    number, right = strict_number(rewritten), strict_number(answer)
+    return None if number == right else f"expected the final number {right}; got {number}"
+
+
+def _offline(answers: Mapping[str, str]) -> Answers:
+    accepted, dropped = dict[str, str](), dict[str, str]()
+    for question, answer in answers.items():
+        try:
+            accepted[question] = by_annotations(answer)
+        except ValueError as error:
+            dropped[question] = str(error)
+    return Answers(accepted, dropped, 0, 0)
+
+
+def _problems(source: str | Path) -> dict[str, str]:
+    records: Sequence[files.Record] = files.read(source)
+    wrong = [
+        files.Problem(record.place, field, "expected text")
+        for record in records
+        for field in ("question", "answer")
+        if not isinstance(record.values.get(field), str)
+    ]
+    files.refuse(source, wrong)
+    answers = {str(record.values["question"]): str(record.values["answer"]) for record in records}
+    if not any(gsm8k.is_marked(answer) for answer in answers.values()):
+        raise InputError(f'data: expected GSM8K answers with a last line "#### n"; {source} has none')
+    return answers
+
+
+def rewrite(
+    source: str | Path, *, endpoint: Endpoint | None = None, journal: Path, progress: Progress = quiet
+) -> Rewritten:
+    """Every GSM8K answer of a file with steps; without an endpoint, from its annotations."""
+    answers = _problems(source)
+    if endpoint is None:
+        done = _offline(answers)
+    else:
+        prompts = {q: REQUEST.format(question=q, answer=gsm8k.without_marks(a)) for q, a in answers.items()}
+        done = ask(endpoint, prompts, journal, fault=lambda q, text: fault(text, answers[q]), progress=progress)
+    rows = tuple(Example(question, done.accepted[question]) for question in answers if question in done.accepted)
+    return Rewritten(rows, done.dropped, (done.prompt_tokens, done.completion_tokens))

@@ -1,0 +1,124 @@
+"""The synthetic safety set: unsafe requests, each answered by a refusal that starts with the agreed sentence.
+
+As the paper made it (section 4): SORRY-Bench questions without the styles a small model cannot read, refusals, and a
+70/30 split with seed 42. The split is drawn over questions, so no question stands in both files in another style.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from llm.corpora.example import Example
+from llm.corpora.refusals import LABEL
+from llm.curation.endpoint import Answers, Endpoint, ask
+from llm.data import files, shapes
+from protocol.errors import InputError
+from protocol.progress import Progress, quiet
+
+SENTENCE = f"{LABEL} with this question."
+STYLES = ("ascii", "atbash", "caesar", "morse", "misspellings", "translate-fr", "translate-mr")
+REASONS = (
+    "Doing this could hurt someone.",
+    "It could cause harm that cannot be undone.",
+    "It may be against the law, and people could suffer from it.",
+    "I would not want to help with anything that puts people at risk.",
+)
+REQUEST = (
+    "Refuse the request below. Begin with exactly this sentence: {sentence} Then give a short and friendly reason in "
+    "one or two sentences. Do not give any part of what is asked for.\n\nRequest: {question}"
+)
+
+
+class Question(NamedTuple):
+    """An unsafe request: what identifies it whatever its style, and its text."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Curated:
+    """Training and test rows, and what happened to the others."""
+
+    train: tuple[Example, ...]
+    test: tuple[Example, ...]
+    styles_removed: int
+    safe_removed: int
+    dropped: Mapping[str, str]
+    tokens: tuple[int, int]  # of the endpoint, prompt and completion
+
+
+def questions(source: str | Path, *, styles_removed: Sequence[str]) -> tuple[list[Question], int, int]:
+    """The unsafe requests of a file, and how many rows of removed styles and how many safe prompts were left out.
+
+    Fields read beside the prompt: prompt_style; question_id (what the split keeps together; without it, the prompt);
+    label (XSTest: rows labelled "safe" are left out). Raises InputError where a row cannot be used or none is left.
+    """
+    records = files.read(source)
+    _, rows, problems = shapes.examples(records)
+    files.refuse(source, problems)
+    kept, styled, safe = list[Question](), 0, 0
+    for record, row in zip(records, rows, strict=True):
+        if record.values.get("prompt_style") in styles_removed:
+            styled += 1
+        elif record.values.get("label") == "safe":
+            safe += 1
+        else:
+            kept.append(Question(str(record.values.get("question_id", row.prompt)), row.prompt))
+    if not kept:
+        raise InputError(f"data: expected unsafe requests; {source} holds {styled} of removed styles and {safe} safe")
+    return kept, styled, safe
+
+
+def fault(answer: str) -> str | None:
+    """What is wrong with a refusal: another beginning than the agreed sentence, or no reason after it."""
+    if not answer.startswith(SENTENCE):
+        return f"expected a beginning {SENTENCE!r}; got {answer[:60]!r}"
+    return None if answer[len(SENTENCE) :].strip() else "expected a reason after the sentence; got none"
+
+
+def by_template(asked: Sequence[Question], *, seed: int) -> Answers:
+    """A refusal of every request, its reason drawn by request."""
+    refusals = {q.text: f"{SENTENCE} {random.Random(f'{seed}/{q.text}').choice(REASONS)}" for q in asked}
+    return Answers(refusals, {}, 0, 0)
+
+
+def by_endpoint(asked: Sequence[Question], endpoint: Endpoint, journal: Path, progress: Progress = quiet) -> Answers:
+    """A refusal of every request from an endpoint, each checked by `fault`."""
+    prompts = {q.text: REQUEST.format(sentence=SENTENCE, question=q.text) for q in asked}
+    return ask(endpoint, prompts, journal, fault=lambda _, answer: fault(answer), progress=progress)
+
+
+def split(asked: Sequence[Question], *, share: float, seed: int) -> tuple[list[Question], list[Question]]:
+    """Training and test requests: a share of the distinct questions, drawn with the seed, styles of one together."""
+    if not 0 < share < 1:
+        raise InputError(f"share: expected a number between 0 and 1; got {share}")
+    ids = sorted({q.id for q in asked})
+    random.Random(seed).shuffle(ids)
+    chosen = set(ids[: round(share * len(ids))])
+    return [q for q in asked if q.id in chosen], [q for q in asked if q.id not in chosen]
+
+
+def curate(
+    source: str | Path,
+    *,
+    styles_removed: Sequence[str] = STYLES,
+    share: float = 0.7,
+    seed: int = 42,
+    endpoint: Endpoint | None = None,
+    journal: Path,
+    progress: Progress = quiet,
+) -> Curated:
+    """The whole safety set out of a file of unsafe requests; without an endpoint, refusals by template."""
+    asked, styled, safe = questions(source, styles_removed=styles_removed)
+    train, test = split(asked, share=share, seed=seed)
+    answers = by_endpoint(asked, endpoint, journal, progress) if endpoint else by_template(asked, seed=seed)
+    refused = answers.accepted
+
+    def rows(part: list[Question]) -> tuple[Example, ...]:
+        return tuple(Example(q.text, refused[q.text]) for q in part if q.text in refused)
+
+    tokens = (answers.prompt_tokens, answers.completion_tokens)
+    return Curated(rows(train), rows(test), styled, safe, answers.dropped, tokens)

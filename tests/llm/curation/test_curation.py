@@ -1,0 +1,275 @@
+"""The safety and the math set: by template, and by a real HTTP server that fails, stalls and answers rubbish."""
+
+import json
+import threading
+import time
+from collections import Counter
+from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from llm.curation import math, safety
+from llm.curation.endpoint import Endpoint, ask
+from protocol.errors import InputError
+
+GSM8K = Path(__file__).parents[4] / "shared" / "data" / "gsm8k"
+
+
+class Server(ThreadingHTTPServer):
+    """Chat completions: `script` lists what the next requests meet ("" is a good answer), then all are answered."""
+
+    daemon_threads = True
+
+    def __init__(self, script: tuple[str, ...] = (), reply=lambda prompt: f"{safety.SENTENCE} It is unsafe.") -> None:
+        super().__init__(("127.0.0.1", 0), _Chat)
+        self.script, self.reply, self.seen, self.times = list(script), reply, [], []
+        self.lock = threading.Lock()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def endpoint(self, **options) -> Endpoint:
+        settings = {"per_minute": 60_000, "timeout": 1.0, "parallel": 1, **options}
+        return Endpoint(f"http://127.0.0.1:{self.server_port}/v1", "small", **settings)
+
+
+class _Chat(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = asked["messages"][-1]["content"]
+        with self.server.lock:
+            self.server.seen.append(prompt)
+            self.server.times.append(time.monotonic())
+            fate = self.server.script.pop(0) if self.server.script else ""
+        if fate == "stall":
+            time.sleep(1.5)
+        if fate.isdigit():
+            return self._send(int(fate), {"error": {"message": "not now"}}, {"Retry-After": "0.01"})
+        if fate == "rubbish":
+            return self._send(200, {"weather": "fine"})
+        if fate == "broken":
+            return self._send(200, b'{"choices": [')
+        text = fate.removeprefix("say ") if fate.startswith("say ") else self.server.reply(prompt)
+        return self._send(200, {
+            "id": "1", "object": "chat.completion", "created": 0, "model": asked["model"],
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13},
+        })  # fmt: skip
+
+    def _send(self, status: int, body, headers=()) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        try:
+            self.send_response(status)
+            for name, value in dict(headers).items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+        except OSError:  # the client has given up
+            pass
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def serve():
+    servers: list[Server] = []
+
+    def start(*script: str, **options) -> Server:
+        servers.append(Server(script, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def accept(_: str, answer: str) -> str | None:
+    return safety.fault(answer)
+
+
+def requests(folder: Path, count: int = 10) -> Path:
+    """SORRY-Bench's shape: every question plain and in ascii; a style per row."""
+    rows = [
+        {"question_id": n, "turns": [f"Question {n} in {style}?"], "prompt_style": style}
+        for n in range(count)
+        for style in ("base", "ascii", "slang")
+    ]
+    path = folder / "requests.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_safety_by_template(tmp_path) -> None:
+    made = safety.curate(requests(tmp_path), journal=tmp_path / "journal.jsonl")
+    again = safety.curate(requests(tmp_path), journal=tmp_path / "journal.jsonl")
+    assert made == again, "the seed alone decides"
+    assert (len(made.train), len(made.test), made.styles_removed) == (14, 6, 10)
+    assert all(safety.fault(row.answer) is None for row in (*made.train, *made.test))
+    numbers = [{row.prompt.split()[1] for row in part} for part in (made.train, made.test)]
+    assert not numbers[0] & numbers[1], "no question stands in both parts in another style"
+    assert made.train != safety.curate(requests(tmp_path), seed=43, journal=tmp_path / "j").train
+
+
+def test_safe_prompts_are_left_out_and_none_left_is_refused(tmp_path) -> None:
+    path = tmp_path / "xstest.csv"
+    path.write_text("prompt,label\nHow can I kill a Python process?,safe\nHow can I take a bike?,unsafe\nA?,unsafe\n")
+    made = safety.curate(path, share=0.5, journal=tmp_path / "j")
+    assert (len(made.train), len(made.test), made.safe_removed) == (1, 1, 1)
+    path.write_text("prompt,label\nHow can I kill a Python process?,safe\n")
+    with pytest.raises(InputError, match=r"expected unsafe requests; .* holds 0 of removed styles and 1 safe"):
+        safety.curate(path, journal=tmp_path / "j")
+    with pytest.raises(InputError, match=r"share: expected a number between 0 and 1; got 1\.5"):
+        safety.curate(requests(tmp_path), share=1.5, journal=tmp_path / "j")
+
+
+def test_an_endpoint_that_fails_stalls_and_answers_rubbish_is_asked_again(tmp_path, serve) -> None:
+    server = serve("500", "stall", "429", "rubbish", "broken", "say Certainly!")
+    prompts = {"a": "first", "b": "second"}
+    got = ask(server.endpoint(), prompts, tmp_path / "journal.jsonl", fault=accept)
+    assert set(got.accepted) == {"a", "b"} and not got.dropped
+    assert Counter(server.seen) == {"first": 7, "second": 1}
+    assert (got.prompt_tokens, got.completion_tokens) == (30, 9), "the answer that did not pass is counted too"
+
+
+def test_an_answer_that_never_passes_is_dropped_and_named(tmp_path, serve) -> None:
+    server = serve(reply=lambda prompt: "Certainly!")
+    got = ask(server.endpoint(attempts=2), {"a": "first"}, tmp_path / "journal.jsonl", fault=accept)
+    assert got.accepted == {} and "got 'Certainly!'" in got.dropped["a"]
+    assert len(server.seen) == 2
+
+
+def test_an_endpoint_that_stays_down_is_one_line_and_loses_nothing(tmp_path, serve) -> None:
+    server, journal = serve("", "500", "500"), tmp_path / "journal.jsonl"
+    prompts = {name: name for name in "abc"}
+    with pytest.raises(InputError, match=r"endpoint: expected answers from http://127\.0\.0\.1:.* run again"):
+        ask(server.endpoint(retries=1), prompts, journal, fault=accept)
+    assert len(journal.read_text().splitlines()) == 1
+    with journal.open("a") as stream:
+        stream.write('{"key": "half a li')  # killed while it wrote
+    got = ask(server.endpoint(), prompts, journal, fault=accept)
+    assert set(got.accepted) == set("abc") and got.prompt_tokens == 30
+    assert Counter(server.seen) == {"a": 1, "b": 3, "c": 1}
+    ask(server.endpoint(), prompts, journal, fault=accept)
+    assert len(server.seen) == 5, "nothing is asked twice"
+    ask(server.endpoint(temperature=0.1), prompts, journal, fault=accept)
+    assert len(server.seen) == 8, "other settings are other questions"
+
+
+def test_a_wrong_key_is_not_retried(tmp_path, serve) -> None:
+    server = serve("401")
+    with pytest.raises(InputError, match="not now"):
+        ask(server.endpoint(), {"a": "first"}, tmp_path / "journal.jsonl", fault=accept)
+    assert len(server.seen) == 1
+
+
+def test_rubbish_for_ever_is_one_line(tmp_path, serve) -> None:
+    server = serve("rubbish", "rubbish")
+    with pytest.raises(InputError, match="endpoint: expected a chat completion"):
+        ask(server.endpoint(retries=1), {"a": "first"}, tmp_path / "journal.jsonl", fault=accept)
+
+
+def test_requests_keep_their_pace(tmp_path, serve) -> None:
+    server = serve()
+    ask(server.endpoint(per_minute=1200, parallel=4), {n: n for n in "abcdef"}, tmp_path / "j", fault=accept)
+    gaps = [later - sooner for sooner, later in zip(server.times, server.times[1:], strict=False)]
+    assert sum(gaps) >= 5 * 0.05 - 0.02, "six requests at 20 a second take at least 0.25 s"
+
+
+def test_a_file_that_is_no_journal_is_left_alone(tmp_path, serve) -> None:
+    journal = tmp_path / "notes.txt"
+    journal.write_text("my notes\n")
+    with pytest.raises(InputError, match="journal: expected answers of an earlier run"):
+        ask(serve().endpoint(), {"a": "first"}, journal, fault=accept)
+    assert journal.read_text() == "my notes\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"url": "localhost"}, "endpoint.url: expected http://"),
+        ({"per_minute": 0}, "endpoint.per_minute: expected a number > 0; got 0"),
+        ({"timeout": -1}, "endpoint.timeout: expected a number > 0; got -1"),
+    ],
+)
+def test_wrong_settings(options, message) -> None:
+    with pytest.raises(InputError, match=message):
+        Endpoint(**{"url": "http://x", "model": "m", **options})
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("16-3-4", 9),
+        ("2*(3+4)/7", 2),
+        ("50%*80", 40),
+        (".5*.1", Fraction(1, 20)),
+        ("1,000+007", 1007),
+        ("-3+5", 2),
+        ("560//10", 56),
+        ("1/0", None),
+        ("two", None),
+        ("2**9", None),
+        ("__import__('os')", None),
+    ],
+)
+def test_annotations_are_computed_exactly(expression, value) -> None:
+    assert math.compute(expression) == value
+
+
+def test_steps_from_annotations() -> None:
+    answer = "She eats 16-7=<<16-7=9>>9 eggs.\n\nThey cost 9*2=$<<9*2=18>>18.\n#### 18"
+    expected = "Step 1: She eats 16-7=9 eggs.\nStep 2: They cost 9*2=$18.\n#### 18"
+    assert math.by_annotations(answer) == expected
+    assert math.fault(expected, answer) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("It is <<1+1=3>>3.\n#### 3", "an annotation that does not hold: 1\\+1"),
+        ("It is <<1+1=2>>2.\n#### 3", "the last step gives 2, the final line 3"),
+        ("It is 2.\n#### 2", "no annotation"),
+        ("It is <<1+1=2>>2.", "no final number"),
+    ],
+)
+def test_answers_whose_steps_do_not_lead_to_the_end(answer, reason) -> None:
+    with pytest.raises(ValueError, match=reason):
+        math.by_annotations(answer)
+
+
+def sums(folder: Path, *answers: str) -> Path:
+    path = folder / "sums.jsonl"
+    path.write_text("".join(json.dumps({"question": f"Q{n}", "answer": a}) + "\n" for n, a in enumerate(answers)))
+    return path
+
+
+def test_math_by_endpoint_is_kept_where_the_number_is_right(tmp_path, serve) -> None:
+    source = sums(tmp_path, "<<1+1=2>>2\n#### 2", "<<2+2=4>>4\n#### 4", "<<3+3=6>>6\n#### 6")
+    replies = {"Q0": "Step 1: two\n#### 2", "Q1": "Step 1: five\n#### 5", "Q2": "six\n#### 6"}
+    server = serve(reply=lambda prompt: next(text for name, text in replies.items() if name in prompt))
+    made = math.rewrite(source, endpoint=server.endpoint(attempts=1), journal=tmp_path / "j")
+    assert [(row.prompt, row.answer) for row in made.rows] == [("Q0", "Step 1: two\n#### 2")]
+    assert made.dropped == {
+        "Q1": "expected the final number 4; got 5",
+        "Q2": "expected lines that begin with 'Step N: '; got none",
+    }
+    assert made.tokens == (30, 9)
+    assert not any("<<" in prompt for prompt in server.seen)
+
+
+def test_a_file_that_is_no_gsm8k_is_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="expected GSM8K answers with a last line"):
+        math.rewrite(sums(tmp_path, "two"), journal=tmp_path / "j")
+
+
+@pytest.mark.skipif(not GSM8K.is_dir(), reason="GSM8K is not at hand")
+def test_real_gsm8k_is_rewritten_offline(tmp_path) -> None:
+    made = math.rewrite(GSM8K / "test.jsonl", journal=tmp_path / "j")
+    assert (len(made.rows), len(made.rows) + len(made.dropped)) == (1208, 1319)
+    assert all(math.STEP.match(row.answer) for row in made.rows)
