@@ -1,0 +1,67 @@
+"""Llama and Qwen2 of any size, transformers' own classes; the embedded default is two of half a million parameters.
+
+They differ as the real families do: Qwen2 has biases on query, key and value and a larger rotary base.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of a model; `family` is llama or qwen2, `tied` says whether output and input embeddings are one."""
+
+    family: str
+    hidden: int = 96
+    layers: int = 4
+    heads: int = 4
+    kv_heads: int = 2
+    intermediate: int = 256
+    context: int = 512
+    vocabulary: int = 768
+    tied: bool = True
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters: embeddings V·H (twice if untied), attention, MLP and norms by layer, a last norm."""
+        attended = self.hidden // self.heads * self.kv_heads  # width of keys and of values
+        biases = self.hidden + 2 * attended if self.family == "qwen2" else 0
+        attention = 2 * self.hidden * (self.hidden + attended) + biases
+        layer = attention + 3 * self.hidden * self.intermediate + 2 * self.hidden
+        return (1 if self.tied else 2) * self.vocabulary * self.hidden + self.layers * layer + self.hidden
+
+    def lora_parameters(self, rank: int) -> int:
+        """Trainable parameters of LoRA on all seven projections: rank · (inputs + outputs) each."""
+        attended = self.hidden // self.heads * self.kv_heads
+        widths = 2 * (self.hidden + self.hidden) + 2 * (self.hidden + attended) + 3 * (self.hidden + self.intermediate)
+        return self.layers * rank * widths
+
+
+EMBEDDED = {"tiny-llama": Architecture("llama"), "tiny-qwen2": Architecture("qwen2")}
+
+
+def build(arch: Architecture, *, seed: int) -> PreTrainedModel:
+    """A freshly initialised model in float32, drawn from `seed` alone."""
+    config_class, model_class = {
+        "llama": (LlamaConfig, LlamaForCausalLM),
+        "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+    }[arch.family]
+    config = config_class(
+        vocab_size=arch.vocabulary,
+        hidden_size=arch.hidden,
+        intermediate_size=arch.intermediate,
+        num_hidden_layers=arch.layers,
+        num_attention_heads=arch.heads,
+        num_key_value_heads=arch.kv_heads,
+        max_position_embeddings=arch.context,
+        tie_word_embeddings=arch.tied,
+        bos_token_id=1,
+        pad_token_id=0,
+        eos_token_id=4,
+        attn_implementation="sdpa",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return model_class(config).float()

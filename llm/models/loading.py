@@ -1,0 +1,99 @@
+"""A pretrained model from a local directory or the hub: safetensors only, never code from outside.
+
+What a base model leaves open is settled here: a pad token (the end token serves where there is none; padding is masked
+everywhere) and whether the tokenizer's ids fit the embeddings.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+
+from protocol.errors import InputError
+
+WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+READ = (*WEIGHTS, "config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "*.jinja")
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A model made elsewhere: a directory or a hub id OWNER/NAME, there at a revision.
+
+    template: of the chat format: "own", "plain", a .jinja file, or a directory or hub id whose tokenizer has one; by
+    default the model's own where it has one, else plain. system: a system message before every conversation.
+    """
+
+    source: str
+    revision: str | None = None
+    template: str | None = None
+    system: str | None = None
+
+
+def snapshot(source: str, revision: str | None = None) -> Path:
+    """The model's directory on this machine, fetched from the hub if need be; InputError where there is none."""
+    folder = Path(source)
+    if folder.is_dir():
+        if revision is not None:
+            raise InputError(f"revision: expected none for the directory {folder}; got {revision!r}")
+    else:
+        from huggingface_hub import snapshot_download
+
+        try:
+            folder = Path(snapshot_download(source, revision=revision, allow_patterns=list(READ)))
+        except Exception as error:  # the hub's client raises its own, the network's and the system's
+            said = str(error).strip().splitlines()[0]
+            raise InputError(f"model: expected a directory or a hub id OWNER/NAME; {source}: {said}") from error
+    if not (folder / "config.json").is_file():
+        raise InputError(f"model: expected a directory with config.json; {folder} has none")
+    if not any(folder.glob("*.safetensors")):
+        raise InputError(f"model: expected weights in *.safetensors; {folder} has none; convert them first")
+    return folder
+
+
+def files_digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of all files a model is read from: other weights, another digest."""
+    whole = hashlib.sha256()
+    for path in sorted({path for pattern in READ for path in folder.glob(pattern)}):
+        with path.open("rb") as stream:
+            whole.update(f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return whole.hexdigest()[:16]
+
+
+def save(model: PreTrainedModel, folder: Path) -> None:
+    """Write configuration and weights (safetensors) into `folder`."""
+    model.save_pretrained(folder)
+
+
+def load(folder: Path, *, dtype: torch.dtype = torch.float32, attention: str = "sdpa") -> PreTrainedModel:
+    """The model of a directory, on the CPU, in evaluation mode, with a pad token."""
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, attn_implementation=attention, local_files_only=True, use_safetensors=True,
+        trust_remote_code=False,
+    )  # fmt: skip
+    if model.config.pad_token_id is None:
+        end = model.config.eos_token_id
+        model.config.pad_token_id = end[0] if isinstance(end, list) else end or 0
+    return model.eval()
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of a directory; InputError where it has no tokenizer.json: a slow one knows no places of tokens."""
+    if not (folder / "tokenizer.json").is_file():
+        raise InputError(f"model: expected a tokenizer in {folder}; it has no tokenizer.json; add the model's own")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        said = str(error).strip().splitlines()[0]
+        raise InputError(f"model: expected a tokenizer in {folder}; {said}") from error
+    if not tokenizer.is_fast:
+        raise InputError(f"model: expected a fast tokenizer (tokenizer.json); {folder} has {type(tokenizer).__name__}")
+    return tokenizer
+
+
+def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """InputError where the tokenizer knows more tokens than the model has embeddings for."""
+    rows, tokens = model.get_input_embeddings().num_embeddings, len(tokenizer)
+    if tokens > rows:
+        raise InputError(f"tokenizer: expected at most {rows} tokens, as many as the model's embeddings; got {tokens}")

@@ -1,0 +1,191 @@
+"""Adapters, the catalogue, and models from directories: sizes, masks of what is trained, merges, refusals."""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from llm import models, scoring, trainer
+from llm.chat import Row
+from llm.models import Architecture, Pretrained, adapters, loading
+from llm.models.adapters import Adaptation
+from llm.models.catalogue import CATALOGUE, memory, table
+from llm.models.embedded import EMBEDDED
+from llm.trainer import Training
+from protocol.errors import InputError
+
+SMALL = Architecture("qwen2", hidden=32, layers=2, heads=4, kv_heads=2, intermediate=48, vocabulary=64, tied=False)
+ROWS = [Row((5, 6, 7, i), (9 + i, 10, 4)) for i in range(8)]
+STORIES = Path(__file__).parents[4] / "shared" / "data" / "models" / "stories260k-hf"
+
+
+@pytest.fixture
+def model():
+    return models.build(SMALL, seed=1).eval()
+
+
+def scores(model) -> torch.Tensor:
+    return scoring.row_logprobs(model, ROWS, pad=0)[0]
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_parameter_count_is_the_built_models(family, tied) -> None:
+    arch = Architecture(family, hidden=32, layers=3, heads=4, kv_heads=2, intermediate=48, vocabulary=64, tied=tied)
+    model = models.build(arch, seed=0)
+    assert arch.parameters == sum(p.numel() for p in model.parameters())
+    adapters.attach(model, Adaptation("lora", rank=3), seed=0)
+    assert arch.lora_parameters(3) == sum(p.numel() for p in adapters.trainable(model))
+
+
+def test_the_catalogue_has_the_published_sizes() -> None:
+    """Totals as the hub's safetensors headers give them."""
+    expected = {
+        "llama-3.2-1b": 1_235_814_400,
+        "llama-3.2-3b": 3_212_749_824,
+        "llama-3.1-8b": 8_030_261_248,
+        "llama-2-13b": 13_015_864_320,
+        "qwen2.5-1.5b": 1_543_714_304,
+        "qwen2.5-14b": 14_770_033_664,
+    }
+    assert {name: paper.architecture.parameters for name, paper in CATALOGUE.items()} == expected
+    header, *rows = table()
+    assert [row[0] for row in rows] == [*EMBEDDED, *expected]
+    assert all(len(row) == len(header) for row in rows)
+
+
+def test_memory_by_hand() -> None:
+    need = memory(SMALL, 2)
+    trainable = SMALL.lora_parameters(2)
+    kept = 2 * 64 * 32 + 5 * 32
+    assert need.full == 16 * SMALL.parameters
+    assert need.lora == 4 * SMALL.parameters + 16 * trainable
+    assert need.qlora == round((SMALL.parameters - kept) * 0.5625) + 4 * kept + 16 * trainable
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora"])
+def test_an_adapter_learns_is_disabled_merged_and_loaded_again(model, tmp_path, kind) -> None:
+    how, before = Adaptation(kind, rank=4), scores(model)
+    trained = copy.deepcopy(model)
+    handle = adapters.attach(trained, how, seed=1)
+    fresh = scores(trained)
+    if kind == "lora":
+        assert torch.equal(fresh, before), "B starts at 0"
+    else:
+        assert 0 < float((fresh - before).abs().max()) < 0.5, "NF4 moves the base a little"
+    frozen = {name: p.clone() for name, p in trained.named_parameters() if not p.requires_grad}
+    trainer.train(trained, ROWS, Training(lr=1e-2, epochs=5), seed=(0, "test"))
+    after = scores(trained)
+    assert after.mean() > fresh.mean()
+    assert all(torch.equal(p, frozen[name]) for name, p in trained.named_parameters() if not p.requires_grad)
+    with handle.disable_adapter():
+        assert torch.equal(scores(trained), fresh), "disabled = reference"
+    adapters.save(handle, tmp_path)
+    again = copy.deepcopy(model)
+    adapters.attach(again, how, seed=2, parent=tmp_path)
+    assert torch.equal(scores(again), after)
+    assert len(adapters.trainable(again)) == len(adapters.trainable(trained)) > 0
+    merged = adapters.merged(copy.deepcopy(model), tmp_path)
+    assert type(merged) is type(model)
+    difference = float((scores(merged) - after).abs().max())
+    assert difference < (1e-5 if kind == "lora" else 0.5), "merged = base + adapter, the base without quantization"
+
+
+def test_accumulation_changes_no_gradient_of_an_adapter(model) -> None:
+    gradients = []
+    for size in (8, 1):
+        each = copy.deepcopy(model)
+        adapters.attach(each, Adaptation("lora", rank=4), seed=1)
+        trainer._backward(each, ROWS, torch.zeros(8), trainer.likelihood, reduction="tokens", micro_batch=size)
+        gradients.append(torch.cat([p.grad.flatten() for p in adapters.trainable(each)]))
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-7)
+
+
+def test_an_adapter_is_drawn_from_its_seed(model) -> None:
+    def drawn(seed: int) -> torch.Tensor:
+        each = copy.deepcopy(model)
+        state = torch.get_rng_state()
+        adapters.attach(each, Adaptation("lora"), seed=seed)
+        assert torch.equal(state, torch.get_rng_state())
+        return torch.cat([p.flatten() for p in adapters.trainable(each)])
+
+    assert torch.equal(drawn(1), drawn(1)) and not torch.equal(drawn(1), drawn(2))
+
+
+def test_wrong_adapters_are_named(model, tmp_path) -> None:
+    with pytest.raises(InputError, match=r"adaptation\.kind: expected one of full, lora, qlora; got 'prefix'"):
+        Adaptation("prefix")
+    with pytest.raises(InputError, match="adaptation: expected rank ≥ 1"):
+        Adaptation("lora", rank=0)
+    with pytest.raises(InputError, match=r"adaptation\.targets: expected names of layers of the model; got c_attn"):
+        adapters.attach(model, Adaptation("lora", targets=("c_attn",)), seed=0)
+    with pytest.raises(InputError, match=r"merge: expected a model in float32; got torch\.bfloat16"):
+        adapters.merged(model.to(torch.bfloat16), tmp_path)
+
+
+def test_a_directory_is_loaded_and_its_digest_follows_its_bytes(model, tmp_path) -> None:
+    models.save(model, tmp_path)
+    loaded = models.load(loading.snapshot(str(tmp_path)))
+    assert torch.equal(scores(loaded), scores(model))
+    before = loading.files_digest(tmp_path)
+    (tmp_path / "notes.txt").write_text("not read, not counted")
+    assert loading.files_digest(tmp_path) == before
+    with torch.no_grad():
+        model.lm_head.weight[0, 0] += 1
+    models.save(model, tmp_path)
+    assert loading.files_digest(tmp_path) != before
+
+
+def test_a_model_without_a_pad_token_is_given_one(model, tmp_path) -> None:
+    model.config.pad_token_id = None
+    model.config.eos_token_id = [4, 5]
+    models.save(model, tmp_path)
+    assert models.load(tmp_path).config.pad_token_id == 4
+
+
+def test_what_cannot_be_loaded_is_named(model, tmp_path, monkeypatch) -> None:
+    with pytest.raises(InputError, match=r"model: expected a directory with config\.json"):
+        loading.snapshot(str(tmp_path))
+    models.save(model, tmp_path)
+    with pytest.raises(InputError, match="revision: expected none for the directory"):
+        loading.snapshot(str(tmp_path), "main")
+    with pytest.raises(InputError, match="model: expected a tokenizer in"):
+        loading.load_tokenizer(tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"model: expected weights in \*\.safetensors"):
+        loading.snapshot(str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="model: expected a directory or a hub id OWNER/NAME; no/such:"):
+        loading.snapshot("no/such")
+
+
+def test_code_of_a_model_is_never_run(model, tmp_path) -> None:
+    models.save(model, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config |= {"model_type": "mine", "auto_map": {"AutoModelForCausalLM": "mine.Mine", "AutoConfig": "mine.Config"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "mine.py").write_text("raise SystemExit('code from outside was run')")
+    with pytest.raises((ValueError, OSError)):
+        models.load(tmp_path)
+
+
+@pytest.mark.skipif(not STORIES.is_dir(), reason="the small pretrained Llama is not at hand")
+def test_a_real_pretrained_llama(tmp_path) -> None:
+    model, tokenizer = models.load(STORIES), loading.load_tokenizer(STORIES)
+    loading.check_vocabulary(model, tokenizer)
+    text = tokenizer.encode("Once upon a time, there was a little girl named Lily.")
+    known, _ = scoring.row_logprobs(model, [Row((1,), tuple(text[1:]))], pad=0)
+    assert float(known / (len(text) - 1)) > -1.5, "stories begin like this"
+    copied = tmp_path / "copy"
+    shutil.copytree(STORIES, copied)
+    assert loading.files_digest(copied) == loading.files_digest(STORIES)
+    tokenizer.add_tokens(["brand-new"])
+    with pytest.raises(InputError, match="tokenizer: expected at most 512 tokens, as many as the model's embeddings"):
+        loading.check_vocabulary(model, tokenizer)
+
+
+def test_pretrained_is_plain_data() -> None:
+    assert Pretrained("a/b") == Pretrained("a/b", None, None, None)
