@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedModel
 
+from llm.chat import Format
 from llm.grading import strict_number
 from llm.randomness import derived_seed
 
@@ -21,7 +22,7 @@ def left_pad(prompts: Sequence[Sequence[int]], *, pad: int) -> tuple[Tensor, Ten
 @torch.no_grad()
 def sample(
     model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerFast,
+    form: Format,
     prompts: Sequence[Sequence[int]],
     *,
     samples: int,
@@ -38,13 +39,13 @@ def sample(
         top_p=1.0,
         num_return_sequences=samples,
         max_new_tokens=max_tokens,
-        eos_token_id=model.config.eos_token_id,
+        eos_token_id=form.end,
         pad_token_id=model.config.pad_token_id,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(*seed, "sampling"))
         produced = model.generate(tokens, attention_mask=attention, generation_config=config)  # (N · samples, S + T)
-    texts = tokenizer.batch_decode(produced[:, tokens.shape[1] :], skip_special_tokens=True)
+    texts = form.tokenizer.batch_decode(produced[:, tokens.shape[1] :], skip_special_tokens=True)
     return [texts[start : start + samples] for start in range(0, len(texts), samples)]
 
 

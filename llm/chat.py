@@ -1,25 +1,32 @@
-"""Tokenizer trained in place, chat format, and encoded rows whose mask covers exactly the answer with its end token.
+"""Conversations as tokens: any chat template, and a mask that covers exactly the answer with its end token.
 
-Format: <|user|>PROMPT<|end|><|assistant|>ANSWER<|end|>. A row without a prompt (pretraining text) is TEXT<|end|> after
-<|start|>. Answer tokens are the part after <|assistant|>; special tokens separate the parts, so prompt and answer are
-tokenized apart and the border never moves.
+The whole conversation is tokenized at once and cut where the answer's characters begin, so prompt and answer are what
+the model would read and write: a template's own text before the answer (a think block, say) belongs to the prompt, a
+space that the tokenizer joins to the answer's first word belongs to the answer. The end token is the first special
+token after the answer.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+import jinja2
 from transformers import PreTrainedTokenizerFast
 
-from llm.corpora import Example
+from llm.corpora.example import Example, Message
+from llm.models.loading import load_tokenizer, snapshot
+from protocol.errors import InputError
 
-PAD, START, USER, ASSISTANT, END = "<|pad|>", "<|start|>", "<|user|>", "<|assistant|>", "<|end|>"
-TEMPLATE = (
+MARK = "RETRACE-ANSWER"  # stands for the answer while a template is rendered
+PLAIN = (
+    "{{ bos_token if bos_token else '' }}"
     "{% for message in messages %}"
-    "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"
+    "{% if message['role'] == 'user' %}{{ 'Question: ' + message['content'] + '\nAnswer:' }}"
+    "{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] + eos_token }}"
+    "{% else %}{{ message['content'] + '\n' }}{% endif %}"
     "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 
 
@@ -30,56 +37,101 @@ class Row(NamedTuple):
     answer: tuple[int, ...]
 
 
-def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> PreTrainedTokenizerFast:
-    """Byte-level BPE of at most `vocabulary` tokens; every digit is a token, so that sums can be learned."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(r"\d"), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=[PAD, START, USER, ASSISTANT, END],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=PAD, bos_token=START, eos_token=END, chat_template=TEMPLATE
-    )
+@dataclass(frozen=True)
+class Format:
+    """A tokenizer and the chat template that is used with it; `system` stands before every conversation."""
+
+    tokenizer: PreTrainedTokenizerFast
+    template: str
+    system: str | None = None
+
+    def frame(self, prompt: str, history: Sequence[Message] = ()) -> tuple[str, str]:
+        """The text before and after an answer to the prompt; InputError where the template cannot be used."""
+        system = () if self.system is None else (Message("system", self.system),)
+        turns = (*system, *history, Message("user", prompt), Message("assistant", MARK))
+        try:
+            text = self.tokenizer.apply_chat_template(
+                [turn._asdict() for turn in turns], chat_template=self.template, tokenize=False
+            )
+        except jinja2.TemplateError as error:
+            roles = ", ".join(turn.role for turn in turns)
+            raise InputError(f"template: expected one that takes the turns {roles}; it says: {error}") from error
+        before, mark, after = text.rpartition(MARK)
+        if not mark:
+            raise InputError("template: expected one that prints the assistant's turn; its text is missing")
+        return before, after
+
+    def split(self, before: str, answer: str, after: str) -> tuple[Row, tuple[int, ...]]:
+        """The encoded row of a text in three parts, and its answer's tokens without the end token."""
+        encoded = self.tokenizer(before + answer + after, add_special_tokens=False, return_offsets_mapping=True)
+        ids, spans = encoded["input_ids"], encoded["offset_mapping"]
+        begin, stop = len(before), len(before) + len(answer)
+        first = next(i for i, (_, end) in enumerate(spans) if end > begin)
+        behind = next((i for i, (start, _) in enumerate(spans) if start >= stop and i >= first), len(ids))
+        end = next((i for i in range(behind, len(ids)) if ids[i] in self.special), None)
+        if end is None:
+            raise InputError(f"template: expected a special token of this tokenizer after the answer; got {after!r}")
+        return Row(tuple(ids[:first]), tuple(ids[first : end + 1])), tuple(ids[first:behind])
+
+    @cached_property
+    def special(self) -> frozenset[int]:
+        """Ids of all special tokens."""
+        return frozenset(self.tokenizer.all_special_ids)
+
+    @cached_property
+    def end(self) -> int:
+        """The token that ends an answer; sampling stops there."""
+        return encode(self, Example("Q", "A")).answer[-1]
 
 
-def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write the tokenizer with its chat template into `folder`."""
-    tokenizer.save_pretrained(folder)
+def template_of(tokenizer: PreTrainedTokenizerFast, chosen: str | None) -> str:
+    """The text of the chosen template, see `Pretrained.template`; InputError where there is none."""
+    if chosen in (None, "own") and tokenizer.chat_template:
+        return tokenizer.chat_template
+    if chosen in (None, "plain"):
+        return PLAIN
+    if chosen == "own":
+        raise InputError("template: expected a chat template in the model's tokenizer; it has none; name another")
+    if chosen.endswith(".jinja"):
+        if not Path(chosen).is_file():
+            raise InputError(f"template: expected a file; not found: {chosen}")
+        return Path(chosen).read_text(encoding="utf-8")
+    found = load_tokenizer(snapshot(chosen)).chat_template
+    if not found:
+        raise InputError(f"template: expected a chat template in the tokenizer of {chosen}; it has none")
+    return found
 
 
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """Read what `save_tokenizer` wrote."""
-    return PreTrainedTokenizerFast.from_pretrained(folder)
+def encode(form: Format, example: Example) -> Row:
+    """Prompt and answer as token ids; without a prompt the whole text counts as answer after the start token."""
+    if not example.prompt:
+        start, end = form.tokenizer.bos_token_id, form.tokenizer.eos_token_id
+        text = form.tokenizer.encode(example.answer, add_special_tokens=False)
+        return Row((end if start is None else start,), (*text, end))
+    before, after = form.frame(example.prompt, example.history)
+    return form.split(before, example.answer, after)[0]
 
 
-def encode_text(tokenizer: PreTrainedTokenizerFast, text: str) -> tuple[int, ...]:
-    """Token ids of a text alone, no special token added."""
-    return tuple(tokenizer.encode(text, add_special_tokens=False))
-
-
-def encode_prompt(tokenizer: PreTrainedTokenizerFast, prompt: str) -> tuple[int, ...]:
-    """Token ids of a user's prompt in the chat format, up to and with the assistant's marker."""
-    messages = [{"role": "user", "content": prompt}]
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return encode_text(tokenizer, text)
-
-
-def encode(tokenizer: PreTrainedTokenizerFast, example: Example) -> Row:
-    """Prompt and answer as token ids; without a prompt the whole text counts as answer after <|start|>."""
-    prompt = encode_prompt(tokenizer, example.prompt) if example.prompt else (tokenizer.bos_token_id,)
-    return Row(prompt, (*encode_text(tokenizer, example.answer), tokenizer.eos_token_id))
-
-
-def encode_all(tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]) -> list[Row]:
+def encode_all(form: Format, examples: Sequence[Example]) -> list[Row]:
     """`encode` over examples."""
-    return [encode(tokenizer, example) for example in examples]
+    return [encode(form, example) for example in examples]
+
+
+def fit(rows: Sequence[Row], context: int) -> tuple[list[Row], int, int]:
+    """Rows of at most `context` tokens: answers cut at their end (losing the end token), rows whose prompt leaves no
+    room left out. Returns the rows, how many were cut, and how many were left out."""
+    room = [row for row in rows if len(row.prompt) < context]
+    fitting = [Row(row.prompt, row.answer[: context - len(row.prompt)]) for row in room]
+    cut = sum(len(short.answer) < len(row.answer) for short, row in zip(fitting, room, strict=True))
+    return fitting, cut, len(rows) - len(room)
+
+
+def encode_prompt(form: Format, prompt: str) -> tuple[int, ...]:
+    """Token ids of a prompt up to where its answer begins."""
+    return encode(form, Example(prompt, "A")).prompt
+
+
+def encode_answer(form: Format, text: str) -> tuple[int, ...]:
+    """Token ids of a text as it stands in an answer, without the end token."""
+    before, after = form.frame("Q")
+    return form.split(before, text, after)[1]

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from llm.corpora import stage_corpus
+from llm.models import Pretrained
+from llm.nodes import base_folder, format_of, node_folder
 from llm.settings import positions_experiment
-from llm.stages import Lab, base_folder, node_folder
+from llm.stages import Lab, stage_rows
 from llm.store import Store, open_store, seconds
 from llm.unlearning import Start, floor_folder, read, reference_order, retrained_folder, run_folder
 from llm.workers import Report, Task, default_workers, run_all
@@ -90,7 +91,8 @@ def _timings(experiment: Experiment, store: Store) -> list[tuple[str, float]]:
     """Seconds each artifact of an experiment took when it was made."""
     lab = _labs(experiment, store)[0]
     nodes = orders.prefix_tree(experiment.orders)
-    folders = [base_folder(lab), *(node_folder(each, node) for each in _labs(experiment, store) for node in nodes)]
+    folders = [] if isinstance(lab.settings.model, Pretrained) else [base_folder(lab)]
+    folders += [node_folder(each, node) for each in _labs(experiment, store) for node in nodes]
     folders += [run_folder(Start(each, order), method) for each in _labs(experiment, store)
                 for order in experiment.orders for method in experiment.methods]  # fmt: skip
     return [seconds(folder) for folder in folders]
@@ -110,11 +112,13 @@ def run(
     workers = default_workers() if workers is None else workers
     if workers < 1:
         raise InputError(f"workers: expected at least 1; got {workers}")
-    for experiment in experiments:  # sizes no stage can give are found before anything is computed
-        for stage in experiment.settings.stages:
-            sizes = experiment.settings.stages[stage]
-            stage_corpus(stage, experiment.base, train=sizes.train, held_out=sizes.held_out)
     store = open_store(runs)
+    for experiment in experiments:  # what cannot be had is found before anything is computed
+        lab = _labs(experiment, store)[0]
+        for stage in experiment.settings.stages:
+            stage_rows(lab, stage)
+        if isinstance(lab.settings.model, Pretrained):
+            format_of(lab)
     tasks, units = _tasks(experiments, store)
     run_all(tasks, workers=workers, units=units, label="language models", progress=progress)
     return records.Result(

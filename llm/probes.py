@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel
 
 from llm import answers, chat, scoring
-from llm.chat import Row
+from llm.chat import Format, Row
 from llm.corpora import Example, refusals
+from llm.nodes import context_of, format_of
 from llm.settings import Probes
-from llm.stages import Lab, stage_rows, tokenizer_of
+from llm.stages import Lab, stage_rows
 from protocol.metrics import re_distance
 
 Logits = Mapping[str, Tensor]  # part -> (m, V)
@@ -25,7 +26,7 @@ Logits = Mapping[str, Tensor]  # part -> (m, V)
 class ProbeSet:
     """Questions encoded once; the same for every path, method and step."""
 
-    tokenizer: PreTrainedTokenizerFast
+    form: Format
     forget: tuple[Row, ...]  # training rows, then as many held-out ones
     phrases: tuple[tuple[int, ...], ...]  # label first, then the paraphrases; none but for the stage of refusals
     tofu: tuple[Row, ...]  # none where the stage is not in the experiment, likewise sums
@@ -41,19 +42,23 @@ def _spread(rows: Sequence[Example], count: int) -> list[Example]:
 
 def probe_set(lab: Lab) -> ProbeSet:
     """The probes of an experiment; forget prompts are labelled "forget", retained parts by their stage."""
-    tokenizer, sizes, forget = tokenizer_of(lab), lab.settings.probes, lab.experiment.forget
+    form, sizes, forget = format_of(lab), lab.settings.probes, lab.experiment.forget
     rows = {stage: stage_rows(lab, stage) for stage in lab.settings.stages}
     asked = (*rows[forget].train[: sizes.forget], *rows[forget].held_out[: sizes.forget])
     phrases = (refusals.LABEL, *refusals.PARAPHRASES) if forget == "safety" else ()
+
+    def encoded(examples: Sequence[Example]) -> tuple[Row, ...]:
+        return tuple(chat.fit(chat.encode_all(form, examples), context_of(lab))[0])
+
     parts = {
-        "forget" if stage == forget else stage: tuple(chat.encode_all(tokenizer, corpus.held_out[: sizes.distance]))
+        "forget" if stage == forget else stage: encoded(corpus.held_out[: sizes.distance])
         for stage, corpus in rows.items()
     }
     return ProbeSet(
-        tokenizer,
-        tuple(chat.encode_all(tokenizer, asked)),
-        tuple(chat.encode_text(tokenizer, phrase) for phrase in phrases),
-        tuple(chat.encode_all(tokenizer, _spread(rows["tofu"].train, sizes.tofu))) if "tofu" in rows else (),
+        form,
+        encoded(asked),
+        tuple(chat.encode_answer(form, phrase) for phrase in phrases),
+        encoded(_spread(rows["tofu"].train, sizes.tofu)) if "tofu" in rows else (),
         parts,
         rows["math"].held_out[: sizes.sums] if "math" in rows else (),
         sizes,
@@ -111,8 +116,8 @@ def math_accuracy(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> Ten
     """Share of sampled answers with the right final number, one value a held-out sum, (n,)."""
     tried = answers.sample(
         model,
-        probed.tokenizer,
-        [chat.encode_prompt(probed.tokenizer, row.prompt) for row in probed.sums],
+        probed.form,
+        [chat.encode_prompt(probed.form, row.prompt) for row in probed.sums],
         samples=probed.sizes.samples,
         temperature=probed.sizes.temperature,
         max_tokens=probed.sizes.max_tokens,

@@ -1,26 +1,25 @@
-"""Stage nodes: the pretrained base and every prefix of an order, each trained once and kept in the stage store.
+"""What a stage is made of: the lab of one model and seed, the rows of its stages as text and as tokens.
 
-A node's key is the hash of its parent's key, the stage's settings, the digest of its rows, the seed and the numerics;
-its randomness derives from (seed, stage), never from its position. So orders that begin alike share their beginning.
+Rows come from the embedded corpora or from files; they are the same for every seed and path of one base.
 """
 
 import functools
+import random
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-import transformers
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from llm import chat, corpora
+from llm.chat import Format, Row
+from llm.corpora import Corpus
+from llm.data import read_examples
+from llm.data.check import asked
+from llm.settings import Files, Settings
+from llm.store import Store
+from protocol.errors import InputError
+from protocol.spec import Experiment, digest
 
-from llm import chat, corpora, models, trainer
-from llm.randomness import derived_seed
-from llm.settings import Settings
-from llm.store import Store, produce
-from protocol.orders import Order
-from protocol.spec import Experiment, canonical, digest
-
-# Raise the first number when a change of the code changes trained weights or measured values.
-NUMERICS = f"1 torch {torch.__version__} transformers {transformers.__version__}"
+DRAWN = 42  # seed of which rows of a file are taken
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,26 @@ class Lab:
 
 
 @functools.cache
-def _corpus(stage: str, base: int, train: int, held_out: int) -> corpora.Corpus:
+def _corpus(stage: str, base: int, train: int, held_out: int) -> Corpus:
     return corpora.stage_corpus(stage, base, train=train, held_out=held_out)
+
+
+@functools.cache
+def _file_rows(stage: str, files: Files, train: int, held_out: int) -> Corpus:
+    """Rows drawn from files; no held-out prompt stands in the training rows that are taken."""
+    rows = list(read_examples(files.train))
+    random.Random(DRAWN).shuffle(rows)
+    if files.test is None:
+        held, rows = rows[:held_out], rows[held_out:]
+    else:
+        held = list(read_examples(files.test))
+        random.Random(DRAWN).shuffle(held)
+    kept = {asked(row) for row in held[:held_out]}
+    rows = [row for row in rows if asked(row) not in kept]
+    for name, have, want in (("training", len(rows), train), ("held-out", len(held), held_out)):
+        if have < want:
+            raise InputError(f"{stage}: expected {want} {name} rows; {files} has {have}: ask for fewer with rows")
+    return Corpus(tuple(rows[:train]), tuple(held[:held_out]))
 
 
 @functools.cache
@@ -47,14 +64,11 @@ def _digest(rows: tuple[corpora.Example, ...]) -> str:
     return digest(rows)
 
 
-@functools.cache
-def _pretraining_rows(base: int, rows: int) -> tuple[corpora.Example, ...]:
-    return tuple(corpora.pretraining.corpus(f"base {base}", rows))
-
-
-def stage_rows(lab: Lab, stage: str) -> corpora.Corpus:
-    """The rows of a stage, the same for every seed and path of one base."""
+def stage_rows(lab: Lab, stage: str) -> Corpus:
+    """The training and held-out rows of a stage."""
     sizes = lab.settings.stages[stage]
+    if sizes.files is not None:
+        return _file_rows(stage, sizes.files, sizes.train, sizes.held_out)
     return _corpus(stage, lab.experiment.base, sizes.train, sizes.held_out)
 
 
@@ -63,84 +77,23 @@ def rows_digest(lab: Lab, stage: str, *, held_out: bool = False) -> str:
     return _digest(stage_rows(lab, stage).held_out if held_out else stage_rows(lab, stage).train)
 
 
-def base_key(lab: Lab) -> str:
-    """Key of the pretrained base and its tokenizer: everything but the shuffle seed."""
-    settings = lab.settings
-    return digest(
-        {
-            "kind": "base",
-            "model": canonical(settings.architecture),
-            "rows": settings.pretraining_rows,
-            "training": canonical(settings.pretraining),
-            "tokenizer": [[stage, rows_digest(lab, stage)] for stage in settings.stages],  # in the order it reads them
-            "data": _digest(_pretraining_rows(lab.experiment.base, settings.pretraining_rows)),
-            "base": lab.experiment.base,
-            "numerics": NUMERICS,
-        }
-    )
+def learned_rows(lab: Lab, form: Format, stage: str, context: int) -> list[Row]:
+    """A stage's training rows as tokens, fitted into the context; a warning says how many were cut or left out.
+
+    Raises InputError where a row of the forget stage would be left out: the number of unlearning steps counts them.
+    """
+    rows = chat.encode_all(form, stage_rows(lab, stage).train)
+    fitting, cut, left_out = chat.fit(rows, context)
+    if left_out and stage == lab.experiment.forget:
+        raise InputError(
+            f"{stage}: expected prompts of fewer than {context} tokens; {left_out} of {len(rows)} are longer"
+        )
+    if cut or left_out:
+        warnings.warn(f"{stage}: {cut} of {len(rows)} rows cut to {context} tokens, {left_out} left out", stacklevel=2)
+    return fitting
 
 
-def node_key(lab: Lab, order: Order) -> str:
-    """Key of the model trained on `order`; the empty order is the base."""
-    if not order:
-        return base_key(lab)
-    *before, stage = order
-    return digest(
-        {
-            "parent": node_key(lab, tuple(before)),
-            "stage": stage,
-            "training": canonical(lab.settings.stages[stage].training),
-            "data": rows_digest(lab, stage),
-            "seed": lab.seed,
-            "numerics": NUMERICS,
-        }
-    )
-
-
-def _pretrain(lab: Lab, folder: Path) -> None:
-    settings, base = lab.settings, lab.experiment.base
-    examples = _pretraining_rows(base, settings.pretraining_rows)
-    texts = [*examples[:4000]] + [row for stage in settings.stages for row in stage_rows(lab, stage).train]
-    tokenizer = chat.train_tokenizer(
-        (f"{row.prompt}\n{row.answer}" for row in texts), vocabulary=settings.architecture.vocabulary
-    )
-    model = models.build(settings.architecture, seed=derived_seed("base", base))
-    rows = chat.encode_all(tokenizer, examples)
-    trainer.train(model, rows, settings.pretraining, seed=("base", base, "pretraining"))
-    chat.save_tokenizer(tokenizer, folder)
-    models.save(model, folder)
-
-
-def base_folder(lab: Lab) -> Path:
-    """The pretrained base with its tokenizer, made if need be."""
-    return produce(
-        lab.store, base_key(lab), lambda folder: _pretrain(lab, folder),
-        description=f"{lab.experiment.model}: pretraining",
-    )  # fmt: skip
-
-
-def tokenizer_of(lab: Lab) -> PreTrainedTokenizerFast:
-    """The tokenizer trained with the base."""
-    return chat.load_tokenizer(base_folder(lab))
-
-
-def node_folder(lab: Lab, order: Order) -> Path:
-    """The model trained on `order`, its missing ancestors trained first."""
-    if not order:
-        return base_folder(lab)
-    *before, stage = order
-    parent = node_folder(lab, tuple(before))
-
-    def make(folder: Path) -> None:
-        model = models.load(parent)
-        rows = chat.encode_all(tokenizer_of(lab), stage_rows(lab, stage).train)
-        trainer.train(model.train(), rows, lab.settings.stages[stage].training, seed=(lab.seed, stage))
-        models.save(model, folder)
-
-    name = f"{lab.experiment.model} seed {lab.seed}: {' > '.join(order)}"
-    return produce(lab.store, node_key(lab, order), make, description=name)
-
-
-def node(lab: Lab, order: Order) -> PreTrainedModel:
-    """The model trained on `order`, loaded."""
-    return models.load(node_folder(lab, order))
+def describe(lab: Lab, what: str, *, seed: int | None = None) -> str:
+    """What an artifact of the store is, in words."""
+    name = Path(lab.experiment.model).name
+    return f"{name}: {what}" if seed is None else f"{name} seed {seed}: {what}"

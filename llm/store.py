@@ -53,6 +53,11 @@ def path(store: Store, key: str) -> Path:
     return store.root / "artifacts" / key
 
 
+def scratch(store: Store, key: str) -> Path:
+    """Where an artifact keeps what lets it go on if it is killed while it is made; gone once it is there."""
+    return store.root / "artifacts" / f".{key}.scratch"
+
+
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -77,6 +82,7 @@ def _make(folder: Path, make: Callable[[Path], None], description: str) -> None:
     manifest = {"description": description, "seconds": time.monotonic() - started, "sha256": sums}
     (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     partial.rename(folder)
+    shutil.rmtree(folder.with_name(f".{folder.name}.scratch"), ignore_errors=True)
 
 
 def produce(store: Store, key: str, make: Callable[[Path], None], *, description: str) -> Path:

@@ -13,6 +13,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from llm.chat import Row
+from llm.checkpoint import Checkpoints, resume, write
+from llm.models.adapters import trainable
 from llm.randomness import generator
 from llm.scoring import answer_logprobs, collate
 from protocol.errors import InputError, known
@@ -35,7 +37,7 @@ class Training:
 
     def __post_init__(self) -> None:
         known("schedule", self.schedule, list(SCHEDULES))
-        if self.lr <= 0 or self.epochs < 1 or self.batch < 1 or self.micro_batch < 1:
+        if not 0 < self.lr < math.inf or self.epochs < 1 or self.batch < 1 or self.micro_batch < 1:
             raise InputError(f"training: expected lr > 0 and epochs, batch, micro_batch ≥ 1; got {self}")
 
 
@@ -94,8 +96,8 @@ def _backward(
 
 
 def gradient_norm(model: PreTrainedModel) -> float:
-    """Euclidean norm of the gradient over all parameters."""
-    return float(torch.sqrt(sum(p.grad.square().sum() for p in model.parameters() if p.grad is not None)))
+    """Euclidean norm of the gradient over all trained parameters."""
+    return float(torch.stack([p.grad.square().sum() for p in trainable(model) if p.grad is not None]).sum().sqrt())
 
 
 def updates(
@@ -107,18 +109,22 @@ def updates(
     reduction: str = "tokens",
     reference: Tensor | None = None,
     seed: tuple[object, ...],
+    checkpoints: Checkpoints | None = None,
 ) -> Iterator[float]:
     """Train in place; after each update yield the gradient norm it was made with.
 
-    reference: log π_ref of every row, (len(rows),), where the loss needs it. seed: what the shuffling derives from.
-    Raises InputError for no rows, FloatingPointError naming the update where the loss is not finite.
+    reference: log π_ref of every row, (len(rows),), where the loss needs it · seed: what the shuffling derives from ·
+    checkpoints: where to go on from, and to write to.
+    Raises InputError where nothing can be learned (no rows, no answer, no trainable parameter, rows longer than the
+    context), FloatingPointError naming update and rows where the loss is not finite.
     """
-    if not rows:
-        raise InputError("rows: expected at least one training row; got none")
+    check(model, rows)
     reference = torch.zeros(len(rows)) if reference is None else reference
     plan = batches(len(rows), training, seed=seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=training.lr, weight_decay=0.0, fused=True)
-    for update, batch in enumerate(plan):
+    parameters = trainable(model)
+    optimizer = torch.optim.AdamW(parameters, lr=training.lr, weight_decay=0.0, fused=True)
+    done = resume(checkpoints, parameters, optimizer) if checkpoints else 0
+    for update, batch in list(enumerate(plan))[done:]:
         for group in optimizer.param_groups:
             group["lr"] = training.lr * SCHEDULES[training.schedule](update, len(plan), training)
         optimizer.zero_grad(set_to_none=True)
@@ -128,14 +134,41 @@ def updates(
         )  # fmt: skip
         if not math.isfinite(value):
             raise FloatingPointError(
-                f"update {update + 1} of {len(plan)}: the loss is {value}; lower lr ({training.lr})"
+                f"update {update + 1} of {len(plan)}: the loss is {value} on the rows {batch.tolist()}; "
+                f"lower lr ({training.lr})"
             )
         norm = gradient_norm(model)
         optimizer.step()
+        if checkpoints and (update + 1) % checkpoints.every == 0:
+            write(checkpoints, update + 1, parameters, optimizer)
         yield norm
 
 
-def train(model: PreTrainedModel, rows: Sequence[Row], training: Training, *, seed: tuple[object, ...]) -> None:
-    """Learn the rows: `updates` with the likelihood, run to its end."""
-    for _ in updates(model, rows, training, seed=seed):
-        pass
+def check(model: PreTrainedModel, rows: Sequence[Row]) -> None:
+    """InputError where nothing can be learned: no rows, no trainable parameter, an empty mask, rows that do not fit."""
+    if not rows:
+        raise InputError("rows: expected at least one training row; got none")
+    if not trainable(model):
+        raise InputError("model: expected trainable parameters; all are frozen: an adapter was loaded to be read only")
+    empty = sum(not row.answer for row in rows)
+    if empty:
+        raise InputError(f"rows: expected an answer in every row; {empty} of {len(rows)} have none")
+    longest, context = max(len(row.prompt) + len(row.answer) for row in rows), model.config.max_position_embeddings
+    if longest > context:
+        raise InputError(f"rows: expected at most {context} tokens, the model's context; got {longest}; cut them first")
+
+
+def train(
+    model: PreTrainedModel,
+    rows: Sequence[Row],
+    training: Training,
+    *,
+    seed: tuple[object, ...],
+    checkpoints: Checkpoints | None = None,
+) -> None:
+    """Learn the rows: `updates` with the likelihood, run to its end; RuntimeError if the first changes no weight."""
+    before = [parameter.detach().clone() for parameter in trainable(model)]
+    for norm in updates(model, rows, training, seed=seed, checkpoints=checkpoints):
+        if before and all(torch.equal(old, new) for old, new in zip(before, trainable(model), strict=True)):
+            raise RuntimeError(f"training: one update with gradient norm {norm:.3g} changed no weight")
+        before = []

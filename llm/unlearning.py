@@ -15,7 +15,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from llm import chat, probes, scoring, trainer
-from llm.stages import NUMERICS, Lab, node, node_key, rows_digest, stage_rows
+from llm.nodes import NUMERICS, context_of, leaf, node_key
+from llm.stages import Lab, describe, learned_rows, rows_digest
 from llm.store import produce
 from protocol import orders
 from protocol.objectives import objective
@@ -57,23 +58,28 @@ class Start:
     @cached_property
     def reference(self) -> probes.Logits:
         """Predictions of θ_r."""
-        return probes.part_logits(node(self.lab, reference_order(self.lab)), self.probed)
+        return probes.part_logits(leaf(self.lab, reference_order(self.lab)), self.probed)
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The leaf, loaded."""
+        return leaf(self.lab, self.order)
 
     @cached_property
     def rows(self) -> list[chat.Row]:
         """The forget stage's training rows."""
-        return chat.encode_all(self.probed.tokenizer, stage_rows(self.lab, self.lab.experiment.forget).train)
+        return learned_rows(self.lab, self.probed.form, self.lab.experiment.forget, context_of(self.lab))
 
     @cached_property
     def reference_logprobs(self) -> Tensor:
         """log π_ref of every forget row under the leaf, NPO's reference: scored once for all methods and steps."""
-        model = node(self.lab, self.order)
+        model = self.model
         return scoring.row_logprobs(model, self.rows, pad=model.config.pad_token_id)[0]
 
     @cached_property
     def measured(self) -> Measured:
         """Step 0, the same for all methods."""
-        return measure(node(self.lab, self.order), self, 0, ends=True)
+        return measure(self.model, self, 0, ends=True)
 
 
 def measure(model: PreTrainedModel, start: Start, step: int, *, ends: bool) -> Measured:
@@ -109,7 +115,7 @@ def unlearn(model: PreTrainedModel, start: Start, method: Method) -> Iterator[tu
 
 def run(start: Start, method: Method) -> Measured:
     """One unlearning run from step 0 to the last, measured at every step."""
-    lab, model = start.lab, node(start.lab, start.order)
+    lab, model = start.lab, leaf(start.lab, start.order)
     result = start.measured + Measured([(0, "forget_logp", float(start.reference_logprobs.mean()))], [])
     for step, norm in unlearn(model, start, method):
         before = Measured([(step - 1, "grad_norm", norm)], [])
@@ -146,7 +152,7 @@ def run_folder(start: Start, method: Method) -> Path:
         training=canonical(lab.settings.unlearning),
     )
     position = start.order.index(lab.experiment.forget) + 1
-    name = f"{lab.experiment.model} seed {lab.seed}: unlearning p={position} {method.name}"
+    name = describe(lab, f"unlearning p={position} {method.name}", seed=lab.seed)
     return produce(lab.store, key, lambda place: _write(run(start, method), place), description=name)
 
 
@@ -154,7 +160,7 @@ def retrained_folder(lab: Lab) -> Path:
     """The measured values of θ_r itself."""
     start = Start(lab, reference_order(lab))
     key = _measured_key(lab, kind="retrained", leaf=node_key(lab, start.order))
-    name = f"{lab.experiment.model} seed {lab.seed}: retrained"
+    name = describe(lab, "retrained", seed=lab.seed)
     return produce(lab.store, key, lambda place: _write(start.measured, place), description=name)
 
 
@@ -167,5 +173,5 @@ def floor_folder(lab: Lab, other: Lab) -> Path:
         _write(Measured([(0, name, value) for name, value in values.items()], []), folder)
 
     key = _measured_key(lab, kind="floor", leaf=node_key(lab, ours.order), reference=node_key(other, theirs.order))
-    name = f"{lab.experiment.model} seeds {lab.seed} and {other.seed}: noise floor"
+    name = describe(lab, f"noise floor, against seed {other.seed}", seed=lab.seed)
     return produce(lab.store, key, make, description=name)

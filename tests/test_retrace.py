@@ -29,7 +29,7 @@ def refused(capsys, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("llm", "--models", "gpt-5"), "model: expected one of tiny-llama, tiny-qwen2; got 'gpt-5'"),
+        (("llm", "--models", "gpt-5"), "model: expected one of tiny-llama, tiny-qwen2, llama-3.2-1b"),
         (("llm", "--methods", "DPO"), "methods: expected one of GA, NPO, SimNPO, SimNPO-beta1; got 'DPO'"),
         (("llm", "--stages", "inst", "poems", "safety"), "stages: expected one of inst, tofu, math, safety"),
         (("llm", "--stages", "inst", "inst", "safety"), "retain: expected every stage once"),

@@ -3,7 +3,8 @@
 import torch
 
 from llm import answers
-from llm.stages import Lab, node, tokenizer_of
+from llm.nodes import format_of, node
+from llm.stages import Lab
 
 PROMPTS = [[7, 8, 9], [7, 8, 9, 10, 11, 12, 13], [20]]
 
@@ -33,9 +34,9 @@ def test_left_padding_changes_nothing(lab: Lab) -> None:
 
 
 def test_sampling_depends_on_its_seed_alone(lab: Lab) -> None:
-    model, tokenizer = node(lab, ("inst",)), tokenizer_of(lab)
+    model, form = node(lab, ("inst",)), format_of(lab)
     draw = lambda seed: answers.sample(  # noqa: E731
-        model, tokenizer, PROMPTS, samples=3, temperature=1.0, max_tokens=8, seed=(seed,)
+        model, form, PROMPTS, samples=3, temperature=1.0, max_tokens=8, seed=(seed,)
     )
     state = torch.get_rng_state()
     first = draw(0)

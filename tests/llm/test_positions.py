@@ -11,7 +11,7 @@ import micro
 import polars as pl
 import pytest
 
-from llm import positions, settings, stages
+from llm import nodes, positions, settings
 from llm.stages import Lab
 from protocol import orders, records
 from protocol.errors import InputError
@@ -30,10 +30,9 @@ def artifacts(runs: Path) -> dict[str, float]:
 
 def test_four_orders_are_13_trainings_and_the_retrained_model_is_one(lab: Lab) -> None:
     experiment = lab.experiment
-    nodes = orders.prefix_tree(experiment.orders)
-    keys = {stages.node_key(lab, node) for node in nodes}
+    keys = {nodes.node_key(lab, node) for node in orders.prefix_tree(experiment.orders)}
     assert len(keys) == 13
-    assert stages.node_key(lab, orders.retrained(experiment.orders[0], "safety")) in keys
+    assert nodes.node_key(lab, orders.retrained(experiment.orders[0], "safety")) in keys
 
 
 def test_every_run_has_all_steps_and_metrics(finished) -> None:
@@ -127,7 +126,7 @@ def test_another_forget_stage_and_fewer_stages_can_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": "gpt-5"}, "model: expected one of tiny-llama, tiny-qwen2; got 'gpt-5'"),
+        ({"model": "gpt-5"}, "model: expected one of tiny-llama, tiny-qwen2, llama.* a hub id OWNER/NAME; got 'gpt-5'"),
         ({"methods": ("DPO",)}, "methods: expected one of GA, NPO, SimNPO, SimNPO-beta1; got 'DPO'"),
         ({"stages": ("inst", "poems")}, "stages: expected one of inst, tofu, math, safety; got 'poems'"),
         ({"stages": ("inst", "math")}, "forget: expected one of inst, math; got 'safety'"),

@@ -6,7 +6,8 @@ import torch
 from llm import chat, models, scoring
 from llm.chat import Row
 from llm.models import Architecture
-from llm.stages import Lab, node, stage_rows, tokenizer_of
+from llm.nodes import format_of, node
+from llm.stages import Lab, stage_rows
 from protocol.errors import InputError
 
 PROMPTS = [[5, 6, 7], [8, 9, 10, 11, 12, 13, 14, 15], [3]]
@@ -66,7 +67,7 @@ def test_bad_input_is_named(model) -> None:
 @torch.no_grad()
 def test_logits_are_computed_at_answer_tokens_only(lab: Lab) -> None:
     model = node(lab, ("inst",))
-    rows = chat.encode_all(tokenizer_of(lab), stage_rows(lab, "math").train[:4])
+    rows = chat.encode_all(format_of(lab), stage_rows(lab, "math").train[:4])
     batch = scoring.collate(rows, pad=0)
     logits = scoring.answer_logits(model, batch)
     assert logits.shape == (sum(len(row.answer) for row in rows), model.config.vocab_size)

@@ -1,10 +1,15 @@
 """Invariants of training: accumulation, schedules, objectives through a model, bad input."""
 
+import itertools
+
 import pytest
 import torch
 
 from llm import chat, scoring, trainer
-from llm.stages import Lab, node, stage_rows, tokenizer_of
+from llm.checkpoint import Checkpoints
+from llm.models.adapters import Adaptation, attach, trainable
+from llm.nodes import format_of, node
+from llm.stages import Lab, stage_rows
 from llm.trainer import Training
 from protocol.errors import InputError
 from protocol.objectives import gradient_ascent, npo
@@ -14,7 +19,7 @@ SEED = (0, "test")
 
 @pytest.fixture
 def rows(lab: Lab):
-    return chat.encode_all(tokenizer_of(lab), stage_rows(lab, "safety").train[:8])
+    return chat.encode_all(format_of(lab), stage_rows(lab, "safety").train[:8])
 
 
 def weights(model) -> torch.Tensor:
@@ -109,5 +114,44 @@ def test_bad_input_is_named(lab: Lab, rows) -> None:
         Training(lr=1e-3, schedule="linear")
     with pytest.raises(InputError, match="expected lr > 0"):
         Training(lr=0.0)
-    with pytest.raises(FloatingPointError, match="update 1 of 1: the loss is nan; lower lr"):
+    with pytest.raises(FloatingPointError, match=r"update 1 of 1: the loss is nan on the rows \[.*\]; lower lr"):
         list(trainer.updates(model, rows, Training(lr=1e-3), loss=lambda p, r, n: p * float("nan"), seed=SEED))
+
+
+def test_nothing_to_learn_is_named(lab: Lab, rows) -> None:
+    model = node(lab, ("inst",))
+    model.requires_grad_(False)
+    with pytest.raises(InputError, match="model: expected trainable parameters; all are frozen"):
+        trainer.train(model, rows, Training(lr=1e-3), seed=SEED)
+    model.requires_grad_(True)
+    with pytest.raises(InputError, match="rows: expected an answer in every row; 1 of 2 have none"):
+        trainer.train(model, [rows[0], chat.Row((5,), ())], Training(lr=1e-3), seed=SEED)
+    with pytest.raises(InputError, match="rows: expected at most 512 tokens, the model's context; got 601; cut them"):
+        trainer.train(model, [chat.Row((5,), (6,) * 600)], Training(lr=1e-3), seed=SEED)
+
+
+def test_an_update_that_changes_nothing_ends_the_training(lab: Lab, rows) -> None:
+    with pytest.raises(RuntimeError, match=r"one update with gradient norm .* changed no weight"):
+        trainer.train(node(lab, ("inst",)), rows, Training(lr=1e-30), seed=SEED)
+
+
+@pytest.mark.parametrize("how", [Adaptation(), Adaptation("lora", rank=4, dropout=0.2), Adaptation("qlora", rank=4)])
+def test_resumed_in_the_middle_equals_unbroken_to_the_bit(lab: Lab, rows, tmp_path, how) -> None:
+    training = Training(lr=1e-3, epochs=3, batch=3)
+
+    def fresh():
+        model = node(lab, ("inst",))
+        attach(model, how, seed=1)
+        return model.train()
+
+    def learn(model, checkpoints=None):
+        torch.manual_seed(7)  # dropout's
+        return trainer.updates(model, rows, training, seed=SEED, checkpoints=checkpoints)
+
+    unbroken, broken, resumed, place = fresh(), fresh(), fresh(), Checkpoints(tmp_path, every=2)
+    assert len(list(learn(unbroken))) == 9
+    for _ in itertools.islice(learn(broken, place), 5):  # killed after update 5, one after the checkpoint
+        pass
+    assert len(list(learn(resumed, place))) == 5
+    for whole, pieces in zip(trainable(unbroken), trainable(resumed), strict=True):
+        assert torch.equal(whole, pieces)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from llm import positions
 from llm.models import Architecture
+from llm.models.adapters import Adaptation
 from llm.settings import Probes, Settings, Stage, positions_experiment
 from llm.trainer import Training
 from protocol import records
@@ -15,10 +16,14 @@ ARCHITECTURE = Architecture("llama", hidden=16, layers=1, heads=2, kv_heads=1, i
 TRAINING = Training(lr=1e-3, batch=8, micro_batch=8)
 
 
-def experiment(*, seeds: int = 2, family: str = "llama") -> Experiment:
+def experiment(
+    *, seeds: int = 2, family: str = "llama", adaptation: Adaptation | None = None, precision: str = "fp32"
+) -> Experiment:
     """Four paths, four methods, three unlearning steps."""
     settings = Settings(
         replace(ARCHITECTURE, family=family),
+        adaptation=adaptation or Adaptation(),
+        precision=precision,
         pretraining_rows=48,
         pretraining=TRAINING,
         stages={stage: Stage(24, 8, TRAINING) for stage in ("inst", "tofu", "math", "safety")},
