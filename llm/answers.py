@@ -1,6 +1,7 @@
 """Sampled answers: batched generation with left padding and a KV cache, and the share of them that is right."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ def sample(
     seed: tuple[object, ...],
 ) -> list[list[str]]:
     """`samples` answers of every prompt at one temperature, as text without special tokens: N lists."""
-    tokens, attention = left_pad(prompts, pad=model.config.pad_token_id)
+    tokens, attention = (part.to(model.device) for part in left_pad(prompts, pad=model.config.pad_token_id))
     config = GenerationConfig(
         do_sample=True,
         temperature=temperature,
@@ -49,10 +50,15 @@ def sample(
     return [texts[start : start + samples] for start in range(0, len(texts), samples)]
 
 
-def share_correct(answers: Sequence[Sequence[str]], solutions: Sequence[str]) -> Tensor:
-    """For each question the share of its sampled answers with the solution's number, strictly graded, (N,)."""
-    numbers = [strict_number(solution) for solution in solutions]
-    right = [
-        [n is not None and strict_number(a) == n for a in tries] for tries, n in zip(answers, numbers, strict=True)
-    ]
-    return torch.tensor(right, dtype=torch.float64).mean(dim=1)
+def share_correct(
+    answers: Sequence[Sequence[str]],
+    solutions: Sequence[str],
+    *,
+    number: Callable[[str], Fraction | None] = strict_number,
+) -> Tensor:
+    """For each question the share of its sampled answers with the solution's number, (n,); graded strictly, or by
+    another reading of an answer's `number`.
+    """
+    right = [strict_number(solution) for solution in solutions]
+    graded = [[n is not None and number(a) == n for a in tries] for tries, n in zip(answers, right, strict=True)]
+    return torch.tensor(graded, dtype=torch.float64).mean(dim=1)

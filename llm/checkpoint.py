@@ -30,9 +30,12 @@ def write(
 ) -> None:
     """Keep where the training stands after `done` updates."""
     state = {"done": torch.tensor(done), "generator": torch.get_rng_state()}
+    if parameters[0].is_cuda:
+        state["cuda generator"] = torch.cuda.get_rng_state(parameters[0].device)
     for i, parameter in enumerate(parameters):
         state[f"parameter {i}"] = parameter.detach().contiguous()
-        state |= {f"state {i} {name}": value.contiguous() for name, value in optimizer.state[parameter].items()}
+        kept = {name: value for name, value in optimizer.state[parameter].items() if value is not None}
+        state |= {f"state {i} {name}": value.contiguous() for name, value in kept.items()}
     place.folder.mkdir(parents=True, exist_ok=True)
     partial = place.file.with_suffix(".partial")
     save_file(state, partial)
@@ -49,7 +52,9 @@ def resume(place: Checkpoints, parameters: Sequence[torch.nn.Parameter], optimiz
         parameter.copy_(state[f"parameter {i}"])
         head = f"state {i} "
         optimizer.state[parameter] = {
-            key.removeprefix(head): value for key, value in state.items() if key.startswith(head)
+            key.removeprefix(head): value.to(parameter.device) for key, value in state.items() if key.startswith(head)
         }
     torch.set_rng_state(state["generator"])
+    if "cuda generator" in state:
+        torch.cuda.set_rng_state(state["cuda generator"], parameters[0].device)
     return int(state["done"])

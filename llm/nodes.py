@@ -1,12 +1,15 @@
 """Stage nodes: the base and every prefix of an order, each trained once and kept in the stage store.
 
-A node's key is the hash of its parent's key, the stage's settings, the digest of its rows, the seed and the numerics;
-its randomness derives from (seed, stage), never from its position. So orders that begin alike share their beginning.
+A node is specified by its parent's key, the stage's settings, the digest of its rows, the seed and the numerics; its
+randomness derives from (seed, stage), never from its position. So orders that begin alike share their beginning.
 A node holds the whole weights after full fine-tuning, and else the stage's adapter: one adapter goes through all stages
 (a node's contains its parent's), or each stage has its own, added to the model with all earlier ones merged.
 """
 
+import functools
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -19,13 +22,14 @@ from llm.corpora import Example, pretraining
 from llm.models import Architecture, Pretrained, adapters, loading
 from llm.models.tokenizer import train_tokenizer
 from llm.randomness import derived_seed
-from llm.stages import Lab, describe, learned_rows, rows_digest, stage_rows
+from llm.stages import Lab, describe, learned_rows, rows_digest, stage_rows, training_of
 from llm.store import produce, scratch
+from protocol import orders
 from protocol.orders import Order
-from protocol.spec import canonical, digest
+from protocol.spec import digest
 
 # Raise the first number when a change of the code changes trained weights or measured values.
-NUMERICS = f"2 torch {torch.__version__} transformers {transformers.__version__}"
+NUMERICS = f"3 torch {torch.__version__} transformers {transformers.__version__}"
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -33,56 +37,72 @@ def _pretraining_rows(lab: Lab) -> list[Example]:
     return pretraining.corpus(f"base {lab.experiment.base}", lab.settings.pretraining_rows)
 
 
-def base_key(lab: Lab) -> str:
-    """Key of the base and its tokenizer: everything but the shuffle seed; of a pretrained one, its files and format."""
+def base_spec(lab: Lab) -> dict[str, Any]:
+    """What a base with its tokenizer depends on, all but the shuffle seed; a pretrained one on files and format."""
     settings = lab.settings
     if isinstance(settings.model, Pretrained):
-        folder = base_folder(lab)
         form = [format_of(lab).template, settings.model.system]
-        return digest({"kind": "pretrained", "files": loading.files_digest(folder), "format": form})
-    return digest(
-        {
-            "kind": "base",
-            "model": canonical(settings.model),
-            "rows": settings.pretraining_rows,
-            "training": canonical(settings.pretraining),
-            "tokenizer": [[stage, rows_digest(lab, stage)] for stage in settings.stages],  # in the order it reads them
-            "data": digest(_pretraining_rows(lab)),
-            "base": lab.experiment.base,
-            "numerics": NUMERICS,
-        }
-    )
+        return {"kind": "pretrained", "files": loading.files_digest(base_folder(lab)), "format": form}
+    return {
+        "kind": "base",
+        "model": asdict(settings.model),
+        "rows": settings.pretraining_rows,
+        "training": asdict(settings.pretraining),
+        "tokenizer": [[stage, rows_digest(lab, stage)] for stage in settings.stages],  # in the order it reads them
+        "data": digest(_pretraining_rows(lab)),
+        "base": lab.experiment.base,
+        "device": settings.device,
+        "numerics": NUMERICS,
+    }
+
+
+def node_spec(lab: Lab, order: Order) -> dict[str, Any]:
+    """What the model trained on `order` depends on; the empty order is the base."""
+    if not order:
+        return base_spec(lab)
+    phase = orders.phase(order[-1])
+    return {
+        "kind": "stage",
+        "parent": digest(node_spec(lab, order[:-1])),
+        "stage": phase.rows,
+        "stop": phase.stop,
+        "training": asdict(training_of(lab, phase)),
+        "adaptation": asdict(lab.settings.adaptation),
+        "precision": lab.settings.precision,
+        "data": [[rows_digest(lab, each), lab.settings.stages[each].training.epochs] for each in phase.members],
+        "seed": _seed(lab, order),
+        "device": lab.settings.device,
+        "numerics": NUMERICS,
+    }
 
 
 def node_key(lab: Lab, order: Order) -> str:
-    """Key of the model trained on `order`; the empty order is the base."""
-    if not order:
-        return base_key(lab)
-    *before, stage = order
-    return digest(
-        {
-            "parent": node_key(lab, tuple(before)),
-            "stage": stage,
-            "training": canonical(lab.settings.stages[stage].training),
-            "adaptation": canonical(lab.settings.adaptation),
-            "precision": lab.settings.precision,
-            "data": rows_digest(lab, stage),
-            "seed": lab.seed,
-            "numerics": NUMERICS,
-        }
-    )
+    """Key of the model trained on `order`."""
+    return digest(node_spec(lab, order))
 
 
-def _pretrain(lab: Lab, arch: Architecture, folder: Path) -> None:
+def _seed(lab: Lab, order: Order) -> tuple[int, str]:
+    """What the order of the last stage's rows derives from: its name, or the epochs before it (see `Settings`)."""
+    if lab.settings.shuffle == "stage":
+        return lab.seed, orders.phase(order[-1]).rows
+    before = [training_of(lab, orders.phase(stage)).epochs for stage in order[:-1]]
+    return lab.seed, f"epoch {sum(before)}"
+
+
+def _pretrain(lab: Lab, arch: Architecture, folder: Path, checkpoints: Checkpoints) -> None:
     settings, base = lab.settings, lab.experiment.base
     examples = _pretraining_rows(lab)
     texts = [*examples[:4000]] + [row for stage in settings.stages for row in stage_rows(lab, stage).train]
     tokenizer = train_tokenizer((f"{row.prompt}\n{row.answer}" for row in texts), vocabulary=arch.vocabulary)
-    model = models.build(arch, seed=derived_seed("base", base))
+    model = models.build(arch, seed=derived_seed("base", base)).to(settings.device)
     rows = chat.encode_all(Format(tokenizer, tokenizer.chat_template), examples)
-    trainer.train(model, rows, settings.pretraining, seed=("base", base, "pretraining"))
+    trainer.train(model, rows, settings.pretraining, seed=("base", base, "pretraining"), checkpoints=checkpoints)
     tokenizer.save_pretrained(folder)
     models.save(model, folder)
+
+
+def _checkpoints(lab: Lab, spec: dict[str, Any]) -> Checkpoints:
+    return Checkpoints(scratch(lab.store, digest(spec)), lab.store.checkpoint_every)
 
 
 def base_folder(lab: Lab) -> Path:
@@ -90,18 +110,26 @@ def base_folder(lab: Lab) -> Path:
     model = lab.settings.model
     if isinstance(model, Pretrained):
         return loading.snapshot(model.source, model.revision)
-    return produce(
-        lab.store, base_key(lab), lambda folder: _pretrain(lab, model, folder), description=describe(lab, "pretraining")
-    )
+    spec = base_spec(lab)
+
+    def make(folder: Path) -> None:
+        _pretrain(lab, model, folder, _checkpoints(lab, spec))
+
+    return produce(lab.store, spec, make, description=describe(lab, "pretraining"))
 
 
 def format_of(lab: Lab) -> Format:
     """The base's tokenizer and the chat template in use."""
     model = lab.settings.model
-    tokenizer = loading.load_tokenizer(base_folder(lab))
     if isinstance(model, Pretrained):
-        return Format(tokenizer, chat.template_of(tokenizer, model.template), model.system)
-    return Format(tokenizer, tokenizer.chat_template)
+        return _format(base_folder(lab), model.template, model.system)
+    return _format(base_folder(lab), "own", None)
+
+
+@functools.cache
+def _format(folder: Path, template: str | None, system: str | None) -> Format:
+    tokenizer = loading.load_tokenizer(folder)
+    return Format(tokenizer, chat.template_of(tokenizer, template), system)
 
 
 def context_of(lab: Lab) -> int:
@@ -111,15 +139,15 @@ def context_of(lab: Lab) -> int:
 
 def _train_node(lab: Lab, order: Order, folder: Path, checkpoints: Checkpoints) -> None:
     """Train the last stage of an order on its parent and write what changed: weights, or an adapter."""
-    *before, stage = order
-    how, parent = lab.settings.adaptation, tuple(before)
+    how, parent, phase = lab.settings.adaptation, order[:-1], orders.phase(order[-1])
     one = how.kind != "full" and not how.anew
     model = node(lab, () if one else parent)
     goes_on = node_folder(lab, parent) if one and parent else None
-    adapter = adapters.attach(model, how, seed=derived_seed(lab.seed, stage, "adapter"), parent=goes_on)
-    rows = learned_rows(lab, format_of(lab), stage, context_of(lab))
-    training = lab.settings.stages[stage].training
-    trainer.train(model.train(), rows, training, seed=(lab.seed, stage), checkpoints=checkpoints)
+    adapter = adapters.attach(model, how, seed=derived_seed(lab.seed, phase.rows, "adapter"), parent=goes_on)
+    rows = learned_rows(lab, format_of(lab), phase, context_of(lab))
+    trainer.train(
+        model.train(), rows, training_of(lab, phase), stop=phase.stop, seed=_seed(lab, order), checkpoints=checkpoints
+    )
     if adapter is None:
         models.save(model, folder)
     else:
@@ -131,17 +159,17 @@ def node_folder(lab: Lab, order: Order) -> Path:
     if not order:
         return base_folder(lab)
     node_folder(lab, order[:-1])
-    key = node_key(lab, order)
-    checkpoints = Checkpoints(scratch(lab.store, key))
-    name = describe(lab, " > ".join(order), seed=lab.seed)
-    return produce(
-        lab.store, key, lambda folder: _train_node(lab, order, folder, checkpoints), description=name
-    )  # fmt: skip
+    spec = node_spec(lab, order)
+
+    def make(folder: Path) -> None:
+        _train_node(lab, order, folder, _checkpoints(lab, spec))
+
+    return produce(lab.store, spec, make, description=describe(lab, " > ".join(order), seed=lab.seed))
 
 
 def node(lab: Lab, order: Order) -> PreTrainedModel:
-    """The model trained on `order`, adapters merged in float32, then in the experiment's precision."""
-    how = lab.settings.adaptation
+    """The model trained on `order`, adapters merged in float32, then in the experiment's precision, on its device."""
+    how, settings = lab.settings.adaptation, lab.settings
     if how.kind == "full" or not order:
         model = models.load(node_folder(lab, order))
     else:
@@ -150,11 +178,15 @@ def node(lab: Lab, order: Order) -> PreTrainedModel:
             model = adapters.merged(model, node_folder(lab, order[:end]))
     if not order:
         loading.check_vocabulary(model, format_of(lab).tokenizer)
-    return model.to(PRECISIONS[lab.settings.precision])
+    return model.to(device=settings.device, dtype=PRECISIONS[settings.precision])
+
+
+def prepare(lab: Lab, model: PreTrainedModel) -> PreTrainedModel:
+    """A trained model as unlearning begins: with a fresh adapter, on NF4 where the experiment has it."""
+    adapters.attach(model, lab.settings.adaptation, seed=derived_seed(lab.seed, "unlearning", "adapter"))
+    return model.eval()
 
 
 def leaf(lab: Lab, order: Order) -> PreTrainedModel:
-    """The model trained on `order` as unlearning begins: a fresh adapter on it, on NF4 where the experiment has it."""
-    model = node(lab, order)
-    adapters.attach(model, lab.settings.adaptation, seed=derived_seed(lab.seed, "unlearning", "adapter"))
-    return model.eval()
+    """The model trained on `order`, prepared."""
+    return prepare(lab, node(lab, order))

@@ -1,7 +1,7 @@
-"""What is measured on a model: likelihoods of label, paraphrases and TOFU answers; sums; distance to another model.
+"""What is measured on one model: likelihoods of label, paraphrases and answers, probability mass, and sums.
 
-Likelihoods are mean token log-probabilities in nats. Predictions are logits at the answer positions of held-out rows,
-teacher-forced; distances are taken part by part (forget prompts, each retained stage), never only pooled.
+Likelihoods are mean token log-probabilities in nats, but for the answers C, U, R of the depth experiment, which are
+log-probabilities of whole answers. Distances between models: llm.outputs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,8 @@ from llm.corpora import Example, refusals
 from llm.nodes import context_of, format_of
 from llm.settings import Probes
 from llm.stages import Lab, stage_rows
-from protocol.metrics import re_distance
 
-Logits = Mapping[str, Tensor]  # part -> (m, V)
+ANSWERS = ("C", "U", "R")  # stages of the depth experiment, and the answers they teach
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,10 @@ class ProbeSet:
     form: Format
     forget: tuple[Row, ...]  # training rows, then as many held-out ones
     phrases: tuple[tuple[int, ...], ...]  # label first, then the paraphrases; none but for the stage of refusals
-    tofu: tuple[Row, ...]  # none where the stage is not in the experiment, likewise sums
-    parts: Mapping[str, tuple[Row, ...]]
-    sums: tuple[Example, ...]
+    answered: Mapping[str, tuple[Row, ...]]  # training rows of the stages whose answers' likelihood is a metric
+    depth: Mapping[str, tuple[Row, ...]]  # answers C, U, R to the same prompts
+    parts: Mapping[str, tuple[Row, ...]]  # held-out rows: "forget", and each retained stage
+    sums: tuple[Example, ...]  # none where the stage is not in the experiment
     sizes: Probes
 
 
@@ -45,7 +45,7 @@ def probe_set(lab: Lab) -> ProbeSet:
     form, sizes, forget = format_of(lab), lab.settings.probes, lab.experiment.forget
     rows = {stage: stage_rows(lab, stage) for stage in lab.settings.stages}
     asked = (*rows[forget].train[: sizes.forget], *rows[forget].held_out[: sizes.forget])
-    phrases = (refusals.LABEL, *refusals.PARAPHRASES) if forget == "safety" else ()
+    phrases = (sizes.label, *refusals.PARAPHRASES) if forget == "safety" else ()
 
     def encoded(examples: Sequence[Example]) -> tuple[Row, ...]:
         return tuple(chat.fit(chat.encode_all(form, examples), context_of(lab))[0])
@@ -58,69 +58,58 @@ def probe_set(lab: Lab) -> ProbeSet:
         form,
         encoded(asked),
         tuple(chat.encode_answer(form, phrase) for phrase in phrases),
-        encoded(_spread(rows["tofu"].train, sizes.tofu)) if "tofu" in rows else (),
+        {stage: encoded(_spread(rows[stage].train, sizes.tofu)) for stage in ("tofu", "math") if stage in rows},
+        {answer: encoded(rows[answer].train) for answer in ANSWERS if answer in rows},
         parts,
         rows["math"].held_out[: sizes.sums] if "math" in rows else (),
         sizes,
     )
 
 
-def _row_means(model: PreTrainedModel, rows: Sequence[Row]) -> Tensor:
+def row_likelihoods(model: PreTrainedModel, rows: Sequence[Row], *, whole: bool = False) -> Tensor:
+    """Log-probability of each row's answer, mean over its tokens or of the whole answer, (n,)."""
     summed, length = scoring.row_logprobs(model, rows, pad=model.config.pad_token_id)
-    return (summed / length).double()  # (n,)
+    return (summed if whole else summed / length).double()
 
 
 def label_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, float]:
-    """Label and label-and-paraphrases after each forget question; for a stage without a label, its own answers."""
+    """After each forget question: label, label and paraphrases, and how the probability mass is split between the
+    label, the paraphrases and everything else; for a stage without a label, its own answers.
+    """
     half = len(probed.forget) // 2
     if not probed.phrases:
-        answer = _row_means(model, probed.forget)  # (N,)
+        answer = row_likelihoods(model, probed.forget)  # (N,)
         return {"label_loglik": float(answer.mean()), "label_loglik_held_out": float(answer[half:].mean())}
     summed, length = scoring.completion_logprobs(model, [row.prompt for row in probed.forget], probed.phrases)
-    phrase = (summed / length).double()  # (N, K)
+    phrase, mass = (summed / length).double(), summed.double().exp()  # (N, K)
+    label, others = float(mass[:, 0].mean()), float(mass[:, 1:].sum(dim=1).mean())
     return {
         "label_loglik": float(phrase[:, 0].mean()),
         "label_loglik_held_out": float(phrase[half:, 0].mean()),
         "phrase_loglik": float(phrase.mean()),
+        "mass/label": label,
+        "mass/paraphrases": others,
+        "mass/other": 1 - label - others,
     }
 
 
-def tofu_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> Tensor:
-    """Mean token log-probability of each probed TOFU answer, (n,); empty where the stage is not in the experiment."""
-    return _row_means(model, probed.tofu) if probed.tofu else torch.zeros(0)
+def answer_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Tensor]:
+    """By metric a value per row: tofu_loglik and math_loglik where the stages are there, answer_loglik/C, /U, /R."""
+    answered = {f"{stage}_loglik": row_likelihoods(model, rows) for stage, rows in probed.answered.items()}
+    depth = {f"answer_loglik/{a}": row_likelihoods(model, rows, whole=True) for a, rows in probed.depth.items()}
+    return answered | depth
 
 
-@torch.no_grad()
-def part_logits(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Tensor]:
-    """Logits at the answer positions of every part's held-out rows."""
-    pad = model.config.pad_token_id
-    return {
-        part: scoring.answer_logits(model, scoring.collate(rows, pad=pad)) for part, rows in probed.parts.items()
-    }  # fmt: skip
-
-
-def distances(logits: Logits, reference: Logits) -> dict[str, float]:
-    """By part: re_distance (probabilities), logit_distance (logits centred per position), KL(reference ‖ model)."""
-    values = {}
-    for part, ours in logits.items():
-        theirs = reference[part]
-        log_p, log_q = torch.log_softmax(ours.double(), -1), torch.log_softmax(theirs.double(), -1)  # (m, V)
-        centred = (x.double() - x.double().mean(dim=-1, keepdim=True) for x in (ours, theirs))
-        values[f"re_distance/{part}"] = float(re_distance(log_p.exp(), log_q.exp()))
-        values[f"logit_distance/{part}"] = float(re_distance(*centred))
-        values[f"kl/{part}"] = float((log_q.exp() * (log_q - log_p)).sum(dim=-1).mean())
-    return values
-
-
-def math_accuracy(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> Tensor:
-    """Share of sampled answers with the right final number, one value a held-out sum, (n,)."""
-    tried = answers.sample(
-        model,
-        probed.form,
-        [chat.encode_prompt(probed.form, row.prompt) for row in probed.sums],
-        samples=probed.sizes.samples,
-        temperature=probed.sizes.temperature,
-        max_tokens=probed.sizes.max_tokens,
-        seed=(seed, "math"),
-    )
-    return answers.share_correct(tried, [row.answer for row in probed.sums])
+def sampled_answers(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> list[list[str]]:
+    """Sampled answers to every held-out sum."""
+    asked = [probed.sizes.prompt.replace("{question}", row.prompt) for row in probed.sums]
+    with torch.no_grad():
+        return answers.sample(
+            model,
+            probed.form,
+            [chat.encode_prompt(probed.form, question) for question in asked],
+            samples=probed.sizes.samples,
+            temperature=probed.sizes.temperature,
+            max_tokens=probed.sizes.max_tokens,
+            seed=(seed, "math"),
+        )

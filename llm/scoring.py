@@ -28,6 +28,10 @@ class Batch(NamedTuple):
     target: Tensor  # (A,)
     length: Tensor  # (B,), answer tokens of each row
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        return Batch(*(part.to(device) for part in self))
+
 
 def collate(rows: Sequence[Row], *, pad: int) -> Batch:
     """Pad rows to the longest; predicted positions run from the prompt's last token to the answer's last but one."""
@@ -47,7 +51,7 @@ def collate(rows: Sequence[Row], *, pad: int) -> Batch:
 def answer_logits(model: PreTrainedModel, batch: Batch) -> Tensor:
     """Logits (A, V) that predict the answer tokens."""
     hidden = model.model(input_ids=batch.tokens, attention_mask=batch.attention, use_cache=False)[0]  # (B, S, H)
-    return model.lm_head(hidden[batch.row, batch.column])  # (A, V)
+    return model.lm_head(hidden[batch.row, batch.column]).float()  # (A, V)
 
 
 def answer_logprobs(model: PreTrainedModel, batch: Batch) -> Tensor:
@@ -60,7 +64,8 @@ def answer_logprobs(model: PreTrainedModel, batch: Batch) -> Tensor:
 def row_logprobs(model: PreTrainedModel, rows: Sequence[Row], *, pad: int, chunk: int = 64) -> tuple[Tensor, Tensor]:
     """Summed log-probabilities and lengths of many rows, each (N,), without gradients."""
     batches = [collate(rows[start : start + chunk], pad=pad) for start in range(0, len(rows), chunk)]
-    return torch.cat([answer_logprobs(model, b) for b in batches]), torch.cat([b.length for b in batches])
+    logprobs = [answer_logprobs(model, batch.to(model.device)).cpu() for batch in batches]
+    return torch.cat(logprobs), torch.cat([batch.length for batch in batches])
 
 
 class _Tree(NamedTuple):
@@ -102,6 +107,14 @@ def _tree_mask(tree: _Tree, padding: Tensor, width: int) -> Tensor:
     return ((sees & real[:, None, :]) | torch.eye(columns, dtype=torch.bool))[:, None]
 
 
+def _attention(model: PreTrainedModel, sees: Tensor) -> Tensor:
+    """A boolean mask as the model's attention takes it: eager attention adds it to the scores."""
+    sees = sees.to(model.device)
+    if model.config._attn_implementation == "sdpa":
+        return sees
+    return torch.zeros_like(sees, dtype=model.dtype).masked_fill(~sees, torch.finfo(model.dtype).min)
+
+
 def _tree_logprobs(model: PreTrainedModel, prompts: Sequence[Sequence[int]], tree: _Tree) -> Tensor:
     """Token log-probabilities (N, L) from one forward pass: prompts padded on the left, then the tree."""
     widths = torch.tensor([len(prompt) for prompt in prompts])  # (N,)
@@ -111,14 +124,14 @@ def _tree_logprobs(model: PreTrainedModel, prompts: Sequence[Sequence[int]], tre
     depth = tree.sees.sum(dim=1) - 1  # (L,)
     prompt_position = (torch.arange(width) - padding[:, None]).clamp(min=0)  # (N, P)
     hidden = model.model(
-        input_ids=torch.tensor(rows),
-        attention_mask=_tree_mask(tree, padding, width),
-        position_ids=torch.cat([prompt_position, widths[:, None] + depth], dim=1),
+        input_ids=torch.tensor(rows, device=model.device),
+        attention_mask=_attention(model, _tree_mask(tree, padding, width)),
+        position_ids=torch.cat([prompt_position, widths[:, None] + depth], dim=1).to(model.device),
         use_cache=False,
     )[0]  # (N, S, H)
     # A token is predicted at its parent, a first token at the prompt's end; U distinct places predict all L tokens.
     places, place_of = torch.unique(width + tree.parent, return_inverse=True)  # (U,), (L,)
-    logprobs = torch.log_softmax(model.lm_head(hidden[:, places]), dim=-1)  # (N, U, V)
+    logprobs = torch.log_softmax(model.lm_head(hidden[:, places]).float(), dim=-1).cpu()  # (N, U, V)
     return logprobs[:, place_of, tree.tokens]  # (N, L)
 
 

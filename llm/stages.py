@@ -1,12 +1,13 @@
 """What a stage is made of: the lab of one model and seed, the rows of its stages as text and as tokens.
 
-Rows come from the embedded corpora or from files; they are the same for every seed and path of one base.
+Rows come from the embedded corpora or from files; they are the same for every seed and path of one base. A stage whose
+name joins several (see protocol.orders) learns their mixture: every row as often as it has epochs, in one epoch.
 """
 
 import functools
 import random
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llm import chat, corpora
@@ -16,7 +17,9 @@ from llm.data import read_examples
 from llm.data.check import asked
 from llm.settings import Files, Settings
 from llm.store import Store
+from llm.trainer import Training
 from protocol.errors import InputError
+from protocol.orders import Phase
 from protocol.spec import Experiment, digest
 
 DRAWN = 42  # seed of which rows of a file are taken
@@ -77,19 +80,38 @@ def rows_digest(lab: Lab, stage: str, *, held_out: bool = False) -> str:
     return _digest(stage_rows(lab, stage).held_out if held_out else stage_rows(lab, stage).train)
 
 
-def learned_rows(lab: Lab, form: Format, stage: str, context: int) -> list[Row]:
-    """A stage's training rows as tokens, fitted into the context; a warning says how many were cut or left out.
+def training_of(lab: Lab, phase: Phase) -> Training:
+    """How a phase is trained; a mixture as its stages are, but for their epochs: InputError where these differ."""
+    trainings = [lab.settings.stages[member].training for member in phase.members]
+    if len(trainings) == 1:
+        return trainings[0]
+    if len({replace(training, epochs=1) for training in trainings}) > 1:
+        raise InputError(f"mixture: expected stages trained alike but for their epochs; {phase.rows} are not")
+    return replace(trainings[0], epochs=1)
+
+
+def examples_of(lab: Lab, phase: Phase) -> list[corpora.Example]:
+    """The rows a phase learns from: a stage's, or those of a mixture, each as often as its stage has epochs."""
+    if len(phase.members) == 1:
+        return list(stage_rows(lab, phase.members[0]).train)
+    epochs = {member: lab.settings.stages[member].training.epochs for member in phase.members}
+    return [row for member in phase.members for row in stage_rows(lab, member).train * epochs[member]]
+
+
+def learned_rows(lab: Lab, form: Format, phase: Phase, context: int) -> list[Row]:
+    """A phase's rows as tokens, fitted into the context; a warning says how many were cut or left out.
 
     Raises InputError where a row of the forget stage would be left out: the number of unlearning steps counts them.
     """
-    rows = chat.encode_all(form, stage_rows(lab, stage).train)
+    rows = chat.encode_all(form, examples_of(lab, phase))
     fitting, cut, left_out = chat.fit(rows, context)
-    if left_out and stage == lab.experiment.forget:
+    if left_out and lab.experiment.forget in phase.members:
         raise InputError(
-            f"{stage}: expected prompts of fewer than {context} tokens; {left_out} of {len(rows)} are longer"
+            f"{phase.rows}: expected prompts of fewer than {context} tokens; {left_out} of {len(rows)} are longer"
         )
     if cut or left_out:
-        warnings.warn(f"{stage}: {cut} of {len(rows)} rows cut to {context} tokens, {left_out} left out", stacklevel=2)
+        told = f"{phase.rows}: {cut} of {len(rows)} rows cut to {context} tokens, {left_out} left out"
+        warnings.warn(told, stacklevel=2)
     return fitting
 
 

@@ -1,35 +1,60 @@
 """The stage store: artifacts named by the hash of all that made them, each made once.
 
-An artifact is a folder. It is made beside its place and renamed into it, locked while it is made, and its files are
-checked against their SHA-256 when it is opened: killed anywhere, the next run finds whole artifacts or none.
+An artifact is a folder; its manifest holds what made it, how long that took, and the SHA-256 of every file. It is made
+beside its place and renamed into it, locked while it is made, and its files are checked against their SHA-256 when it
+is opened: killed anywhere, the next run finds whole artifacts or none. `inventory` looks a store through and tidies it.
 """
 
 import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from protocol.errors import InputError
+from protocol.spec import digest
 
-FORMAT = 1  # of the folders and files in a store
+FORMAT = 2  # of the folders and files in a store
+MARKER = "store.json"
 MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of artifacts; make one with `open_store`."""
+    """A folder of artifacts; make one with `open_store`. A stage in training is kept every so many updates."""
 
     root: Path
+    checkpoint_every: int = 100
 
 
-def open_store(root: Path) -> Store:
+@dataclass(frozen=True)
+class Manifest:
+    """What an artifact's folder says of it: spec is what it was made of, sha256 has every other file in the folder."""
+
+    description: str
+    spec: Mapping[str, Any]
+    seconds: float
+    sha256: Mapping[str, str]
+
+
+def _check_format(root: Path) -> None:
+    marker = root / MARKER
+    try:
+        found = json.loads(marker.read_text())["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"runs folder: expected a store of format {FORMAT}; {marker} cannot be read") from error
+    if found != FORMAT:
+        raise InputError(f"runs folder: expected a store of format {FORMAT}; {root} has format {found}; name another")
+
+
+def open_store(root: Path, *, checkpoint_every: int = 100) -> Store:
     """Open or create a store; InputError where it cannot be written or was written in another format."""
-    marker = root / "store.json"
+    marker = root / MARKER
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".store.lock"):
@@ -39,12 +64,17 @@ def open_store(root: Path) -> Store:
                 marker.write_text(json.dumps({"format": FORMAT}) + "\n")
     except OSError as error:
         raise InputError(f"runs folder: expected a folder that can be written; {root}: {error.strerror}") from error
-    try:
-        found = json.loads(marker.read_text())["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"runs folder: expected a store of format {FORMAT}; {marker} cannot be read") from error
-    if found != FORMAT:
-        raise InputError(f"runs folder: expected a store of format {FORMAT}; {root} has format {found}; name another")
+    _check_format(root)
+    if checkpoint_every < 1:
+        raise InputError(f"checkpoint-every: expected at least 1 update; got {checkpoint_every}")
+    return Store(root, checkpoint_every)
+
+
+def existing_store(root: Path) -> Store:
+    """The store in a folder, which is only read; InputError where there is none, or one of another format."""
+    if not (root / MARKER).exists():
+        raise InputError(f"runs folder: expected a store; not found: {root}")
+    _check_format(root)
     return Store(root)
 
 
@@ -63,40 +93,70 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _checked(folder: Path) -> Path:
-    manifest = json.loads((folder / MANIFEST).read_text())
-    for name, expected in manifest["sha256"].items():
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the artifact in a folder; InputError where it cannot be read."""
+    try:
+        return Manifest(**json.loads((folder / MANIFEST).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{folder / MANIFEST} cannot be read") from error
+
+
+def faults(folder: Path) -> Iterator[str]:
+    """Why the artifact in a folder cannot be used, one line a fault: every file is checked against its SHA-256."""
+    try:
+        manifest = read_manifest(folder)
+    except InputError as error:
+        yield str(error)
+        return
+    if digest(manifest.spec) != folder.name:
+        yield f"{folder / MANIFEST} does not match the key"
+    for name, expected in manifest.sha256.items():
         file = folder / name
-        if not file.is_file() or _sha256(file) != expected:
-            raise InputError(f"store: {file} does not match its checksum; delete the folder {folder} and run again")
+        try:
+            if _sha256(file) != expected:
+                yield f"{file} does not match its checksum"
+        except FileNotFoundError:
+            yield f"{file} is missing"
+        except OSError as error:
+            yield f"{file} cannot be read: {error.strerror}"
+
+
+def _checked(folder: Path) -> Path:
+    for fault in faults(folder):
+        raise InputError(f"store: {fault}; delete the folder {folder} and run again")
     return folder
 
 
-def _make(folder: Path, make: Callable[[Path], None], description: str) -> None:
+def _make(folder: Path, make: Callable[[Path], None], spec: Mapping[str, Any], description: str) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     started = time.monotonic()
     make(partial)
     sums = {file.name: _sha256(file) for file in sorted(partial.iterdir())}
-    manifest = {"description": description, "seconds": time.monotonic() - started, "sha256": sums}
-    (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    took = time.monotonic() - started
+    manifest = Manifest(description, spec, took, sums)
+    (partial / MANIFEST).write_text(json.dumps(vars(manifest), indent=2) + "\n")
     partial.rename(folder)
     shutil.rmtree(folder.with_name(f".{folder.name}.scratch"), ignore_errors=True)
 
 
-def produce(store: Store, key: str, make: Callable[[Path], None], *, description: str) -> Path:
-    """The artifact of that key, made by `make(folder)` if it is not there yet; other processes wait for it."""
+def produce(store: Store, spec: Mapping[str, Any], make: Callable[[Path], None], *, description: str) -> Path:
+    """The artifact of that specification, made by `make(folder)` if it is not there yet; other processes wait for it.
+
+    spec: plain data that names everything the artifact depends on; its digest is the artifact's key.
+    """
+    key = digest(spec)
     folder = path(store, key)
     if not folder.exists():
         folder.parent.mkdir(exist_ok=True)
         with FileLock(folder.with_name(f".{key}.lock")):
             if not folder.exists():
-                _make(folder, make, description)
+                _make(folder, make, spec, description)
     return _checked(folder)
 
 
 def seconds(folder: Path) -> tuple[str, float]:
     """What the artifact is and how long it took to make."""
-    manifest = json.loads((folder / MANIFEST).read_text())
-    return manifest["description"], manifest["seconds"]
+    manifest = read_manifest(folder)
+    return manifest.description, manifest.seconds

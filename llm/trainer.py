@@ -1,7 +1,8 @@
-"""The one trainer, for learning and unlearning alike: AdamW on a per-example objective, WSD schedule, fresh each stage.
+"""The one trainer, for learning and unlearning alike: an optimizer on a per-example objective, fresh each stage.
 
 A loss is a plain function of (logp, ref_logp, length) per example (protocol.objectives); learning is `likelihood` under
-the reduction "tokens". An update is one step of the optimizer on one batch; step = number of updates done.
+the reduction "tokens". An update is one step of the optimizer on one batch; step = number of updates done. A weakly
+local method learns a batch of retained rows beside every batch it unlearns.
 """
 
 import math
@@ -16,16 +17,22 @@ from llm.chat import Row
 from llm.checkpoint import Checkpoints, resume, write
 from llm.models.adapters import trainable
 from llm.randomness import generator
-from llm.scoring import answer_logprobs, collate
+from llm.scoring import Batch, answer_logprobs, collate
 from protocol.errors import InputError, known
 from protocol.objectives import reduce_losses
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+Score = Callable[[PreTrainedModel, Batch], Tensor]  # what stands for log π(y|x) in a loss, (B,)
 
 
 @dataclass(frozen=True)
 class Training:
-    """How one stage is trained. `warmup` and `decay` are shares of its updates (WSD: warm up, stay, decay)."""
+    """How one stage is trained.
+
+    warmup, decay: shares of its updates, or numbers of them from 1 on (WSD: warm up, stay, decay) · floor: where the
+    decay ends, as a share of lr · optimizer: adamw (β 0.9, 0.999, no weight decay), sgd (plain), or normalized (sgd on
+    the gradient scaled to norm 1).
+    """
 
     lr: float
     epochs: int = 1
@@ -34,28 +41,56 @@ class Training:
     schedule: str = "wsd"
     warmup: float = 0.02
     decay: float = 0.02
+    floor: float = 0.0
+    optimizer: str = "adamw"
 
     def __post_init__(self) -> None:
+        known("optimizer", self.optimizer, list(OPTIMIZERS))
         known("schedule", self.schedule, list(SCHEDULES))
         if not 0 < self.lr < math.inf or self.epochs < 1 or self.batch < 1 or self.micro_batch < 1:
             raise InputError(f"training: expected lr > 0 and epochs, batch, micro_batch ≥ 1; got {self}")
 
 
+def _count(share: float, updates: int) -> int:
+    """A share of the updates, or a number of them, as a number of at least 1."""
+    return max(1, round(share if share >= 1 else share * updates))
+
+
 def wsd(update: int, updates: int, training: Training) -> float:
     """Warm-up–stable–decay factor of update 0..updates − 1: linear ends of at least one update, never 0."""
-    warm, cool = (max(1, round(share * updates)) for share in (training.warmup, training.decay))
-    return min(1.0, (update + 1) / (warm + 1), (updates - update) / (cool + 1))
+    warm, cool = (_count(share, updates) for share in (training.warmup, training.decay))
+    falling = min(1.0, (updates - update) / (cool + 1))
+    return min((update + 1) / (warm + 1), training.floor + (1 - training.floor) * falling)
 
 
 def cosine(update: int, updates: int, training: Training) -> float:
-    """Linear warm-up, then half a cosine towards 0."""
-    warm = max(1, round(training.warmup * updates))
+    """Linear warm-up, then half a cosine towards the floor."""
+    warm = _count(training.warmup, updates)
     if update < warm:
         return (update + 1) / (warm + 1)
-    return 0.5 * (1 + math.cos(math.pi * (update - warm) / max(1, updates - warm)))
+    falling = 0.5 * (1 + math.cos(math.pi * (update - warm) / max(1, updates - warm)))
+    return training.floor + (1 - training.floor) * falling
 
 
-SCHEDULES: dict[str, Callable[[int, int, Training], float]] = {"wsd": wsd, "cosine": cosine}
+def constant(update: int, updates: int, training: Training) -> float:
+    """Linear warm-up, then 1."""
+    return min(1.0, (update + 1) / (_count(training.warmup, updates) + 1))
+
+
+SCHEDULES: dict[str, Callable[[int, int, Training], float]] = {"wsd": wsd, "cosine": cosine, "constant": constant}
+
+
+def _adamw(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0, fused=True)
+
+
+def _sgd(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, lr=lr)
+
+
+OPTIMIZERS: dict[str, Callable[[list[torch.nn.Parameter], float], torch.optim.Optimizer]] = {
+    "adamw": _adamw, "sgd": _sgd, "normalized": _sgd
+}  # fmt: skip
 
 
 def updates_of(rows: int, training: Training) -> int:
@@ -78,18 +113,32 @@ def batches(count: int, training: Training, *, seed: tuple[object, ...]) -> list
     ]
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What a batch of rows is trained for: score its rows, turn scores into losses, reduce them, weigh the result."""
+
+    loss: Loss = likelihood
+    reduction: str = "tokens"
+    score: Score = answer_logprobs
+    weight: float = 1.0
+
+
+LEARN = Objective()
+
+
 @torch.enable_grad()
 def _backward(
-    model: PreTrainedModel, rows: Sequence[Row], reference: Tensor, loss: Loss, *, reduction: str, micro_batch: int
+    model: PreTrainedModel, rows: Sequence[Row], reference: Tensor, aim: Objective, *, micro_batch: int
 ) -> float:
     """Accumulate the gradient of the reduced loss of one batch; each micro-batch weighs its share of the whole."""
-    whole = len(rows) if reduction == "mean" else sum(len(row.answer) for row in rows)
+    whole = len(rows) if aim.reduction == "mean" else sum(len(row.answer) for row in rows)
     total = 0.0
     for start in range(0, len(rows), micro_batch):
-        batch = collate(rows[start : start + micro_batch], pad=model.config.pad_token_id)
-        losses = loss(answer_logprobs(model, batch), reference[start : start + micro_batch], batch.length)  # (B,)
-        part = len(losses) if reduction == "mean" else int(batch.length.sum())
-        reduced = reduce_losses(losses, batch.length, reduction=reduction) * (part / whole)
+        batch = collate(rows[start : start + micro_batch], pad=model.config.pad_token_id).to(model.device)
+        logp, ref_logp = aim.score(model, batch), reference[start : start + micro_batch].to(model.device)  # (B,)
+        losses = aim.loss(logp, ref_logp, batch.length)  # (B,)
+        part = len(losses) if aim.reduction == "mean" else int(batch.length.sum())
+        reduced = reduce_losses(losses, batch.length, reduction=aim.reduction) * (aim.weight * part / whole)
         reduced.backward()
         total += float(reduced.detach())
     return total
@@ -105,43 +154,60 @@ def updates(
     rows: Sequence[Row],
     training: Training,
     *,
-    loss: Loss = likelihood,
-    reduction: str = "tokens",
+    aim: Objective = LEARN,
     reference: Tensor | None = None,
+    retained: tuple[Sequence[Row], float] = ((), 0.0),
+    stop: int | None = None,
     seed: tuple[object, ...],
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[float]:
     """Train in place; after each update yield the gradient norm it was made with.
 
-    reference: log π_ref of every row, (len(rows),), where the loss needs it · seed: what the shuffling derives from ·
-    checkpoints: where to go on from, and to write to.
+    reference: log π_ref of every row, (len(rows),), where the loss needs it · retained: rows whose likelihood is
+    learned beside every batch, as many as are in it, and the weight of that · stop: end after so many updates of the
+    whole schedule · seed: what the shuffling derives from · checkpoints: where to go on from, and to write to.
     Raises InputError where nothing can be learned (no rows, no answer, no trainable parameter, rows longer than the
-    context), FloatingPointError naming update and rows where the loss is not finite.
+    context, more updates asked for than there are), FloatingPointError naming update and rows where the loss is not
+    finite.
     """
     check(model, rows)
     reference = torch.zeros(len(rows)) if reference is None else reference
     plan = batches(len(rows), training, seed=seed)
+    if stop is not None and not 0 < stop <= len(plan):
+        raise InputError(f"stage: expected to stop after 1 to {len(plan)} updates, as many as it has; got {stop}")
     parameters = trainable(model)
-    optimizer = torch.optim.AdamW(parameters, lr=training.lr, weight_decay=0.0, fused=True)
+    optimizer = OPTIMIZERS[training.optimizer](parameters, training.lr)
+    beside = _beside(retained[0], sum(map(len, plan)), seed)
     done = resume(checkpoints, parameters, optimizer) if checkpoints else 0
-    for update, batch in list(enumerate(plan))[done:]:
+    for update, batch in list(enumerate(plan[:stop]))[done:]:
         for group in optimizer.param_groups:
             group["lr"] = training.lr * SCHEDULES[training.schedule](update, len(plan), training)
         optimizer.zero_grad(set_to_none=True)
         chosen = [rows[i] for i in batch.tolist()]
-        value = _backward(
-            model, chosen, reference[batch], loss, reduction=reduction, micro_batch=training.micro_batch
-        )  # fmt: skip
+        value = _backward(model, chosen, reference[batch], aim, micro_batch=training.micro_batch)
+        if retained[0]:
+            kept = beside[update * training.batch :][: len(batch)]
+            learn = Objective(reduction=aim.reduction, weight=retained[1])
+            value += _backward(model, kept, torch.zeros(len(kept)), learn, micro_batch=training.micro_batch)
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"update {update + 1} of {len(plan)}: the loss is {value} on the rows {batch.tolist()}; "
                 f"lower lr ({training.lr})"
             )
         norm = gradient_norm(model)
+        if training.optimizer == "normalized" and norm > 0:
+            torch._foreach_div_([p.grad for p in parameters if p.grad is not None], norm)
         optimizer.step()
         if checkpoints and (update + 1) % checkpoints.every == 0:
             write(checkpoints, update + 1, parameters, optimizer)
         yield norm
+
+
+def _beside(retained: Sequence[Row], count: int, seed: tuple[object, ...]) -> list[Row]:
+    """`count` retained rows, drawn over and over in an order of its own."""
+    shuffle = generator(*seed, "retained")
+    rounds = -(-count // len(retained)) if retained else 0
+    return [retained[i] for _ in range(rounds) for i in torch.randperm(len(retained), generator=shuffle).tolist()]
 
 
 def check(model: PreTrainedModel, rows: Sequence[Row]) -> None:
@@ -163,12 +229,13 @@ def train(
     rows: Sequence[Row],
     training: Training,
     *,
+    stop: int | None = None,
     seed: tuple[object, ...],
     checkpoints: Checkpoints | None = None,
 ) -> None:
     """Learn the rows: `updates` with the likelihood, run to its end; RuntimeError if the first changes no weight."""
     before = [parameter.detach().clone() for parameter in trainable(model)]
-    for norm in updates(model, rows, training, seed=seed, checkpoints=checkpoints):
+    for norm in updates(model, rows, training, stop=stop, seed=seed, checkpoints=checkpoints):
         if before and all(torch.equal(old, new) for old, new in zip(before, trainable(model), strict=True)):
             raise RuntimeError(f"training: one update with gradient norm {norm:.3g} changed no weight")
         before = []

@@ -8,29 +8,36 @@ and hashable to a short digest, so a record can name the exact configuration tha
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from protocol import orders
 from protocol.errors import InputError, known
 from protocol.objectives import OBJECTIVES
 
+KNOWING = ("distillation", "negation", "rewind")
+
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """An unlearning method: an objective with its constants and the reduction of its per-example losses."""
+    """An unlearning method: an objective with its constants and the reduction of its per-example losses.
+
+    retain: weight of the likelihood of retained rows that is learned beside it; 0 for a local method. An objective of
+    KNOWING is no loss on the forget set alone, but what a method does that knows the retrained model or the history.
+    """
 
     name: str
     objective: str
     constants: tuple[tuple[str, float], ...] = ()
     reduction: str = "mean"
+    retain: float = 0.0
 
     def __post_init__(self) -> None:
-        known("method.objective", self.objective, list(OBJECTIVES))
+        known("method.objective", self.objective, [*OBJECTIVES, *KNOWING])
         known("method.reduction", self.reduction, ["mean", "tokens"])
 
 
-# The three methods of the paper, and SimNPO at the β that claim N1 sets beside it.
+# The three methods of the paper, SimNPO at the β that claim N1 sets beside it, and in its original form.
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
@@ -38,21 +45,23 @@ METHODS: dict[str, Method] = {
         Method("NPO", "npo", (("beta", 0.5),)),
         Method("SimNPO", "simnpo", (("beta", 0.2),)),
         Method("SimNPO-beta1", "simnpo", (("beta", 1.0),)),
+        Method("SimNPO-original", "simnpo_normalized", (("beta", 2.5), ("gamma", 0.0))),
     )
 }
 
 
-def named_methods(names: Sequence[str]) -> tuple[Method, ...]:
+def named_methods(names: Sequence[str], methods: Mapping[str, Method] = METHODS) -> tuple[Method, ...]:
     """The methods of these names; InputError lists the names there are."""
-    return tuple(METHODS[known("methods", name, list(METHODS))] for name in names)
+    return tuple(methods[known("methods", name, list(methods))] for name in names)
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """The positions experiment of one model: paths p = 1..P, each unlearned by every method.
+    """Orders of the stages of one model, each unlearned by every method; by default the paths p = 1..P.
 
     world: "linear", "network" or "llm" · base: seed of what all shuffle seeds share (data, pretraining) · seeds:
-    shuffle seeds (in the linear world: instances) · steps: number of unlearning updates T, so a run has T + 1 points.
+    shuffle seeds (in the linear world: instances) · steps: number of unlearning updates T, so a run has T + 1 points ·
+    starts: the orders, where they are others than the paths.
     """
 
     name: str
@@ -65,9 +74,11 @@ class Experiment:
     seeds: tuple[int, ...]
     settings: Any
     base: int = 0
+    starts: tuple[orders.Order, ...] = ()
 
     def __post_init__(self) -> None:
-        orders.positions(self.retain, self.forget)
+        for order in self.orders:
+            orders.retrained(order, self.forget)
         if self.steps < 1:
             raise InputError(f"steps: expected at least 1 unlearning step; got {self.steps}")
         if not self.seeds:
@@ -76,9 +87,14 @@ class Experiment:
             raise InputError("methods: expected at least one unlearning method; got none")
 
     @property
-    def orders(self) -> tuple[orders.Order, ...]:
+    def paths(self) -> tuple[orders.Order, ...]:
         """Paths p = 1..P; element p − 1 is path p."""
         return orders.positions(self.retain, self.forget)
+
+    @property
+    def orders(self) -> tuple[orders.Order, ...]:
+        """The orders unlearning starts from."""
+        return self.starts or self.paths
 
 
 def canonical(config: Any) -> str:

@@ -1,4 +1,4 @@
-"""The command line: retrace reproduce | theory | llm | data | figures.
+"""The command line: retrace reproduce | theory | llm | models | data | store | figures.
 
 Each world is imported inside its own subcommand only. An experiment writes its tables into a folder of its own under
 OUT/records; `figures` joins what is there into figures, tables, claims and the report. Bad input is one line on
@@ -14,7 +14,7 @@ import tyro
 
 from protocol.errors import InputError
 from protocol.progress import Progress
-from retrace import data, figures, llm, reproduce, theory
+from retrace import data, figures, llm, models, reproduce, store, theory
 from retrace.terminal import parse, progress_bars
 
 Command = (
@@ -23,31 +23,53 @@ Command = (
         theory.Theory,
         tyro.conf.subcommand("theory", description="The theory, all of it or one result: see retrace theory --help."),
     ]
-    | Annotated[llm.Llm, tyro.conf.subcommand("llm")]
+    | Annotated[
+        llm.Llm,
+        tyro.conf.subcommand("llm", description="Experiments of the language models: see retrace llm --help."),
+    ]
+    | Annotated[models.Models, tyro.conf.subcommand("models")]
     | Annotated[data.Data, tyro.conf.subcommand("data", description="Data files: check one, or make a stage's.")]
+    | Annotated[
+        store.Store,
+        tyro.conf.subcommand("store", description="The stage store: what it holds, whether it is whole, tidying it."),
+    ]
     | Annotated[figures.Figures, tyro.conf.subcommand("figures")]
 )
 
 
 RUNS: dict[type, Callable[[Any, Progress], str]] = {
     reproduce.Reproduce: reproduce.run,
-    llm.Llm: llm.run,
     figures.Figures: figures.run,
     **dict.fromkeys((data.Check, data.Safety, data.Math), data.run),
 }
+# What is asked, not computed: the answer is printed as it is, with no time after it.
+ANSWERS: dict[type, Callable[[Any], str]] = {
+    models.Models: models.run,
+    **dict.fromkeys((store.List, store.Show, store.Verify, store.Prune), store.run),
+}
+
+
+def _run_of(command: Any) -> Callable[[Any, Progress], str]:
+    if isinstance(command, llm.Llm):
+        return llm.run
+    return RUNS.get(type(command), theory.run)
 
 
 def _perform(command: Any) -> str:
-    """Run one command (a result of the theory, where it is none of the above); returns the last line to print."""
+    """Run one command; returns what is left to print."""
+    if type(command) in ANSWERS:
+        return ANSWERS[type(command)](command)
     started = time.monotonic()
     with progress_bars() as report:
-        line = RUNS.get(type(command), theory.run)(command, report)
+        line = _run_of(command)(command, report)
     return f"{line} · {time.monotonic() - started:.0f} s"
 
 
 def _parse(arguments: list[str]) -> Any:
     if arguments[:1] == ["theory"]:
         return theory.command(arguments[1:])
+    if arguments[:1] == ["llm"]:
+        return llm.command(arguments[1:])
     return parse(Command, arguments, program="retrace", description=__doc__)
 
 

@@ -1,60 +1,87 @@
-"""`retrace llm`: the language models."""
+"""`retrace llm`: the experiments of the language models.
 
-from dataclasses import dataclass
+Their names and options are only known once torch is loaded, so they are asked for when the command is used.
+"""
+
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
+from typing import Annotated, Any, Union
 
+import tyro
+
+from protocol.errors import known
 from protocol.progress import Progress
-from protocol.spec import Experiment
 from retrace.output import save, writable
-
-DEFAULT_SEEDS = {"tiny-llama": 3, "tiny-qwen2": 2}  # the embedded models, and how many shuffle seeds each is given
+from retrace.terminal import parse
 
 
 @dataclass(frozen=True)
 class Llm:
-    """The language models: train every path, unlearn by every method, measure every step."""
+    """The language models (see retrace llm --help)."""
 
-    models: tuple[str, ...] = tuple(DEFAULT_SEEDS)
-    """Embedded models: tiny-llama, tiny-qwen2."""
-    stages: tuple[str, ...] = ("inst", "tofu", "math", "safety")
-    """Stages in the order the retained ones are trained; the forget stage is among them."""
-    forget: str = "safety"
-    """The stage to be unlearned; it is put at every position."""
-    methods: tuple[str, ...] = ("GA", "NPO", "SimNPO", "SimNPO-beta1")
-    """Unlearning methods: GA, NPO, SimNPO (β = 0.2), SimNPO-beta1."""
-    seeds: int | None = None
-    """Shuffle seeds of each model; by default 3 for tiny-llama and 2 for tiny-qwen2, 1 with --quick."""
-    quick: bool = False
-    """Half the pretraining, few probe questions and one seed."""
+
+@dataclass(frozen=True)
+class Place:
+    """Where results go, and what computes them."""
+
     out: Path = Path("out")
     """Folder the tables are written into, under records/llm."""
     runs: Path = Path("runs")
     """Folder of the stage store."""
     workers: int | None = None
-    """Single-threaded processes; by default one a core."""
+    """Single-threaded processes; by default one a core, on a GPU one."""
+    checkpoint_every: int = 100
+    """Updates between two checkpoints of a stage in training."""
 
 
-def experiments(command: Llm) -> list[Experiment]:
-    """The positions experiment of every model."""
-    from llm import positions
-
-    return [
-        positions.positions_experiment(
-            model,
-            stages=command.stages,
-            forget=command.forget,
-            methods=command.methods,
-            seeds=command.seeds if command.seeds is not None else 1 if command.quick else DEFAULT_SEEDS.get(model, 1),
-            quick=command.quick,
-        )
-        for model in command.models
-    ]
+MODEL = """Embedded models or the paper's by name (see retrace models), directories, or hub ids OWNER/NAME."""
 
 
-def run(command: Llm, report: Progress) -> str:
-    """`retrace llm`; returns the closing line."""
-    from llm import positions
+def _one(name: str, build: Any) -> Any:
+    """The subcommand of one experiment: models, options and where results go."""
+    from llm.presets import DEFAULT_MODELS, Options
 
-    chosen, out = experiments(command), writable(command.out)
-    save(positions.run(chosen, command.runs, workers=command.workers, progress=report), out, "llm")
+    fields = [
+        ("model", Annotated[tuple[str, ...], tyro.conf.arg(help=MODEL, aliases=("--models",))],
+         field(default=DEFAULT_MODELS)),
+        ("options", Annotated[Options, tyro.conf.arg(name="")], field(default=Options())),
+        ("place", Annotated[Place, tyro.conf.arg(name="")], field(default=Place())),
+    ]  # fmt: skip
+    command = make_dataclass(name, fields, bases=(Llm,), namespace={"__doc__": build.__doc__}, frozen=True)
+    return Annotated[command, tyro.conf.subcommand(name)]
+
+
+def command(arguments: list[str]) -> Any:
+    """What `retrace llm ARGUMENTS` asks for: an experiment (positions, where none is named) with its options."""
+    from llm.experiments import EXPERIMENTS
+
+    if arguments and not arguments[0].startswith("-"):
+        known("experiment", arguments[0], list(EXPERIMENTS))
+    elif not {"-h", "--help"} & set(arguments):
+        arguments = ["positions", *arguments]
+    every = Union[tuple(_one(name, build) for name, build in EXPERIMENTS.items())]
+    return parse(every, arguments, program="retrace llm", description="Experiments of the language models.")
+
+
+def experiments(name: str, models: tuple[str, ...], options: Any) -> list[Any]:
+    """What an experiment comes to: one for every model and setting."""
+    from llm.experiments import EXPERIMENTS
+
+    return [experiment for model in models for experiment in EXPERIMENTS[name](model, options)]
+
+
+def perform(name: str, models: tuple[str, ...], options: Any, place: Place, report: Progress) -> str:
+    """Run one experiment and write its tables; returns the closing line."""
+    from llm import laboratory
+
+    chosen, out = experiments(name, models, options), writable(place.out)
+    result = laboratory.run(
+        chosen, place.runs, workers=place.workers, checkpoint_every=place.checkpoint_every, progress=report
+    )
+    save(result, out, f"llm/{name}")
     return f"records: {out / 'records'}"
+
+
+def run(command: Any, report: Progress) -> str:
+    """`retrace llm EXPERIMENT`; returns the closing line."""
+    return perform(type(command).__name__, command.model, command.options, command.place, report)

@@ -9,6 +9,9 @@ from retrace import figures, llm, theory
 from retrace.output import writable
 
 
+PARTS = ("positions", "depth")  # experiments of the language models
+
+
 @dataclass(frozen=True)
 class Reproduce:
     """Run both worlds on the embedded default, then draw figures, tables, claims and the report."""
@@ -30,18 +33,19 @@ def run(command: Reproduce, report: Progress) -> str:
 
     What the language models would refuse is refused before the theory starts.
     """
+    from llm.presets import DEFAULT_MODELS, Options
     from llm.store import open_store
 
-    models = tuple(llm.DEFAULT_SEEDS)[:1] if command.quick else tuple(llm.DEFAULT_SEEDS)
-    models_command = llm.Llm(
-        models=models, seeds=command.seeds, quick=command.quick, out=command.out, runs=command.runs,
-        workers=command.workers,
-    )  # fmt: skip
-    llm.experiments(models_command)
+    models = DEFAULT_MODELS[:1] if command.quick else DEFAULT_MODELS
+    options = Options(seeds=command.seeds, quick=command.quick)
+    place = llm.Place(out=command.out, runs=command.runs, workers=command.workers)
+    for name in PARTS:
+        llm.experiments(name, models, options)
     writable(command.out)
     open_store(command.runs)
     with ThreadPoolExecutor(1) as pool:
         theory_done = pool.submit(theory.run, theory.Theory(quick=command.quick, out=command.out), report)
-        llm.run(models_command, report)
+        for name in PARTS:
+            llm.perform(name, models, options, place, report)
         theory_done.result()
     return figures.run(figures.Figures(out=command.out), report)

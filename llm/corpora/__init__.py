@@ -1,11 +1,11 @@
-"""Generated corpora of the embedded default: four stages of the paper's shape and a pretraining corpus.
+"""Generated corpora of the embedded default: stages of the paper's shape, the depth's three, a pretraining corpus.
 
 Everything is drawn from a seed; nothing is downloaded.
 """
 
 from collections.abc import Callable
 
-from llm.corpora import authors, instructions, pretraining, refusals, sums
+from llm.corpora import authors, depth, instructions, pretraining, refusals, sums
 from llm.corpora.example import Corpus, Example
 from protocol.errors import InputError, known
 
@@ -14,6 +14,7 @@ STAGES: dict[str, Callable[[str, int, int], Corpus]] = {
     "tofu": authors.corpus,
     "math": sums.corpus,
     "safety": refusals.corpus,
+    **{answer: depth.corpus_of(answer) for answer in depth.ANSWERS},
 }
 
 

@@ -7,13 +7,15 @@ the caller's model keeps its parts and names.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import bitsandbytes
-import peft
 import torch
 from transformers import PreTrainedModel
 
 from protocol.errors import InputError, known
+
+if TYPE_CHECKING:  # peft and bitsandbytes are slow to load, and full fine-tuning needs neither
+    import peft
 
 KINDS = ("full", "lora", "qlora")
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -48,6 +50,8 @@ def quantize(model: PreTrainedModel, targets: tuple[str, ...]) -> None:
 
 
 def _nf4(layer: torch.nn.Linear) -> torch.nn.Module:
+    import bitsandbytes
+
     packed = bitsandbytes.nn.Linear4bit(
         layer.in_features, layer.out_features, bias=layer.bias is not None, compute_dtype=layer.weight.dtype,
         quant_type="nf4", compress_statistics=False,
@@ -59,7 +63,9 @@ def _nf4(layer: torch.nn.Linear) -> torch.nn.Module:
     return packed.to(weight.device)
 
 
-def attach(model: PreTrainedModel, how: Adaptation, *, seed: int, parent: Path | None = None) -> peft.PeftModel | None:
+def attach(
+    model: PreTrainedModel, how: Adaptation, *, seed: int, parent: Path | None = None
+) -> "peft.PeftModel | None":
     """Make a model trainable in place; returns the adapter's handle, None where the whole model is trained.
 
     seed: what a fresh adapter is drawn from · parent: folder of an adapter to go on with instead.
@@ -72,6 +78,8 @@ def attach(model: PreTrainedModel, how: Adaptation, *, seed: int, parent: Path |
         raise InputError(f"adaptation.targets: expected names of layers of the model; got {', '.join(how.targets)}")
     if how.kind == "qlora":
         quantize(model, how.targets)
+    import peft
+
     if parent is not None:
         return peft.PeftModel.from_pretrained(model, parent, is_trainable=True)
     config = peft.LoraConfig(
@@ -83,7 +91,7 @@ def attach(model: PreTrainedModel, how: Adaptation, *, seed: int, parent: Path |
         return peft.get_peft_model(model, config)
 
 
-def save(adapter: peft.PeftModel, folder: Path) -> None:
+def save(adapter: "peft.PeftModel", folder: Path) -> None:
     """Write the adapter's weights (safetensors) and configuration into `folder`."""
     adapter.save_pretrained(folder)
 
@@ -92,9 +100,21 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     """The float32 model with the adapter of `folder` added to its weights."""
     if model.dtype != torch.float32:
         raise InputError(f"merge: expected a model in float32; got {model.dtype}")
+    import peft
+
     return peft.PeftModel.from_pretrained(model, folder).merge_and_unload().eval()
 
 
 def trainable(model: PreTrainedModel) -> list[torch.nn.Parameter]:
     """The parameters a training changes."""
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+@torch.no_grad()
+def effective_weights(model: PreTrainedModel) -> torch.Tensor:
+    """All weights as one float32 vector on the CPU, an adapter's product added to its layer's weight."""
+    weights = {name: weight for name, weight in model.named_parameters() if ".lora_" not in name}
+    for name, layer in model.named_modules():
+        if hasattr(layer, "get_delta_weight") and layer.active_adapters:
+            weights[f"{name}.base_layer.weight"] = layer.base_layer.weight + layer.get_delta_weight("default")
+    return torch.cat([weight.detach().float().cpu().flatten() for weight in weights.values()])

@@ -4,6 +4,7 @@ What a base model leaves open is settled here: a pad token (the end token serves
 everywhere) and whether the tokenizer's ids fit the embeddings.
 """
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,7 @@ def snapshot(source: str, revision: str | None = None) -> Path:
     return folder
 
 
+@functools.cache  # hashing 14B parameters takes a minute, and every node's key asks for it
 def files_digest(folder: Path) -> str:
     """SHA-256 over the names and contents of all files a model is read from: other weights, another digest."""
     whole = hashlib.sha256()

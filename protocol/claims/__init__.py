@@ -1,15 +1,20 @@
 """Claims and their verdicts, judged from records alone; thresholds were fixed before looking.
 
 `judge(tables)` returns every claim that the records speak of.
-T1–T3: theorem · L1, L2: paths · L3: utility · L4: depth · E1, N1: equivalence · K1: mixture · G1–G3, D1: rates ·
-R1, R2: recency · B1–B4: span · W1–W3: retain · C1, C2: certified · H1, H2: triangle.
+T1–T3: theorem · L1, L2: paths · L3: utility · L4: depth · L5: ablations · L6, L6d: dose · L6w: washout ·
+O1, O2: orders · E1, N1: equivalence · S1: oracle · K1: mixture · G1–G3, D1: rates · R1, R2: recency · B1–B4: span ·
+W1–W3: retain · C1, C2: certified · H1, H2: triangle.
 """
 
 from protocol.claims import (
+    ablations,
     certified,
     depth,
+    dose,
     equivalence,
     mixture,
+    oracle,
+    orders,
     paths,
     rates,
     recency,
@@ -18,6 +23,7 @@ from protocol.claims import (
     theorem,
     triangle,
     utility,
+    washout,
 )
 from protocol.claims.claim import Claim, read_claims, tally, write_claims
 from protocol.records import Tables
@@ -30,7 +36,12 @@ def judge(tables: Tables) -> list[Claim]:
         *paths.judge(tables),
         *utility.judge(tables),
         *depth.judge(tables),
+        *ablations.judge(tables),
+        *dose.judge(tables),
+        *washout.judge(tables),
+        *orders.judge(tables),
         *equivalence.judge(tables),
+        *oracle.judge(tables),
         *mixture.judge(tables),
         *rates.judge(tables),
         *retain.judge(tables),

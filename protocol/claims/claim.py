@@ -43,6 +43,11 @@ def agreed(verdicts: "list[str]") -> str:
     return verdicts[0] if len(set(verdicts)) == 1 else "inconclusive"
 
 
+def every(verdicts: "list[str]") -> str:
+    """ "holds" where all of several parts of one claim hold, "fails" where one fails."""
+    return "fails" if "fails" in verdicts else "holds" if set(verdicts) == {"holds"} else "inconclusive"
+
+
 def share_verdict(interval: tuple[float, float], chance: float) -> str:
     """A probability against chance: holds if its exact lower bound is above, fails if the upper one is below."""
     return "holds" if interval[0] > chance else "fails" if interval[1] < chance else "inconclusive"

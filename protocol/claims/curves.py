@@ -1,13 +1,17 @@
-"""Curves out of the record table: arrays indexed by seed, path and step."""
+"""Curves out of the record table: arrays indexed by seed, path and recorded step.
+
+A metric may be recorded at every k-th step only; whatever is said of a step is said of its number, not of its place.
+"""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from protocol import metrics
 from protocol.errors import InputError
 from protocol.records import Tables
 
@@ -20,11 +24,36 @@ class Curves(NamedTuple):
 
     model: str
     values: Float[np.ndarray, "seeds paths points"]
+    recorded: tuple[int, ...] = ()  # the steps of the points; every one where left out
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The step of every point."""
+        return self.recorded or tuple(range(self.values.shape[-1]))
+
+    def at(self, step: int) -> Float[np.ndarray, "seeds paths"]:
+        """The metric at a recorded step."""
+        return self.values[..., self.steps.index(step)]
+
+    def forgotten(self, step: int) -> Float[np.ndarray, "seeds paths"]:
+        """Forget score up to a recorded step."""
+        return metrics.forget_score(self.values, self.steps.index(step))
+
+
+def judged_steps(steps: Sequence[int]) -> tuple[int, int]:
+    """Last and half-way: of the recorded steps after 0 the one nearest to half of the last, the earlier of two."""
+    last = max(steps)
+    return last, min((step for step in steps if step), key=lambda step: (abs(2 * step - last), step), default=last)
+
+
+def unlearned(tables: Tables, experiment: str) -> pl.DataFrame:
+    """Records of the unlearning runs of an experiment."""
+    return tables.records.filter((pl.col("experiment") == experiment) & (pl.col("position") > 0))
 
 
 def positions(tables: Tables) -> pl.DataFrame:
     """Records of unlearning runs of the positions experiment."""
-    return tables.records.filter((pl.col("experiment") == "positions") & (pl.col("position") > 0))
+    return unlearned(tables, "positions")
 
 
 def worlds_and_methods(
@@ -53,7 +82,8 @@ def curves(records: pl.DataFrame, *, world: str, method: str, metric: str) -> li
                 f"records: expected every path and step of {model}, {method}, {metric} under every seed, "
                 f"{math.prod(shape)} values; got {part.height}: run the experiment to its end"
             )
-        result.append(Curves(str(model), part["value"].to_numpy().reshape(shape)))
+        steps = tuple(part["step"].unique().sort())
+        result.append(Curves(str(model), part["value"].to_numpy().reshape(shape), steps))
     return result
 
 

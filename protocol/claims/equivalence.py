@@ -7,7 +7,7 @@ included, every part is within its floor. In the linear world retraining is dete
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from protocol import metrics
 from protocol.claims.claim import Claim, share_verdict
@@ -16,26 +16,39 @@ from protocol.records import Tables
 
 ROUNDING = 1e-12  # of the do-nothing distance: the linear world's floor
 LOW = -1.0  # N1's premise: at β = 1 a log π above this leaves 2σ(β log π) > 0.5, far from silence (see `_silence`)
+NO_FLOOR = "no noise floor: needs at least 2 seeds of a model"
 SILENCE = 10.0  # N1: p = last has a gradient at least this many times the largest of the other paths
 
 
-def noise_floor(tables: Tables, *, model: str, metric: str) -> float | None:
+def noise_floor(tables: Tables, *, model: str, metric: str, experiment: str = "positions") -> float | None:
     """Largest distance between two retrained models of one base; None where only one was trained."""
-    floor = tables.records.filter(
-        (pl.col("method") == "floor") & (pl.col("model") == model) & (pl.col("metric") == metric)
-    )["value"]
+    floor = tables.records.filter(experiment=experiment, method="floor", model=model, metric=metric)["value"]
     return None if floor.is_empty() else float(np.max(floor.to_numpy()))
 
 
-def _floors(tables: Tables, world: str, parts: dict[str, Curves]) -> dict[str, float] | None:
-    floors: dict[str, float] = {}
+def by_model(records: pl.DataFrame, world: str, method: str) -> dict[str, dict[str, Curves]]:
+    """Model -> metric -> curves of the distance from the retrained model, a metric a part."""
+    found: dict[str, dict[str, Curves]] = {}
+    for name in metrics_under(records, world=world, prefix="re_distance"):
+        for measured in curves(records, world=world, method=method, metric=name):
+            found.setdefault(measured.model, {})[name] = measured
+    return found
+
+
+def within_floor(
+    tables: Tables, world: str, parts: dict[str, Curves], experiment: str = "positions"
+) -> Bool[np.ndarray, "seeds paths"] | None:
+    """Whether a run is within the floor of every part at one of the steps they share; None without a floor."""
+    common = set.intersection(*(set(measured.steps) for measured in parts.values()))
+    inside = []
     for metric, measured in parts.items():
-        rounding = ROUNDING * float(measured.values[..., 0].max())
-        floor = rounding if world == "linear" else noise_floor(tables, model=measured.model, metric=metric)
+        floor: float | None = ROUNDING * float(measured.values[..., 0].max())
+        if world != "linear":
+            floor = noise_floor(tables, model=measured.model, metric=metric, experiment=experiment)
         if floor is None:
             return None
-        floors[metric] = floor
-    return floors
+        inside.append(measured.values[..., [step in common for step in measured.steps]] <= floor)
+    return np.any(np.all(inside, axis=0), axis=-1)
 
 
 def _best(distance: Float[np.ndarray, "seeds paths points"]) -> str:
@@ -45,28 +58,24 @@ def _best(distance: Float[np.ndarray, "seeds paths points"]) -> str:
 
 
 def _equivalence(tables: Tables, records: pl.DataFrame, world: str, method: str) -> Claim:
-    names = metrics_under(records, world=world, prefix="re_distance")
-    by_metric = {name: curves(records, world=world, method=method, metric=name) for name in names}
-    by_model = {c.model: {n: m for n, ms in by_metric.items() for m in ms if m.model == c.model}
-                for c in by_metric[names[0]]}  # fmt: skip
+    found = by_model(records, world, method)
     head = (
         "E1", "Unlearning misses the retrained model on most paths.", "Definition 2.1, Section 4", world,
-        " + ".join(by_model), method, "share of paths that at no step are within the noise floor in every part",
+        " + ".join(found), method, "share of paths that at no step are within the noise floor in every part",
     )  # fmt: skip
     rule = "exact 95% lower bound > 0.5"
     missed: list[np.ndarray] = []
-    for parts in by_model.values():
-        floors = _floors(tables, world, parts)
-        if floors is None:
-            return Claim(*head, None, None, rule, "inconclusive", "no noise floor: needs at least 2 seeds of a model")
-        within = [parts[name].values <= floor for name, floor in floors.items()]
-        missed.append(~np.any(np.all(within, axis=0), axis=-1))
+    for parts in found.values():
+        within = within_floor(tables, world, parts)
+        if within is None:
+            return Claim(*head, None, None, rule, "inconclusive", NO_FLOOR)
+        missed.append(~within)
     count = np.concatenate([m.ravel() for m in missed])
     interval = metrics.exact_interval(int(count.sum()), count.size)
     detail = f"{count.sum()} of {count.size} paths; best distance over do-nothing: " + "; ".join(
-        f"{model} {name.removeprefix('re_distance/')} {_best(parts[name].values)}"
-        for model, parts in by_model.items()
-        for name in names
+        f"{model} {name.removeprefix('re_distance/')} {_best(measured.values)}"
+        for model, parts in found.items()
+        for name, measured in parts.items()
         if name.endswith(("/forget", "/test"))
     )
     return Claim(*head, float(count.mean()), interval, rule, share_verdict(interval, 0.5), detail)
@@ -84,7 +93,7 @@ def _silence(records: pl.DataFrame, world: str) -> Claim:
     label = curves(records, world=world, method="SimNPO-beta1", metric="label_loglik")
     ratio = np.concatenate([last_over_rest(norms) for norms in at_start("SimNPO-beta1")])
     acting = np.concatenate([last_over_rest(norms) for norms in at_start("SimNPO")])
-    scores = np.concatenate([metrics.forget_score(c.values, c.values.shape[-1] - 1) for c in label])
+    scores = np.concatenate([c.forgotten(max(c.steps)) for c in label])
     fastest = np.argmax(scores, axis=1) == scores.shape[1] - 1
     hits = (ratio >= SILENCE) & fastest
     interval = metrics.exact_interval(int(hits.sum()), hits.size)

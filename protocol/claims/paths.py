@@ -1,7 +1,7 @@
 """L1 and L2: paths diverge, and what was learned last is forgotten slowest.
 
-Forget scores are of the label alone (primary) at two steps, half-way and last, and by area; the verdict is the common
-one of the readings, "inconclusive" where they differ. Label + paraphrases is reported second.
+Forget scores are of the label alone (primary) at two steps, half-way and last, and by area (of the recorded steps); the
+verdict is the common one of the readings, "inconclusive" where they differ. Label + paraphrases is reported second.
 """
 
 import numpy as np
@@ -9,20 +9,16 @@ from jaxtyping import Float
 
 from protocol import metrics
 from protocol.claims.claim import Claim, agreed, share_verdict
-from protocol.claims.curves import Curves, curves, positions, worlds_and_methods
+from protocol.claims.curves import Curves, curves, judged_steps, positions, worlds_and_methods
 from protocol.records import Tables
 
 
-def _readings(values: Float[np.ndarray, "seeds paths points"]) -> dict[str, Float[np.ndarray, "seeds paths"]]:
-    last = values.shape[-1] - 1
-    return {
-        f"step {last}": metrics.forget_score(values, last),
-        f"step {last // 2}": metrics.forget_score(values, last // 2),
-        "area": metrics.area_score(values),
-    }
+def _readings(measured: Curves) -> dict[str, Float[np.ndarray, "seeds paths"]]:
+    scores = {f"step {step}": measured.forgotten(step) for step in judged_steps(measured.steps)}
+    return scores | {"area": metrics.area_score(measured.values)}
 
 
-def _divergence(world: str, method: str, measured: Curves) -> Claim:
+def divergence(world: str, method: str, measured: Curves) -> Claim:
     """L1 for one model: F of path against seed, on the forget score half-way and at the end."""
     head = (
         "L1", "The paths diverge under unlearning.", "Section 4, Figures 1, 3, 5", world, measured.model, method,
@@ -30,14 +26,14 @@ def _divergence(world: str, method: str, measured: Curves) -> Claim:
     )  # fmt: skip
     if measured.values.shape[0] < 2:
         return Claim(*head, None, None, "F above its 95% quantile", "inconclusive", "needs at least 2 seeds; 1 was run")
-    last = measured.values.shape[-1] - 1
-    tests = {s: metrics.path_f_test(metrics.forget_score(measured.values, s)) for s in (last, last // 2)}
-    level = {s: metrics.path_f_test(measured.values[..., s]) for s in (0, last)}
+    last, half = judged_steps(measured.steps)
+    tests = {s: metrics.path_f_test(measured.forgotten(s)) for s in (last, half)}
+    level = {s: metrics.path_f_test(measured.at(s)) for s in (0, last)}
     verdicts = [
         "holds" if test.statistic > test.threshold else "fails" if test.statistic < 1 else "inconclusive"
         for test in tests.values()
     ]
-    threshold = f"> {tests[last].threshold:.3g} (95% quantile) at steps {last // 2} and {last}; fails below 1"
+    threshold = f"> {tests[last].threshold:.3g} (95% quantile) at steps {half} and {last}; fails below 1"
     detail = "; ".join(f"step {s}: F {t.statistic:.3g}, p {t.p_value:.2g}" for s, t in tests.items())
     between = (
         f"between-path variance of the level {level[0].between:.3g} at step 0, {level[last].between:.3g} at the end"
@@ -46,20 +42,25 @@ def _divergence(world: str, method: str, measured: Curves) -> Claim:
     return Claim(*head, tests[last].statistic, None, threshold, agreed(verdicts), detail)
 
 
-def _recency(world: str, method: str, label: list[Curves], phrases: list[Curves]) -> Claim:
-    """L2, pooled over models and seeds: how often p = last has the smallest forget score."""
-    slowest: dict[str, list[float]] = {}
+def slowest(label: list[Curves]) -> dict[str, tuple[int, int]]:
+    """Reading -> (seeds of all models in which p = last has the smallest forget score, seeds)."""
+    found: dict[str, list[float]] = {}
     for measured in label:
-        for name, scores in _readings(measured.values).items():
-            slowest.setdefault(name, []).extend(metrics.recency(scores) == 1)
-    counts = {name: (int(np.sum(hits)), len(hits)) for name, hits in slowest.items()}
+        for name, scores in _readings(measured).items():
+            found.setdefault(name, []).extend(metrics.recency(scores) == 1)
+    return {name: (int(np.sum(hits)), len(hits)) for name, hits in found.items()}
+
+
+def recency(world: str, method: str, label: list[Curves], phrases: list[Curves]) -> Claim:
+    """L2, pooled over models and seeds: how often p = last has the smallest forget score."""
+    counts = slowest(label)
     intervals = {name: metrics.exact_interval(*count) for name, count in counts.items()}
     chance = 1 / label[0].values.shape[1]
     verdict = agreed([share_verdict(interval, chance) for interval in intervals.values()])
     first = next(iter(counts))
     detail = "slowest by label: " + ", ".join(f"{n}: {s} of {t}" for n, (s, t) in counts.items())
     if phrases:
-        ranks = [metrics.recency(_readings(c.values)[first]) for c in phrases]
+        ranks = [metrics.recency(_readings(c)[first]) for c in phrases]
         hits = np.concatenate(ranks) == 1
         detail += f"; by label and paraphrases, {first}: {hits.sum()} of {hits.size}"
     return Claim(
@@ -75,8 +76,8 @@ def judge(tables: Tables) -> list[Claim]:
     records = positions(tables)
     pairs = list(worlds_and_methods(records, "label_loglik"))
     label = {pair: curves(records, world=pair[0], method=pair[1], metric="label_loglik") for pair in pairs}
-    claims = [_divergence(*pair, measured) for pair in pairs for measured in label[pair]]
+    claims = [divergence(*pair, measured) for pair in pairs for measured in label[pair]]
     for world, method in pairs:
         phrases = curves(records, world=world, method=method, metric="phrase_loglik")
-        claims.append(_recency(world, method, label[world, method], phrases))
+        claims.append(recency(world, method, label[world, method], phrases))
     return claims

@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from scipy import stats
 
 from protocol import metrics
-from protocol.claims.claim import Claim, share_verdict
+from protocol.claims.claim import Claim, every, share_verdict
 from protocol.claims.sweeps import sweep
 from protocol.records import Tables
 
@@ -73,8 +73,7 @@ def _over_time(tables: Tables, records: pl.DataFrame) -> Claim:
     interval = metrics.exact_interval(int(early.sum()), early.size)
     fell, rose = weakening(early, late)
     change = "holds" if fell < LEVEL else "fails" if rose < LEVEL else "inconclusive"
-    verdicts = {share_verdict(interval, chance), change}
-    verdict = "fails" if "fails" in verdicts else "holds" if verdicts == {"holds"} else "inconclusive"
+    verdict = every([share_verdict(interval, chance), change])
     runs = records["run"].unique(maintain_order=True)
     tests = [weakening(one[:, 0], one[:, -1]) for one in (slowest(tables, run)[1] for run in runs)]
     weaker, stronger = (sum(test[i] < LEVEL for test in tests) for i in (0, 1))

@@ -6,7 +6,7 @@ Below 8 seeds intervals are t or exact (the percentile bootstrap covers 76% at 3
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from scipy import stats
 
 from protocol.errors import InputError
@@ -43,14 +43,27 @@ def median_interval(values: Float[np.ndarray, " n"], *, confidence: float = 0.95
     return (-np.inf, np.inf) if j == 0 else (float(ordered[j - 1]), float(ordered[n - j]))
 
 
-class FTest(NamedTuple):
-    """One-way analysis of variance over paths."""
+def rank_correlation(x: Real[np.ndarray, " n"], y: Real[np.ndarray, " n"]) -> float:
+    """Kendall's τ-b in [−1, 1]; 0 where one of them does not vary. Values may be infinite: only their order counts."""
+    constant = np.ptp(stats.rankdata(x)) == 0 or np.ptp(stats.rankdata(y)) == 0
+    return 0.0 if constant else float(stats.kendalltau(stats.rankdata(x), stats.rankdata(y)).statistic)
 
-    statistic: float  # between-path over within-path mean square
-    threshold: float  # 95% quantile of F(P − 1, P(S − 1))
+
+class FTest(NamedTuple):
+    """A mean square held against another: analysis of variance."""
+
+    statistic: float  # between over within
+    threshold: float  # 95% quantile of F, for P paths and S seeds of F(P − 1, P(S − 1))
     p_value: float
-    between: float  # mean square between paths
-    within: float  # mean square over seeds within a path
+    between: float  # mean square between paths, or of what a model adds
+    within: float  # mean square over seeds within a path, or of what the model leaves
+
+
+def f_test(between: float, within: float, degrees: tuple[int, int], *, confidence: float = 0.95) -> FTest:
+    """F = between/within against F with these degrees of freedom; ∞ where within = 0 < between, 0 where both are 0."""
+    statistic = float(between / within) if within > 0 else float("inf") if between > 0 else 0.0
+    threshold, p_value = stats.f.ppf(confidence, *degrees), stats.f.sf(statistic, *degrees)
+    return FTest(statistic, float(threshold), float(p_value), float(between), float(within))
 
 
 def path_f_test(values: Float[np.ndarray, "seeds paths"], *, confidence: float = 0.95) -> FTest:
@@ -63,10 +76,30 @@ def path_f_test(values: Float[np.ndarray, "seeds paths"], *, confidence: float =
         raise InputError(f"values: expected at least 2 seeds and 2 paths; got {seeds} seeds, {paths} paths")
     between = seeds * np.var(values.mean(axis=0), ddof=1)
     within = np.mean(np.var(values, axis=0, ddof=1))
-    statistic = float(between / within) if within > 0 else float("inf") if between > 0 else 0.0
-    degrees = (paths - 1, paths * (seeds - 1))
-    threshold, p_value = stats.f.ppf(confidence, *degrees), stats.f.sf(statistic, *degrees)
-    return FTest(statistic, float(threshold), float(p_value), float(between), float(within))
+    return f_test(float(between), float(within), (paths - 1, paths * (seeds - 1)), confidence=confidence)
+
+
+def partial_f_test(
+    values: Float[np.ndarray, " n"],
+    known: Float[np.ndarray, "n k"],
+    added: Float[np.ndarray, "n a"],
+    *,
+    confidence: float = 0.95,
+) -> FTest:
+    """Do the columns `added` explain more of `values` than `known` ones do? Least squares, with q columns of rank more.
+
+    F = (RSS_known − RSS_both)/q over RSS_both/(n − rank), both = known and added. Columns may depend on each other.
+    Raises InputError where `added` adds no rank or no degree of freedom is left.
+    """
+    both = np.hstack([known, added])
+    rank = int(np.linalg.matrix_rank(both))
+    extra, left = rank - int(np.linalg.matrix_rank(known)), values.size - rank
+    if extra < 1 or left < 1:
+        raise InputError(f"added: expected rank beside known's and rows to spare; got {extra} more and {left} left")
+    before, after = (
+        float(np.sum((values - design @ np.linalg.lstsq(design, values)[0]) ** 2)) for design in (known, both)
+    )
+    return f_test(max(before - after, 0.0) / extra, after / left, (extra, left), confidence=confidence)
 
 
 class SpreadTest(NamedTuple):

@@ -1,12 +1,45 @@
 """The store: made once, whole or not at all, checked when read."""
 
+import hashlib
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
 from llm import store
 from protocol.errors import InputError
+from protocol.spec import digest
+
+SPEC = {"kind": "test"}
+# One of two processes: makes an artifact of its own while the other is at it too, then the shared ones.
+RACER = """
+import sys, time
+from pathlib import Path
+from llm.store import open_store, produce
+
+root, own, other, *shared = sys.argv[1:]
+
+def make(folder):
+    with Path(root + ".log").open("a") as log:
+        log.write(name + "\\n")
+    (folder / "begun").touch()
+    Path(root + "." + name).touch()
+    patience = time.monotonic() + 30
+    while name == own and not Path(root + "." + other).exists():
+        assert time.monotonic() < patience, "the other process does not get on while this one makes"
+        time.sleep(0.01)
+    time.sleep(0.02)
+    (folder / "whole").write_text(name)
+
+opened = open_store(Path(root))
+print("ready", flush=True)
+sys.stdin.readline()
+for name in (own, *shared):
+    made = produce(opened, {"kind": "test", "name": name}, make, description=name)
+    assert (made / "whole").read_text() == name
+"""
 
 
 def test_an_artifact_is_made_once(tmp_path) -> None:
@@ -14,11 +47,15 @@ def test_an_artifact_is_made_once(tmp_path) -> None:
     opened = store.open_store(tmp_path / "runs")
     for _ in range(2):
         folder = store.produce(
-            opened, "key", lambda f: made.append(f) or (f / "a.txt").write_text("1"), description="an artifact"
+            opened, SPEC, lambda f: made.append(f) or (f / "a.txt").write_text("1"), description="an artifact"
         )
     assert len(made) == 1
     assert (folder / "a.txt").read_text() == "1"
+    assert folder == store.path(opened, digest(SPEC))
     assert store.seconds(folder)[0] == "an artifact"
+    manifest = json.loads((folder / store.MANIFEST).read_text())
+    assert manifest["spec"] == SPEC
+    assert manifest["sha256"] == {"a.txt": hashlib.sha256(b"1").hexdigest()}
 
 
 def test_what_breaks_off_leaves_nothing_and_is_made_again(tmp_path) -> None:
@@ -29,25 +66,59 @@ def test_what_breaks_off_leaves_nothing_and_is_made_again(tmp_path) -> None:
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError):
-        store.produce(opened, "key", breaks, description="")
-    assert not store.path(opened, "key").exists()
-    folder = store.produce(opened, "key", lambda f: (f / "whole").write_text(""), description="")
+        store.produce(opened, SPEC, breaks, description="")
+    assert not store.path(opened, digest(SPEC)).exists()
+    folder = store.produce(opened, SPEC, lambda f: (f / "whole").write_text(""), description="")
     assert {file.name for file in folder.iterdir()} == {"whole", store.MANIFEST}
 
 
-def test_a_damaged_file_is_found(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("a", "2", "a does not match its checksum"),
+        ("a", None, "a is missing"),
+        (store.MANIFEST, "{half", "manifest.json cannot be read"),
+        (store.MANIFEST, None, "manifest.json cannot be read"),
+        (store.MANIFEST, json.dumps({"description": "", "spec": {}, "seconds": 1.0, "sha256": {}}), "match the key"),
+    ],
+)
+def test_damage_is_found_when_an_artifact_is_opened(tmp_path, name, content, fault) -> None:
     opened = store.open_store(tmp_path)
-    folder = store.produce(opened, "key", lambda f: (f / "a").write_text("1"), description="")
-    (folder / "a").write_text("2")
-    with pytest.raises(InputError, match=r"a does not match its checksum; delete the folder .*key and run again"):
-        store.produce(opened, "key", lambda f: None, description="")
-    assert (folder / "a").read_text() == "2", "nothing is overwritten"
+    folder = store.produce(opened, SPEC, lambda f: (f / "a").write_text("1"), description="")
+    (folder / name).unlink() if content is None else (folder / name).write_text(content)
+    key = digest(SPEC)
+    with pytest.raises(InputError, match=rf"store: .*{fault}; delete the folder .*{key} and run again"):
+        store.produce(opened, SPEC, lambda f: None, description="")
+    assert content is None or (folder / name).read_text() == content, "nothing is overwritten"
+
+
+def test_processes_at_once_make_each_artifact_once(tmp_path) -> None:
+    """Different artifacts are made side by side (each process waits in its own for the other's), the same one once."""
+    root, shared = tmp_path / "runs", ["a", "b", "c", "d", "e"]
+    racers = [("left", "right", *shared), ("right", "left", *shared)]
+    commands = [[sys.executable, "-c", RACER, str(root), *racer] for racer in racers]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for command in commands
+    ]
+    assert [process.stdout.readline() for process in started] == ["ready\n"] * 2
+    for process in started:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in started:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in started] == [0, 0]
+    assert sorted((tmp_path / "runs.log").read_text().split()) == [*shared, "left", "right"]
+    opened = store.existing_store(root)
+    for name in (*shared, "left", "right"):
+        folder = store.path(opened, digest({"kind": "test", "name": name}))
+        assert list(store.faults(folder)) == []
 
 
 def test_a_store_of_another_format_is_refused_and_left_alone(tmp_path) -> None:
     (tmp_path / "store.json").write_text(json.dumps({"format": 99}))
-    with pytest.raises(InputError, match=r"runs folder: expected a store of format 1; .* has format 99; name another"):
-        store.open_store(tmp_path)
+    for opening in (store.open_store, store.existing_store):
+        with pytest.raises(InputError, match=r"expected a store of format 2; .* has format 99; name another"):
+            opening(tmp_path)
     assert json.loads((tmp_path / "store.json").read_text()) == {"format": 99}
 
 
@@ -65,3 +136,9 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path) -> None:
         (tmp_path / "locked").mkdir(mode=0o500)
         with pytest.raises(InputError, match="runs folder: expected a folder that can be written"):
             store.open_store(tmp_path / "locked" / "runs")
+
+
+def test_a_store_that_is_only_read_is_not_made(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"runs folder: expected a store; not found: .*nowhere"):
+        store.existing_store(tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []

@@ -1,12 +1,14 @@
 """Claims on made-up records whose verdict is known: every verdict is reached, and thresholds decide from both sides."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from protocol import claims, records
 from protocol.claims import equivalence
+from protocol.claims.curves import judged_steps
 from protocol.errors import InputError
 
 STEPS = 4
@@ -177,6 +179,57 @@ def test_the_noise_floor_is_the_largest_of_the_pairs_of_its_model() -> None:
     assert equivalence.noise_floor(table, model="none", metric="re_distance/forget") is None
 
 
+def test_the_noise_floor_is_of_one_experiment() -> None:
+    """A floor measured for another experiment is not the floor of the positions experiment, nor the other way round."""
+    parts = [
+        records.tables(run(position=0, method="floor", experiment=name), [(0, "re_distance/forget", level)])
+        for name, level in (("positions", 0.1), ("oracle-local", 0.4))
+    ]
+    table = records.Tables.concat(parts)
+    assert equivalence.noise_floor(table, model="m", metric="re_distance/forget") == 0.1
+    assert equivalence.noise_floor(table, model="m", metric="re_distance/forget", experiment="oracle-local") == 0.4
+
+
+@pytest.mark.parametrize(
+    ("steps", "last", "half"),
+    [
+        (range(5), 4, 2),
+        (range(22), 21, 10),
+        (range(0, 25, 5), 20, 10),
+        ((0, 5, 15, 20), 20, 5),
+        ((0, 20), 20, 20),
+        ((0, 1), 1, 1),
+    ],
+)
+def test_scores_are_judged_at_the_last_step_and_half_way(steps, last, half) -> None:
+    assert judged_steps(tuple(steps)) == (last, half)
+
+
+def test_steps_are_named_by_their_numbers_where_only_some_are_recorded() -> None:
+    """Recorded at 0, 5, 10, 20: half-way is step 10, where p = 4 is slowest; at the end p = 1 is."""
+    falls = {0: 0.0, 5: 1.0, 10: 2.0, 20: 30.0}
+    parts = [
+        records.tables(
+            run(position=p, seed=seed),
+            [(t, "label_loglik", -falls[t] * (p if t == 20 else 5 - p) + noise(seed, p, t)) for t in falls],
+        )
+        for seed in range(5)
+        for p in range(1, 5)
+    ]  # fmt: skip
+    recency = one(parts, "L2")
+    assert recency.statistic == "P(p = last slowest), step 20"
+    assert recency.detail == "slowest by label: step 20: 0 of 5, step 10: 5 of 5, area: 0 of 5"
+    divergence = one(parts, "L1")
+    assert divergence.threshold.endswith("(95% quantile) at steps 10 and 20; fails below 1")
+    dense = [
+        records.tables(
+            run(position=p, seed=seed), [(i, "label_loglik", v) for i, v in enumerate(t.records["value"])]
+        )
+        for t, (seed, p) in zip(parts, ((s, p) for s in range(5) for p in range(1, 5)), strict=True)
+    ]  # fmt: skip
+    assert one(dense, "L1").value == divergence.value
+
+
 @pytest.mark.parametrize(
     ("loud", "low", "verdict"), [(20.0, -30.0, "holds"), (5.0, -30.0, "inconclusive"), (20.0, -0.9, "inconclusive")]
 )
@@ -197,6 +250,25 @@ def test_claims_speak_only_of_what_was_measured() -> None:
     alone = positions(lambda s, p, t: 1.0, method="SimNPO-beta1", metric="grad_norm")
     assert claims.judge(records.Tables.concat(alone)) == []
     assert claims.judge(records.Tables.concat([])) == []
+
+
+def test_claims_come_in_the_order_of_their_ids_in_the_report() -> None:
+    """Each experiment's four paths, named like orders; what a claim needs beyond them may be missing."""
+
+    def named(experiment: str, metric: str, method: str = "GA") -> list[records.Tables]:
+        return [
+            records.tables(
+                replace(run(position=p, seed=s, experiment=experiment, name=experiment, method=method),
+                        order=">".join("abc"[: p - 1] + "u" + "abc"[p - 1 :])),
+                [(t, metric, recent(s, p, t)) for t in range(STEPS + 1)],
+            )
+            for s in range(2) for p in range(1, 5)
+        ]  # fmt: skip
+
+    parts = [t for name in ("wash-out", "orders", "dose", "schedules/wsd") for t in named(name, "label_loglik")]
+    parts += named("oracle-local", "re_distance/forget", "oracle-local")
+    found = claims.judge(records.Tables.concat(LABEL + DISTANT + parts))
+    assert [claim.id for claim in found] == ["L1", "L2", "L5", "L6", "L6d", "L6w", "O1", "O2", "E1", "S1"]
 
 
 def test_records_that_broke_off_are_named() -> None:

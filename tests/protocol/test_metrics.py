@@ -113,6 +113,42 @@ def test_path_f_test_is_the_one_way_analysis_of_variance() -> None:
         metrics.path_f_test(values[:1])
 
 
+def test_f_test_at_the_ends() -> None:
+    assert metrics.f_test(0.0, 0.0, (2, 4)).statistic == 0.0
+    assert metrics.f_test(1.0, 0.0, (2, 4)).statistic == np.inf
+    assert metrics.f_test(6.0, 2.0, (2, 4), confidence=0.9)[:2] == (3.0, pytest.approx(stats.f.ppf(0.9, 2, 4)))
+
+
+def test_partial_f_test_is_the_two_way_analysis_of_variance() -> None:
+    """Balanced classes a (3) × b (2): b's mean square over the residual of the additive model, by means."""
+    values = np.random.default_rng(5).standard_normal((3, 2)) + np.array([0.0, 2.0])
+    a, b = (np.eye(n)[index.ravel()] for n, index in zip((3, 2), np.indices((3, 2)), strict=True))
+    rows, columns = (values.mean(axis=axis, keepdims=True) for axis in (1, 0))
+    of_b = 3 * np.sum((columns - values.mean()) ** 2)
+    left = np.sum((values - rows - columns + values.mean()) ** 2)
+    test = metrics.partial_f_test(values.ravel(), a, b)
+    assert (test.between, test.within) == (pytest.approx(of_b), pytest.approx(left / 2))
+    assert test.threshold == pytest.approx(stats.f.ppf(0.95, 1, 2))
+    with pytest.raises(
+        InputError, match="added: expected rank beside known's and rows to spare; got 0 more and 3 left"
+    ):
+        metrics.partial_f_test(values.ravel(), a, a)
+
+
+def test_partial_f_test_keeps_its_level() -> None:
+    rng = np.random.default_rng(6)
+    known, added = np.eye(4)[np.arange(24) % 4], np.eye(3)[np.arange(24) % 3]
+    p_values = [metrics.partial_f_test(rng.standard_normal(24), known, added).p_value for _ in range(400)]
+    assert stats.binomtest(sum(p <= 0.05 for p in p_values), 400, 0.05).pvalue > 0.01
+
+
+def test_rank_correlation_by_counting_pairs() -> None:
+    """0 < 5 < ∞ against 1, 3, 2: two pairs agree, one does not."""
+    x, y = np.array([0.0, 5.0, np.inf]), np.array([1.0, 3.0, 2.0])
+    assert metrics.rank_correlation(x, y) == pytest.approx(1 / 3)
+    assert metrics.rank_correlation(x, np.ones(3)) == metrics.rank_correlation(np.ones(3), y) == 0.0
+
+
 def test_path_spread_null_matches_the_known_size_of_sampling_noise() -> None:
     """100 sums × 5 samples at equal accuracy: 95% of max − min over four paths lies below about 0.12 · √(40/100)."""
     rng = np.random.default_rng(2)

@@ -21,6 +21,29 @@ def test_retrained_is_the_same_order_without_the_forget_stage() -> None:
     assert {orders.retrained(order, "U") for order in orders.positions(RETAIN, "U")} == {RETAIN}
 
 
+@pytest.mark.parametrize(
+    ("stage", "members", "shuffle", "stop", "rows"),
+    [
+        ("math", ("math",), None, None, "math"),
+        ("math@20", ("math",), None, 20, "math"),
+        ("inst+tofu#2", ("inst", "tofu"), 2, None, "inst+tofu#2"),
+        ("inst+tofu#2@5", ("inst", "tofu"), 2, 5, "inst+tofu#2"),
+    ],
+)
+def test_a_stages_name_says_what_is_trained(stage, members, shuffle, stop, rows) -> None:
+    read = orders.phase(stage)
+    assert (*read, read.rows, read.name) == (members, shuffle, stop, rows, stage)
+
+
+def test_places_and_references_of_stopped_stages_and_mixtures() -> None:
+    assert [orders.place(order, "U") for order in orders.positions(RETAIN, "U")] == [1, 2, 3, 4]
+    assert orders.place(RETAIN, "U") == 0
+    assert orders.place(("inst", "U@8"), "U") == 2
+    assert orders.place(("inst+U#3",), "U") == 3, "the paths of a mixture are its shuffles"
+    assert orders.retrained(("inst", "U@8", "math@5"), "U") == ("inst", "math@5")
+    assert orders.retrained(("inst+tofu+U#3",), "U") == ("inst+tofu",)
+
+
 def test_the_papers_four_orders_share_13_nodes() -> None:
     # U, Ui, Uit, Uitm; i, iU, iUt, iUtm; it, itU, itUm; itm, itmU
     nodes = orders.prefix_tree(orders.positions(RETAIN, "U"))
@@ -48,6 +71,7 @@ def test_parents_come_before_children() -> None:
         (lambda: orders.positions(("a", "a"), "U"), "retain: expected every stage once; got a, a"),
         (lambda: orders.positions("inst", "U"), "retain: expected a sequence of stage names; got the string 'inst'"),
         (lambda: orders.permutations(()), "stages: expected at least one stage name; got none"),
+        (lambda: orders.phase("math@"), "stage: expected NAME, or NAME.*; got 'math@'"),
         (lambda: orders.retrained(RETAIN, "U"), "forget: expected one of the stages inst, tofu, math; got 'U'"),
     ],
 )

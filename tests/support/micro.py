@@ -3,17 +3,35 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from llm import positions
+from llm import laboratory
 from llm.models import Architecture
 from llm.models.adapters import Adaptation
-from llm.settings import Probes, Settings, Stage, positions_experiment
+from llm.presets import Options, base_experiment
+from llm.settings import Probes, Settings, Stage
 from llm.trainer import Training
 from protocol import records
 from protocol.spec import Experiment
 
 ARCHITECTURE = Architecture("llama", hidden=16, layers=1, heads=2, kv_heads=1, intermediate=32, vocabulary=400)
 TRAINING = Training(lr=1e-3, batch=8, micro_batch=8)
+
+
+PROBES = Probes(forget=2, tofu=4, distance=3, fixed=8, sums=3, samples=2, max_tokens=6)
+
+
+def shrunk(chosen: Experiment, *, family: str = "llama", **changes: Any) -> Experiment:
+    """Any experiment on the micro model, with few rows; its own methods, orders and unlearning stay."""
+    settings = replace(
+        chosen.settings,
+        model=replace(ARCHITECTURE, family=family),
+        pretraining_rows=48,
+        pretraining=TRAINING,
+        probes=replace(PROBES, every=chosen.settings.probes.every, sums=3 if chosen.settings.probes.sums else 0),
+        **changes,
+    )
+    return replace(chosen, settings=settings)
 
 
 def experiment(
@@ -28,16 +46,16 @@ def experiment(
         pretraining=TRAINING,
         stages={stage: Stage(24, 8, TRAINING) for stage in ("inst", "tofu", "math", "safety")},
         unlearning=TRAINING,
-        probes=Probes(forget=2, tofu=4, distance=3, sums=3, samples=2, max_tokens=6),
+        probes=PROBES,
     )
-    return replace(
-        positions_experiment(f"tiny-{family}", seeds=seeds), settings=settings, steps=3
-    )  # fmt: skip
+    methods = ("GA", "NPO", "SimNPO", "SimNPO-beta1")
+    base = base_experiment(f"tiny-{family}", Options(seeds=seeds, methods=methods))
+    return replace(base, settings=settings, steps=3)
 
 
 def run(runs: Path, *, workers: int = 2, seeds: int = 2) -> records.Result:
     """Run it into a store."""
-    return positions.run([experiment(seeds=seeds)], runs, workers=workers, progress=lambda *_: None)
+    return laboratory.run([experiment(seeds=seeds)], runs, workers=workers)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from protocol import metrics
+from protocol import growth, metrics
 from protocol.claims import rates
 from protocol.errors import InputError
 from protocol.progress import quiet
 from protocol.records import Tables
 from protocol.spec import METHODS
 from theory import linear
-from theory.experiments import growth, secant, staged
+from theory.experiments import secant, staged
 from theory.numerics import float64
 from theory.theorem import divergence_bound
 

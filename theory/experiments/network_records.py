@@ -18,11 +18,10 @@ import polars as pl
 from jaxtyping import Float, Int
 from scipy.special import softmax
 
-from protocol import metrics
+from protocol import growth, metrics
+from protocol.growth import Reading
 from protocol.records import Run, gathered, order_name
 from protocol.spec import Experiment, digest
-from theory.experiments import growth
-from theory.experiments.growth import Reading
 from theory.networks.unlearning import HELD_OUT
 
 Found = dict[str, Float[np.ndarray, "seeds methods paths points *shape"]]

@@ -11,12 +11,12 @@ import jax
 import numpy as np
 
 from protocol.errors import InputError, known
+from protocol.growth import Reading
 from protocol.orders import positions
 from protocol.progress import Progress
 from protocol.records import Result, Tables
 from protocol.spec import Experiment, canonical, digest, named_methods
 from theory.experiments import network_records as records
-from theory.experiments.growth import Reading
 from theory.experiments.staged import FORGET, RETAIN
 from theory.networks import ensemble, tasks
 from theory.networks.ensemble import Data, Plan

@@ -22,15 +22,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from protocol import metrics, objectives
+from protocol import growth, metrics, objectives
 from protocol.errors import InputError
+from protocol.growth import Reading
 from protocol.orders import positions
 from protocol.progress import Progress
 from protocol.records import Result, Tables
 from protocol.spec import Method, canonical, digest, named_methods
 from theory import kernels
-from theory.experiments import growth
-from theory.experiments.growth import Reading
 from theory.experiments.positions import log_likelihood
 from theory.experiments.staged import FORGET, RETAIN, Problem, Staged, batches, draw_many, train_paths
 from theory.numerics import float64

@@ -10,10 +10,10 @@ import pytest
 from protocol import records
 from protocol.claims import judge, mixture
 from protocol.errors import InputError
+from protocol.growth import Reading
 from protocol.progress import quiet
 from protocol.spec import canonical, digest
 from theory.experiments import networks
-from theory.experiments.growth import Reading
 from theory.networks import ensemble
 from theory.networks.models import Network
 from theory.networks.training import Recipe

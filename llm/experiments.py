@@ -1,0 +1,169 @@
+"""Every experiment of the language models, by name: from a model and the options to the orders, methods and settings that are run.
+
+An experiment of several settings is a list of them, named FAMILY/VALUE in the records. Those that ask only which path
+forgets slower leave out the math panel.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from llm import presets
+from llm.presets import Options, base_experiment
+from llm.settings import Stage
+from llm.trainer import updates_of
+from protocol import orders
+from protocol.errors import InputError
+from protocol.orders import Order
+from protocol.spec import Experiment
+
+PAPER_METHODS = ("GA", "NPO", "SimNPO")
+LEARNING_RATES = (0.1, 0.5, 5.0)  # of the usual one: the paper's 1e-6, 5e-6, 5e-5 beside 1e-5
+SCHEDULES = ("wsd", "cosine", "constant")
+# Learning rates as multiples of AdamW's. A step of AdamW on d parameters is about lr·√d long, hence 700 for half a
+# million; plain steps of the same length need that over the gradient's norm, about 100 on the tiny models.
+OPTIMIZERS = {"adamw": 1.0, "normalized": 700.0, "sgd": 7.0}
+DOSES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)  # shares of the forget stage's updates
+WASHED = (5, 10, 20, 50)  # updates of another stage after the forget stage
+
+
+def _with_methods(options: Options, names: tuple[str, ...]) -> Options:
+    return options if options.methods is not None else replace(options, methods=names)
+
+
+def _without_sums(experiment: Experiment) -> Experiment:
+    probes = replace(experiment.settings.probes, sums=0)
+    return replace(experiment, settings=replace(experiment.settings, probes=probes))
+
+
+def _light(model: str, options: Options) -> Experiment:
+    """The positions under the paper's methods, without the math panel."""
+    return _without_sums(base_experiment(model, _with_methods(options, PAPER_METHODS)))
+
+
+def _updates(experiment: Experiment, stage: str) -> int:
+    chosen = experiment.settings.stages[stage]
+    return updates_of(chosen.train, chosen.training)
+
+
+def positions(model: str, options: Options) -> list[Experiment]:
+    """Paths p = 1..P: the forget stage at every position (Section 4, Figures 1 and 3, Table 1)."""
+    base = base_experiment(model, options)
+    if not options.include_mixture:
+        return [base]
+    every = "+".join(options.stages)
+    mixtures = tuple((f"{every}#{shuffle}",) for shuffle in range(1, len(base.paths) + 1))
+    return [replace(base, starts=(*base.paths, *mixtures))]
+
+
+def every_order(model: str, options: Options) -> list[Experiment]:
+    """All orders of the stages, 24 of four, each with the retrained model of its own order."""
+    base = _light(model, options)
+    return [replace(base, name="orders", starts=orders.permutations((*base.retain, base.forget)))]
+
+
+def depth(model: str, options: Options) -> list[Experiment]:
+    """Depth of forgetting: three answers C, U, R to the same prompts, learned in six orders; U is unlearned."""
+    preset = presets.preset_of(model, options)
+    if preset not in presets.DEPTH:
+        raise InputError(f"preset: expected one of {', '.join(presets.DEPTH)} for depth; got {preset!r}")
+    learning, unlearning, adaptation = presets.DEPTH[preset]
+    base = _without_sums(base_experiment(model, _with_methods(options, ("GA",))))
+    if options.adaptation is not None:
+        adaptation = base.settings.adaptation
+    settings = replace(
+        base.settings,
+        adaptation=adaptation,
+        stages={answer: Stage(40, 16, learning) for answer in ("C", "R", "U")},
+        unlearning=unlearning,
+    )
+    starts = orders.permutations(("C", "R", "U"))
+    steps = updates_of(40, unlearning)
+    return [
+        replace(base, name="depth", retain=("C", "R"), forget="U", starts=starts, steps=steps, settings=settings)
+    ]  # fmt: skip
+
+
+def dose(model: str, options: Options) -> list[Experiment]:
+    """Recency against saturation: the forget stage last but stopped early, beside the paths p = 1..P."""
+    base = _light(model, options)
+    whole = _updates(base, base.forget)
+    counts = sorted({math.ceil(share * whole) for share in DOSES} - {whole})
+    dosed = tuple((*base.retain, f"{base.forget}@{count}") for count in counts)
+    return [replace(base, name="dose", starts=(*base.paths, *dosed))]
+
+
+def wash_out(model: str, options: Options) -> list[Experiment]:
+    """Recency washed out: so many updates of the last retained stage after the forget stage."""
+    base = _light(model, options)
+    *before, last = base.retain
+    counts = [count for count in WASHED if count < _updates(base, last)]
+    learned: Order = (*before, base.forget)
+    starts = (learned, *((*learned, f"{last}@{count}") for count in counts), (*learned, last))
+    return [replace(base, name="wash-out", starts=starts)]
+
+
+def oracle_local(model: str, options: Options) -> list[Experiment]:
+    """The best that forget prompts allow: the retrained model distilled into every path on these alone."""
+    base = _light(model, replace(options, methods=("oracle-local",)))
+    forget = base.settings.stages[base.forget]
+    lr = options.unlearning_lr or forget.training.lr
+    unlearning = replace(base.settings.unlearning, lr=lr, epochs=5 * base.settings.unlearning.epochs)
+    probes = replace(base.settings.probes, every=int(options.probes.get("every", 5)))
+    settings = replace(base.settings, unlearning=unlearning, probes=probes)
+    return [replace(base, name="oracle-local", steps=updates_of(forget.train, unlearning), settings=settings)]
+
+
+def history(model: str, options: Options) -> list[Experiment]:
+    """Methods that use more than the forget set: retained rows, stored deltas, checkpoints."""
+    names = ("GradDiff", "NPO-retain", "negation", "rewind")
+    return [replace(_light(model, _with_methods(options, names)), name="history")]
+
+
+def _sweep(base: Experiment, family: str, value: str, **changes: object) -> Experiment:
+    unlearning = replace(base.settings.unlearning, **changes)
+    return replace(base, name=f"{family}/{value}", settings=replace(base.settings, unlearning=unlearning))
+
+
+def learning_rates(model: str, options: Options) -> list[Experiment]:
+    """Unlearning at a tenth, half and five times the usual learning rate (Figure 6)."""
+    base = _light(model, options)
+    rates = [factor * base.settings.unlearning.lr for factor in LEARNING_RATES]
+    return [_sweep(base, "learning-rates", f"{lr:.3g}", lr=lr) for lr in rates]
+
+
+def schedules(model: str, options: Options) -> list[Experiment]:
+    """Unlearning under WSD, cosine and constant schedules; the learning is shared (Figure 8)."""
+    base = _light(model, options)
+    return [_sweep(base, "schedules", name, schedule=name) for name in SCHEDULES]
+
+
+def optimizers(model: str, options: Options) -> list[Experiment]:
+    """Unlearning by AdamW, by plain SGD, and by SGD on the normalized gradient."""
+    base = _light(model, options)
+    lr = base.settings.unlearning.lr
+    return [
+        _sweep(base, "optimizers", name, optimizer=name, lr=factor * lr) for name, factor in OPTIMIZERS.items()
+    ]  # fmt: skip
+
+
+def seeds(model: str, options: Options) -> list[Experiment]:
+    """The positions under four shuffle seeds, or as many as are chosen (Figure 5)."""
+    many = options if options.seeds is not None else replace(options, seeds=4)
+    base = base_experiment(model, _with_methods(many, PAPER_METHODS))
+    return [replace(base, name=f"seeds/{len(base.seeds)}")]
+
+
+EXPERIMENTS: dict[str, Callable[[str, Options], list[Experiment]]] = {
+    "positions": positions,
+    "orders": every_order,
+    "depth": depth,
+    "dose": dose,
+    "wash-out": wash_out,
+    "oracle-local": oracle_local,
+    "history": history,
+    "learning-rates": learning_rates,
+    "schedules": schedules,
+    "optimizers": optimizers,
+    "seeds": seeds,
+}

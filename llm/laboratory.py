@@ -1,0 +1,152 @@
+"""Experiments carried out: from stages to record tables, in processes side by side, everything kept in the store.
+
+A task is one order of one model and seed: its stage nodes, then one unlearning run a method from the leaf. Orders with
+the forget stage last come first, as they train the retrained models that others share.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from llm.measuring import Start
+from llm.models import Pretrained
+from llm.nodes import base_folder, format_of, node_folder
+from llm.pairs import together
+from llm.runs import floor_folder, read, retrained_folder, run_folder
+from llm.stages import Lab, stage_rows
+from llm.store import Store, open_store, seconds
+from llm.workers import Report, Task, default_workers, run_all
+from protocol import orders, records
+from protocol.errors import InputError
+from protocol.orders import Order
+from protocol.progress import Progress, quiet
+from protocol.spec import Experiment, canonical, digest
+
+
+def run_order(lab: Lab, order: Order, report: Report) -> None:
+    """Train an order and its θ_r, then unlearn by every method; all of it kept in the store."""
+    for end in range(1, len(order) + 1):
+        node_folder(lab, order[:end])
+        report(f"stage {end}")
+    start = Start(lab, order)
+    for method in lab.experiment.methods:
+        run_folder(start, method)
+        report(method.name)
+
+
+def run_retrained(lab: Lab, order: Order, others: tuple[Lab, ...], report: Report) -> None:
+    """Measure a θ_r, and its distance to the θ_r of the other seeds."""
+    retrained_folder(lab, order)
+    report("retrained")
+    for other in others:
+        floor_folder(lab, order, other)
+        report("noise floor")
+
+
+def _labs(experiment: Experiment, store: Store) -> list[Lab]:
+    return [Lab(experiment, seed, store) for seed in experiment.seeds]
+
+
+def _others(lab: Lab) -> tuple[Lab, ...]:
+    """The same experiment under the later seeds: every pair of seeds once."""
+    return tuple(replace(lab, seed=seed) for seed in lab.experiment.seeds if seed > lab.seed)
+
+
+def references(experiment: Experiment) -> list[Order]:
+    """The orders of all retrained models, each once."""
+    return list(dict.fromkeys(orders.retrained(order, experiment.forget) for order in experiment.orders))
+
+
+def _tasks(experiments: Sequence[Experiment], store: Store) -> tuple[list[Task], int]:
+    """Tasks in the order they are started, neighbours on different seeds and models, and their number of units."""
+    tasks: list[Task] = []
+    units = 0
+    labs = sorted((lab for e in experiments for lab in _labs(e, store)), key=lambda lab: lab.seed)
+    chosen = [(lab, order) for lab in labs for order in lab.experiment.orders]
+    for lab, order in sorted(chosen, key=lambda one: -orders.place(one[1], one[0].experiment.forget)):
+        tasks.append(functools.partial(run_order, lab, order))
+        units += len(order) + len(lab.experiment.methods)
+    for lab in labs:
+        for order in references(lab.experiment):
+            tasks.append(functools.partial(run_retrained, lab, order, _others(lab)))
+            units += 1 + len(_others(lab))
+    return tasks, units
+
+
+def _tables(lab: Lab) -> records.Tables:
+    """All measured values of one seed of an experiment out of the store, in the record format."""
+    experiment, name, parts = lab.experiment, digest(lab.experiment), []
+
+    def table(folder: Path, order: Order, method: str, against: str, position: int = 0) -> None:
+        mixture = experiment.name == "positions" and any(len(orders.phase(stage).members) > 1 for stage in order)
+        run = records.Run(
+            folder.name, name, "mixture" if mixture else experiment.name, "llm", experiment.model,
+            records.order_name(order), position, against, method, lab.seed,
+        )  # fmt: skip
+        parts.append(records.tables(run, *read(folder)))
+
+    for order in experiment.orders:
+        start = Start(lab, order)
+        against = records.order_name(start.reference_order)
+        for method in experiment.methods:
+            table(run_folder(start, method), order, method.name, against, start.position)
+    for order in references(experiment):
+        against = records.order_name(order)
+        table(retrained_folder(lab, order), order, "retrained", against)
+        for other in _others(lab):
+            table(floor_folder(lab, order, other), order, "floor", f"{against} seed {other.seed}")
+    return records.Tables.concat([*parts, together(lab)])
+
+
+def _timings(lab: Lab) -> list[tuple[str, float]]:
+    """Seconds each artifact of one seed of an experiment took when it was made."""
+    experiment = lab.experiment
+    folders = [] if isinstance(lab.settings.model, Pretrained) else [base_folder(lab)]
+    folders += [node_folder(lab, node) for node in orders.prefix_tree([*experiment.orders, *references(experiment)])]
+    folders += [run_folder(Start(lab, o), method) for o in experiment.orders for method in experiment.methods]
+    return [seconds(folder) for folder in folders]
+
+
+def _check(experiments: Sequence[Experiment], store: Store) -> None:
+    """What cannot be had is found before anything is computed."""
+    for experiment in experiments:
+        lab = _labs(experiment, store)[0]
+        for stage in experiment.settings.stages:
+            stage_rows(lab, stage)
+        if isinstance(lab.settings.model, Pretrained):
+            format_of(lab)
+
+
+def run(
+    experiments: Sequence[Experiment],
+    runs: Path,
+    *,
+    workers: int | None = None,
+    checkpoint_every: int = 100,
+    progress: Progress = quiet,
+) -> records.Result:
+    """Run what the store in `runs` does not hold yet and return records, configurations and timings.
+
+    workers: single-threaded processes, by default one a core, on a GPU one · checkpoint_every: updates between two
+    checkpoints of a stage in training · progress: called as (label, done, total).
+
+    Raises InputError for no experiments, fewer than one worker, or a store that cannot be used.
+    """
+    if not experiments:
+        raise InputError("models: expected at least one model; got none")
+    on_gpu = any(experiment.settings.device == "cuda" for experiment in experiments)
+    workers = (1 if on_gpu else default_workers()) if workers is None else workers
+    if workers < 1:
+        raise InputError(f"workers: expected at least 1; got {workers}")
+    store = open_store(runs, checkpoint_every=checkpoint_every)
+    _check(experiments, store)
+    tasks, units = _tasks(experiments, store)
+    run_all(tasks, workers=workers, units=units, label="language models", progress=progress)
+    labs = [lab for experiment in experiments for lab in _labs(experiment, store)]
+    timings = dict.fromkeys(timing for lab in labs for timing in _timings(lab))  # experiments share nodes
+    return records.Result(
+        records.Tables.concat(_tables(lab) for lab in labs),
+        {digest(experiment): canonical(experiment) for experiment in experiments},
+        tuple(timings),
+    )

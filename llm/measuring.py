@@ -1,0 +1,114 @@
+"""A leaf before unlearning, what it is held against, and one measurement of a model with all probes.
+
+θ_r is the node of the same order without the forget stage, under the same seed.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from llm import answers, chat, outputs, probes, scoring
+from llm.grading import flexible_number
+from llm.models.adapters import effective_weights
+from llm.nodes import context_of, leaf
+from llm.randomness import generator
+from llm.stages import Lab, learned_rows
+from protocol import orders
+from protocol.orders import Order
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured, without the columns that name the run."""
+
+    values: list[tuple[int, str, float]] = field(default_factory=list)
+    examples: list[tuple[int, str, int, float]] = field(default_factory=list)
+    generations: list[tuple[int, int, int, str]] = field(default_factory=list)  # step, question, sample, answer
+    outputs: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)  # step, part -> (positions, V)
+    parameters: list[tuple[int, Tensor]] = field(default_factory=list)  # step, all weights as one vector
+
+    def __add__(self, later: "Measured") -> "Measured":
+        return Measured(
+            self.values + later.values,
+            self.examples + later.examples,
+            self.generations + later.generations,
+            self.outputs + later.outputs,
+            self.parameters + later.parameters,
+        )
+
+
+@dataclass(frozen=True)
+class Start:
+    """A leaf before unlearning and what it is held against; each part is made when first asked for."""
+
+    lab: Lab
+    order: Order
+
+    @property
+    def reference_order(self) -> Order:
+        """The order of θ_r; its own where the forget stage is not in it."""
+        return orders.retrained(self.order, self.lab.experiment.forget) if self.position else self.order
+
+    @property
+    def position(self) -> int:
+        """The place of the forget stage, 1-based."""
+        return orders.place(self.order, self.lab.experiment.forget)
+
+    @cached_property
+    def probed(self) -> probes.ProbeSet:
+        """The questions of all probes."""
+        return probes.probe_set(self.lab)
+
+    @cached_property
+    def reference(self) -> outputs.Logits:
+        """Predictions of θ_r."""
+        return outputs.part_logits(leaf(self.lab, self.reference_order), self.probed)
+
+    @cached_property
+    def rows(self) -> list[chat.Row]:
+        """The forget stage's training rows."""
+        forget = orders.phase(self.lab.experiment.forget)
+        return learned_rows(self.lab, self.probed.form, forget, context_of(self.lab))
+
+    @cached_property
+    def retained(self) -> list[chat.Row]:
+        """The retained rows a weakly local method sees: drawn from all retained stages, the same for all paths."""
+        kept = orders.phase("+".join(self.lab.experiment.retain))
+        rows = learned_rows(self.lab, self.probed.form, kept, context_of(self.lab))
+        drawn = torch.randperm(len(rows), generator=generator(self.lab.seed, "retained sample"))
+        return [rows[i] for i in drawn[: self.lab.settings.retained].tolist()]
+
+    @cached_property
+    def reference_logprobs(self) -> Tensor:
+        """log π_ref of every forget row under the leaf, NPO's reference: scored once for all methods and steps."""
+        model = leaf(self.lab, self.order)
+        return scoring.row_logprobs(model, self.rows, pad=model.config.pad_token_id)[0]
+
+    @cached_property
+    def first(self) -> Measured:
+        """Step 0, the same for all methods."""
+        return measure(leaf(self.lab, self.order), self, 0, ends=True)
+
+
+def measure(model: PreTrainedModel, start: Start, step: int, *, ends: bool) -> Measured:
+    """All probes of one step; `ends` adds those taken before and after only (sums, single values)."""
+    model.eval()
+    probed, predicted = start.probed, outputs.part_logits(model, start.probed)
+    values = probes.label_likelihoods(model, probed) | outputs.distances(predicted, start.reference)
+    single = probes.answer_likelihoods(model, probed)
+    tries = probes.sampled_answers(model, probed, seed=start.lab.seed) if ends and probed.sums else []
+    if tries:
+        right = [row.answer for row in probed.sums]
+        single["math_accuracy"] = answers.share_correct(tries, right)
+        single["math_accuracy_flexible"] = answers.share_correct(tries, right, number=flexible_number)
+    values |= {name: float(each.mean()) for name, each in single.items() if len(each)}
+    return Measured(
+        [(step, name, value) for name, value in values.items()],
+        [(step, name, i, value) for name, each in single.items() for i, value in enumerate(each.tolist()) if ends],
+        [(step, question, i, text) for question, texts in enumerate(tries) for i, text in enumerate(texts)],
+        [(step, outputs.kept(predicted, probed.sizes.fixed))],
+        [(step, effective_weights(model))] if probed.sizes.parameters else [],
+    )

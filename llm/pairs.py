@@ -1,0 +1,108 @@
+"""What the runs of several orders tell together: how far apart they are at every step, and how fast they part.
+
+Orders are compared within one group, those with one retrained model. Predictions are those kept at fixed answer
+positions ("test": retained stages, "forget": forget prompts). Records:
+- a run per group, order "staged" or "mixture": path_distance/part and path_log_distance/part, means over the pairs of
+  d(u_p, u_q) in probabilities and in log-probabilities; experiment "mixture" for the positions and their control;
+- for the positions, measured at every step: experiment "secant" (theory/experiments/secant.py) on the centred logits
+  of the retained prompts, and secant_rate, the same quotient in parameters, where these were kept.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from scipy.special import log_softmax, softmax
+
+from llm.measuring import Start
+from llm.runs import read_outputs, read_parameters, retrained_folder, run_folder
+from llm.stages import Lab
+from llm.unlearning import HISTORY_AWARE
+from protocol import growth, metrics, orders, records
+from protocol.growth import Reading
+from protocol.orders import Order
+from protocol.records import Run, gathered, order_name
+from protocol.spec import Experiment, Method, digest
+
+WINDOW = 20  # steps over which growth is measured, the length of the paper's runs
+
+
+def groups(experiment: Experiment) -> dict[Order, list[Order]]:
+    """Orders by that of their retrained model, where there are at least two."""
+    found: dict[Order, list[Order]] = {}
+    for order in experiment.orders:
+        found.setdefault(orders.retrained(order, experiment.forget), []).append(order)
+    return {reference: members for reference, members in found.items() if len(members) > 1}
+
+
+def _mixed(order: Order) -> bool:
+    return any(len(orders.phase(stage).members) > 1 for stage in order)
+
+
+def _distances(lab: Lab, reference: Order, method: Method, told: Sequence[dict[str, np.ndarray]]) -> pl.DataFrame:
+    """The distances of one group under one method, a row per metric and step."""
+    experiment, name = lab.experiment, digest(lab.experiment)
+    kind = "mixture" if _mixed(reference) else "staged"
+    column = "mixture" if experiment.name == "positions" else experiment.name
+    run = Run(
+        digest([name, column, method.name, lab.seed, order_name(reference), kind]), name, column, "llm",
+        experiment.model, kind, 0, order_name(reference), method.name, lab.seed,
+    )  # fmt: skip
+    frames = []
+    for part, (metric, of) in itertools.product(
+        ("test", "forget"), (("path_distance", softmax), ("path_log_distance", log_softmax))
+    ):
+        predicted = [of(one[part].astype(np.float64), axis=-1) for one in told]
+        apart = [((a - b) ** 2).sum(-1).mean(-1) for a, b in itertools.combinations(predicted, 2)]
+        steps, value = told[0]["steps"], np.mean(apart, axis=0)
+        frames.append(
+            gathered([run], np.zeros(len(steps), int), step=steps, metric=f"{metric}/{part}", value=value)
+        )  # fmt: skip
+    return pl.concat(frames)
+
+
+def _rates(
+    lab: Lab, reference: Order, method: Method, told: Sequence[dict[str, np.ndarray]], folders: Sequence[Path]
+) -> Iterator[pl.DataFrame]:
+    """Rates of divergence of the paths of one seed on the retained prompts."""
+    experiment = lab.experiment
+    steps = len(told[0]["steps"]) - 1
+    if steps != experiment.steps or steps < 3:
+        return
+    outputs = np.stack([metrics.centred_logits(one["test"].astype(np.float64)) for one in told])
+    target = read_outputs(retrained_folder(lab, reference))["test"][0].double().numpy()
+    source = growth.Source(
+        digest(experiment), "llm", experiment.model, method.name, experiment.paths, reference
+    )  # fmt: skip
+    reading = Reading(min(WINDOW, steps), 1, tuple(start for start in (0, 10) if start < steps - 1))
+    measured = growth.read_off(outputs[None], reading, metrics.centred_logits(target)[None])
+    kept = [read_parameters(folder) for folder in folders]
+    if all(one is not None for one in kept):
+        weights = np.stack([one.numpy() for one in kept if one is not None])
+        measured[0]["secant_rate"] = (range(steps), _secant_rates(weights))
+    for runs, found in zip(growth.runs(source, [lab.seed]), measured, strict=True):
+        yield from growth.frames(runs, found)
+
+
+def _secant_rates(weights: np.ndarray) -> np.ndarray:
+    """ρ_t of every pair, (pairs, T), from weights (paths, T + 1, d)."""
+    rates = []
+    for a, b in growth.pairs(len(weights)):
+        delta = weights[a].astype(np.float64) - weights[b]
+        rates.append(metrics.secant_rate(delta[:-1], np.diff(delta, axis=0)))
+    return np.array(rates)
+
+
+def together(lab: Lab) -> records.Tables:
+    """Everything the orders of one seed tell together, out of the store."""
+    frames: list[pl.DataFrame] = []
+    stepping = [method for method in lab.experiment.methods if method.objective not in HISTORY_AWARE]
+    for (reference, members), method in itertools.product(groups(lab.experiment).items(), stepping):
+        folders = [run_folder(Start(lab, order), method) for order in members]
+        told = [{part: each.numpy() for part, each in read_outputs(folder).items()} for folder in folders]
+        frames.append(_distances(lab, reference, method, told))
+        if lab.experiment.name == "positions" and members == list(lab.experiment.paths):
+            frames += _rates(lab, reference, method, told, folders)
+    return records.Tables.from_frames(frames)
