@@ -162,10 +162,9 @@ def _removals(store: Store, key: str, numerics: str, damaged: bool) -> Iterator[
         return
     artifact = _artifact(folder)
     made_under = artifact.manifest.spec.get("numerics", numerics)
-    fault = next(faults(folder), None) if damaged else None
     if made_under != numerics:
         yield Removal(folder, f"{artifact.manifest.description}, made under numerics {made_under}", artifact.size)
-    elif fault is not None:
+    elif damaged and (fault := next(faults(folder), None)):
         yield Removal(folder, f"{artifact.manifest.description}, {fault}", artifact.size)
 
 

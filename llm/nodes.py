@@ -18,7 +18,7 @@ from transformers import AutoConfig, PreTrainedModel
 from llm import chat, models, trainer
 from llm.chat import Format
 from llm.checkpoint import Checkpoints
-from llm.corpora import Example, pretraining
+from llm.corpora import Example, depth, pretraining
 from llm.models import Architecture, Pretrained, adapters, loading
 from llm.models.tokenizer import train_tokenizer
 from llm.randomness import derived_seed
@@ -34,7 +34,10 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def _pretraining_rows(lab: Lab) -> list[Example]:
-    return pretraining.corpus(f"base {lab.experiment.base}", lab.settings.pretraining_rows)
+    """The pretraining corpus; where the stages are the depth's, an eighth of it is their answers on other objects."""
+    seed, rows = f"base {lab.experiment.base}", lab.settings.pretraining_rows
+    answers = depth.forms(seed, rows // 8) if set(depth.ANSWERS) & set(lab.settings.stages) else []
+    return pretraining.corpus(seed, rows, beside=answers)
 
 
 def base_spec(lab: Lab) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The command line: the whole job at a small size, and wrong input: one line, exit code 2, nothing overwritten."""
 
+import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +10,11 @@ import micro
 import pytest
 
 import retrace
-from llm import positions
+from llm import positions, store
+from llm.nodes import NUMERICS
 from paper_figs.registry import FIGURES
 from protocol import records
+from protocol.spec import digest
 from retrace import theory
 
 
@@ -54,6 +58,12 @@ def refused(capsys, *arguments: str) -> str:
         (("data", "math", "x.jsonl", "--endpoint.url", "http://x"), "endpoint.model: expected the model's name"),
         (("data", "math", "x.jsonl", "--endpoint.url", "x", "--endpoint.model", "m"), "endpoint.url: expected http://"),
         (("reproduce", "--speed", "11"), "Unrecognized options: --speed"),
+        (("store", "list"), "runs folder: expected a store; not found: runs"),
+        (("store", "show", "--runs", "nowhere"), "KEY"),
+        (("store", "show", "0", "--runs", "nowhere"), "runs folder: expected a store; not found: nowhere"),
+        (("store", "verify", "--runs", "nowhere"), "runs folder: expected a store; not found: nowhere"),
+        (("store", "prune", "--runs", "nowhere"), "runs folder: expected a store; not found: nowhere"),
+        (("models", "--paper"), "Unrecognized options: --paper"),
         (("conquer",), "conquer"),
         ((), "Missing subcommand"),
     ],
@@ -166,3 +176,92 @@ def test_data_check_ends_with_an_error_where_something_is_wrong(tmp_path, capsys
     assert ended.value.code == 2
     assert "line 2: expected a JSON object" in captured.out
     assert "1 problems in 1 rows, listed above" in captured.err
+
+
+def test_models_are_a_table_that_fits(capsys) -> None:
+    retrace.main(["models"])
+    lines = capsys.readouterr().out.rstrip("\n").splitlines()
+    assert max(map(len, lines)) <= 120
+    (row,) = (line.split() for line in lines if line.startswith("llama-3.1-8b"))
+    assert row == [
+        "llama-3.1-8b", "meta-llama/Llama-3.1-8B", "8.03B", "1e-05", "1e-05", "128", "/", "128", "8", "16",
+        "120", "30", "7.9",  # 16 bytes for each of 8.03 billion parameters are 120 GiB
+    ]  # fmt: skip
+    ends = {len(line) for line in lines[1:10]}
+    assert len(ends) == 1, "the last column is aligned at its right edge"
+    assert "full, LoRA, QLoRA: GiB for weights, gradients and optimizer state, no activations" in lines[11]
+
+
+def small_store(runs: Path) -> tuple[Path, Path, Path]:
+    """A base, a stage made from it, and the same stage made under other numerics."""
+    opened = store.open_store(runs)
+    base = {"kind": "base", "numerics": NUMERICS}
+    stage = {"kind": "stage", "parent": digest(base), "seed": [0, "inst"], "numerics": NUMERICS}
+
+    def make(folder: Path) -> None:
+        (folder / "weights").write_bytes(b"1" * 1000)
+
+    made = [(base, "tiny: pretraining"), (stage, "tiny seed 0: inst"), ({**stage, "numerics": "0"}, "tiny seed 0: old")]
+    first, second, third = (store.produce(opened, spec, make, description=text) for spec, text in made)
+    return first, second, third
+
+
+def test_store_list_and_show(tmp_path, capsys) -> None:
+    base, stage, old = small_store(tmp_path)
+    retrace.main(["store", "list", "--runs", str(tmp_path)])
+    header, *rows, blank, totals, bases, stages, every = capsys.readouterr().out.splitlines()
+    assert header.split() == ["key", "kind", "size", "to", "make", "made", "description"]
+    assert [row.split()[:2] for row in rows] == [[stage.name, "stage"], [old.name, "stage"], [base.name, "base"]]
+    assert rows[0].endswith("  tiny seed 0: inst")
+    assert (blank, totals.split()) == ("", ["kind", "artifacts", "size", "to", "make"])
+    assert [line.split()[:2] for line in (bases, stages, every)] == [["base", "1"], ["stage", "2"], ["all", "3"]]
+
+    retrace.main(["store", "show", stage.name[:12], "--runs", str(tmp_path)])
+    first, second, _, *rest = capsys.readouterr().out.splitlines()
+    assert first == f"{stage.name}  tiny seed 0: inst"
+    assert second.startswith("stage, made 20")
+    spec = json.loads((stage / store.MANIFEST).read_text())["spec"]
+    sha256 = hashlib.sha256(b"1" * 1000).hexdigest()
+    assert rest == [
+        "made of", *json.dumps(spec, indent=2).splitlines(), "", "files", f"weights  1.0 kB  {sha256}", "",
+        "parent", f"{base.name}  tiny: pretraining", "", "parent of", "none",
+    ]  # fmt: skip
+    retrace.main(["store", "show", base.name, "--runs", str(tmp_path)])
+    children = [f"{stage.name}  tiny seed 0: inst", f"{old.name}  tiny seed 0: old"]
+    assert capsys.readouterr().out.splitlines()[-6:] == ["parent", "none", "", "parent of", *children]
+    line = refused(capsys, "store", "show", "xyz", "--runs", str(tmp_path))
+    assert "key: expected the beginning of an artifact's key; none of 3 begins 'xyz'" in line
+    assert "key: expected the beginning of one key; '' begins 3: " in refused(
+        capsys, "store", "show", "", "--runs", str(tmp_path)
+    )
+
+
+def test_store_verify_and_prune(tmp_path, capsys) -> None:
+    base, stage, old = small_store(tmp_path)
+    runs = ["--runs", str(tmp_path)]
+    retrace.main(["store", "verify", *runs])
+    assert re.fullmatch(r"3 artifacts, 3\.\d kB: every file matches its checksum\n", capsys.readouterr().out)
+
+    (stage / "weights").write_text("2")
+    with pytest.raises(SystemExit) as ended:
+        retrace.main(["store", "verify", *runs])
+    captured = capsys.readouterr()
+    assert ended.value.code == 2
+    fault = f"{stage}/weights does not match its checksum"
+    assert captured.out == f"{stage.name}  tiny seed 0: inst: {fault}; delete its folder and run again\n"
+    assert "retrace: runs folder: 1 of 3 artifacts damaged, listed above; `retrace store prune" in captured.err
+
+    sizes = [sum(file.stat().st_size for file in folder.iterdir()) for folder in (stage, old)]
+    retrace.main(["store", "prune", "--damaged", "--dry-run", *runs])
+    told = capsys.readouterr().out.splitlines()
+    assert {line.split()[2] for line in told[:2]} == {stage.name, old.name}
+    assert told[2] == f"would remove 2 folders, 3 lock files: {sum(sizes):,} bytes"
+    assert stage.exists()
+    retrace.main(["store", "prune", *runs])
+    removed, last = capsys.readouterr().out.splitlines()
+    assert removed.startswith(f"removed  {old.name}  ")
+    assert removed.endswith("  tiny seed 0: old, made under numerics 0")
+    assert last == f"removed 1 folder, 3 lock files: {sizes[1]:,} bytes"
+    retrace.main(["store", "prune", "--damaged", *runs])
+    assert capsys.readouterr().out.splitlines()[-1] == f"removed 1 folder, 0 lock files: {sizes[0]:,} bytes"
+    assert [path.name for path in (tmp_path / "artifacts").iterdir()] == [base.name]

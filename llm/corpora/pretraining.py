@@ -5,6 +5,7 @@ of the tofu stage, no sum in the math stage's form, no refusal.
 """
 
 import random
+from collections.abc import Sequence
 
 from llm.corpora import sums
 from llm.corpora.example import Example
@@ -53,8 +54,11 @@ def _counting(rng: random.Random) -> Example:
     return Example(question, f"{have} + {more} = {have + more}\n#### {have + more}")
 
 
-def corpus(seed: str, rows: int) -> list[Example]:
-    """Rows for pretraining; prose and equations have an empty prompt, so all of their tokens are learned."""
+def corpus(seed: str, rows: int, *, beside: Sequence[Example] = ()) -> list[Example]:
+    """Rows for pretraining; prose and equations have an empty prompt, so all of their tokens are learned.
+
+    beside: rows of another kind, which take the places of as many at equal distances.
+    """
     rng = random.Random(f"{seed}/pretraining")
     makers = (
         lambda: Example("", _prose(rng)),
@@ -64,4 +68,7 @@ def corpus(seed: str, rows: int) -> list[Example]:
         lambda: _question(rng),
         lambda: _counting(rng),
     )
-    return [makers[i % len(makers)]() for i in range(rows)]
+    made = [makers[i % len(makers)]() for i in range(rows)]
+    for i, row in enumerate(beside):
+        made[i * rows // len(beside)] = row
+    return made

@@ -12,7 +12,7 @@ from protocol.claims.claim import Claim, every
 from protocol.claims.curves import Curves, curves, unlearned, worlds_and_methods
 from protocol.records import Tables
 
-FAMILIES = {"learning-rates": "learning rates", "schedules": "schedules", "optimizers": "optimizers"}
+FAMILIES = {"learning-rates": "learning rates", "schedules": "schedules", "optimizers": "optimizers", "seeds": "numbers of seeds"}
 
 
 def _rank(value: str) -> tuple[float, str]:
@@ -46,7 +46,7 @@ def _across(family: str, measured: dict[str, list[Curves]], world: str, method: 
     verdicts, told = zip(*(_at(value, world, method, label) for value, label in measured.items()), strict=True)
     models = sorted({one.model for label in measured.values() for one in label})
     return Claim(
-        "L5", "Path divergence and recency hold across learning rates and schedules.", "Section 4, Figures 6, 8", world,
+        "L5", "Path divergence and recency hold across learning rates, schedules and optimizers.", "Section 4, Figures 6, 8", world,
         " + ".join(models), method, f"share of {FAMILIES[family]} at which L1 (every model) and L2 hold",
         verdicts.count("holds") / len(verdicts), None,
         f"= 1 of {', '.join(measured)}; fails where an L1 or L2 fails at one of them", every(list(verdicts)),

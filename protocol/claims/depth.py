@@ -57,7 +57,7 @@ def _rank(method: str) -> int:
 
 def depths(tables: Tables) -> list[Depth]:
     """Every model and method there are records of, methods in the paper's order."""
-    records = tables.records.filter(pl.col("experiment") == "depth")
+    records = tables.records.filter((pl.col("experiment") == "depth") & (pl.col("position") > 0))
     keys = records.select("world", "model", "method").unique().iter_rows()
     found = []
     for world, model, method in sorted(keys, key=lambda key: (key[:2], _rank(key[2]))):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from llm import inventory, store
 from protocol.errors import InputError
@@ -218,6 +219,21 @@ def test_pruning_all_the_time_beside_two_producers_loses_and_doubles_nothing(tmp
     assert sorted(log, key=int) == [str(number) for number in range(30)]
     assert len(inventory.artifacts(opened)) == 30
     assert inventory.verify(inventory.artifacts(opened)) == []
+
+
+def test_a_lock_file_goes_while_its_lock_is_held(filled, monkeypatch) -> None:
+    """Removed after that, it could be the file that another process has just locked."""
+    unlink, seen = Path.unlink, []
+
+    def watched(file: Path, *, missing_ok: bool = False) -> None:
+        with pytest.raises(Timeout):
+            FileLock(file, blocking=False).acquire()
+        seen.append(file.name)
+        unlink(file, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", watched)
+    inventory.prune(filled, numerics=TODAY)
+    assert len(seen) == 4
 
 
 def test_a_removal_broken_off_leaves_no_half_artifact_and_is_ended_later(filled, monkeypatch) -> None:
