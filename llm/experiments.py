@@ -1,7 +1,7 @@
 """Every experiment of the language models, by name: from a model and the options to the orders, methods and settings that are run.
 
-An experiment of several settings is a list of them, named FAMILY/VALUE in the records. Those that ask only which path
-forgets slower leave out the math panel.
+An experiment of several settings is a list of them, named FAMILY/VALUE in the records. Where it asks the same of a leaf
+as the positions do, its run is theirs and is not made again.
 """
 
 import math
@@ -31,14 +31,16 @@ def _with_methods(options: Options, names: tuple[str, ...]) -> Options:
     return options if options.methods is not None else replace(options, methods=names)
 
 
-def _without_sums(experiment: Experiment) -> Experiment:
-    probes = replace(experiment.settings.probes, sums=0)
+def _sparse(experiment: Experiment, options: Options, every: int = 5) -> Experiment:
+    """Probes every fifth step and no math panel, where the options say nothing else."""
+    chosen = options.probes
+    probes = replace(experiment.settings.probes, sums=int(chosen.get("sums", 0)), every=int(chosen.get("every", every)))
     return replace(experiment, settings=replace(experiment.settings, probes=probes))
 
 
-def _light(model: str, options: Options) -> Experiment:
-    """The positions under the paper's methods, without the math panel."""
-    return _without_sums(base_experiment(model, _with_methods(options, PAPER_METHODS)))
+def _base(model: str, options: Options) -> Experiment:
+    """The positions under the paper's methods."""
+    return base_experiment(model, _with_methods(options, PAPER_METHODS))
 
 
 def _updates(experiment: Experiment, stage: str) -> int:
@@ -58,7 +60,7 @@ def positions(model: str, options: Options) -> list[Experiment]:
 
 def every_order(model: str, options: Options) -> list[Experiment]:
     """All orders of the stages, 24 of four, each with the retrained model of its own order."""
-    base = _light(model, options)
+    base = _sparse(_base(model, options), options)
     return [replace(base, name="orders", starts=orders.permutations((*base.retain, base.forget)))]
 
 
@@ -68,7 +70,7 @@ def depth(model: str, options: Options) -> list[Experiment]:
     if preset not in presets.DEPTH:
         raise InputError(f"preset: expected one of {', '.join(presets.DEPTH)} for depth; got {preset!r}")
     learning, unlearning, adaptation = presets.DEPTH[preset]
-    base = _without_sums(base_experiment(model, _with_methods(options, ("GA",))))
+    base = _sparse(base_experiment(model, _with_methods(options, ("GA",))), options, every=1)
     if options.adaptation is not None:
         adaptation = base.settings.adaptation
     settings = replace(
@@ -86,7 +88,7 @@ def depth(model: str, options: Options) -> list[Experiment]:
 
 def dose(model: str, options: Options) -> list[Experiment]:
     """Recency against saturation: the forget stage last but stopped early, beside the paths p = 1..P."""
-    base = _light(model, options)
+    base = _base(model, options)
     whole = _updates(base, base.forget)
     counts = sorted({math.ceil(share * whole) for share in DOSES} - {whole})
     dosed = tuple((*base.retain, f"{base.forget}@{count}") for count in counts)
@@ -95,7 +97,7 @@ def dose(model: str, options: Options) -> list[Experiment]:
 
 def wash_out(model: str, options: Options) -> list[Experiment]:
     """Recency washed out: so many updates of the last retained stage after the forget stage."""
-    base = _light(model, options)
+    base = _base(model, options)
     *before, last = base.retain
     counts = [count for count in WASHED if count < _updates(base, last)]
     learned: Order = (*before, base.forget)
@@ -105,19 +107,18 @@ def wash_out(model: str, options: Options) -> list[Experiment]:
 
 def oracle_local(model: str, options: Options) -> list[Experiment]:
     """The best that forget prompts allow: the retrained model distilled into every path on these alone."""
-    base = _light(model, replace(options, methods=("oracle-local",)))
+    base = _sparse(base_experiment(model, replace(options, methods=("oracle-local",))), options)
     forget = base.settings.stages[base.forget]
     lr = options.unlearning_lr or forget.training.lr
     unlearning = replace(base.settings.unlearning, lr=lr, epochs=5 * base.settings.unlearning.epochs)
-    probes = replace(base.settings.probes, every=int(options.probes.get("every", 5)))
-    settings = replace(base.settings, unlearning=unlearning, probes=probes)
+    settings = replace(base.settings, unlearning=unlearning)
     return [replace(base, name="oracle-local", steps=updates_of(forget.train, unlearning), settings=settings)]
 
 
 def history(model: str, options: Options) -> list[Experiment]:
     """Methods that use more than the forget set: retained rows, stored deltas, checkpoints."""
     names = ("GradDiff", "NPO-retain", "negation", "rewind")
-    return [replace(_light(model, _with_methods(options, names)), name="history")]
+    return [replace(base_experiment(model, _with_methods(options, names)), name="history")]
 
 
 def _sweep(base: Experiment, family: str, value: str, **changes: object) -> Experiment:
@@ -127,20 +128,20 @@ def _sweep(base: Experiment, family: str, value: str, **changes: object) -> Expe
 
 def learning_rates(model: str, options: Options) -> list[Experiment]:
     """Unlearning at a tenth, half and five times the usual learning rate (Figure 6)."""
-    base = _light(model, options)
+    base = _base(model, options)
     rates = [factor * base.settings.unlearning.lr for factor in LEARNING_RATES]
     return [_sweep(base, "learning-rates", f"{lr:.3g}", lr=lr) for lr in rates]
 
 
 def schedules(model: str, options: Options) -> list[Experiment]:
     """Unlearning under WSD, cosine and constant schedules; the learning is shared (Figure 8)."""
-    base = _light(model, options)
+    base = _base(model, options)
     return [_sweep(base, "schedules", name, schedule=name) for name in SCHEDULES]
 
 
 def optimizers(model: str, options: Options) -> list[Experiment]:
     """Unlearning by AdamW, by plain SGD, and by SGD on the normalized gradient."""
-    base = _light(model, options)
+    base = _base(model, options)
     lr = base.settings.unlearning.lr
     return [
         _sweep(base, "optimizers", name, optimizer=name, lr=factor * lr) for name, factor in OPTIMIZERS.items()

@@ -60,8 +60,8 @@ AUTHORS_CODE = replace(
 PRESETS = {"embedded": EMBEDDED_SIZE, "paper": PAPER, "authors-code": AUTHORS_CODE}
 # The depth experiment: how C, U and R are learned, how U is unlearned, and through what; by preset.
 DEPTH = {
-    "embedded": (Training(lr=0.05, epochs=5, batch=8, schedule="cosine", warmup=0.03, optimizer="sgd"),
-                 Training(lr=0.01, epochs=20, batch=40, schedule="constant", optimizer="sgd"), Adaptation()),
+    "embedded": (Training(lr=0.02, epochs=5, batch=8, schedule="cosine", warmup=0.03, optimizer="sgd"),
+                 Training(lr=5e-4, epochs=20, batch=40, schedule="constant", optimizer="sgd"), Adaptation()),
     "paper": (Training(1e-5, epochs=5, batch=8, micro_batch=8, schedule="cosine", warmup=0.03, optimizer="sgd"),
               Training(5e-5, epochs=20, batch=40, micro_batch=8, schedule="constant", optimizer="sgd"),
               Adaptation("qlora", 16, 32, dropout=0.05)),

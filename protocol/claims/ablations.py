@@ -12,7 +12,12 @@ from protocol.claims.claim import Claim, every
 from protocol.claims.curves import Curves, curves, unlearned, worlds_and_methods
 from protocol.records import Tables
 
-FAMILIES = {"learning-rates": "learning rates", "schedules": "schedules", "optimizers": "optimizers", "seeds": "numbers of seeds"}
+FAMILIES = {
+    "learning-rates": "learning rates",
+    "schedules": "schedules",
+    "optimizers": "optimizers",
+    "seeds": "numbers of seeds",
+}
 
 
 def _rank(value: str) -> tuple[float, str]:

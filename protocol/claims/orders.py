@@ -66,19 +66,19 @@ def _successor(world: str, method: str, scores: Scores, runs: pl.DataFrame) -> C
     """O2."""
     head = (
         "O2", "Which stage follows the forget set matters beyond how many follow.", SOURCE, world, scores.models,
-        method, f"F of the stage that follows, beside seed, model and how many follow, step {scores.last}",
+        method, f"F of the stage that follows, beside model and how many follow, on means over seeds, step {scores.last}",
     )  # fmt: skip
     followed, order = runs.filter(pl.col("distance") > 0), ["model", "order", "distance", "next"]
     missing = f"needs at least 2 seeds; {scores.seeds} was run" if scores.seeds < 2 else NOT_APART
     apart = followed.group_by("distance").agg(pl.col("next").n_unique())["next"]
     if scores.seeds < 2 or apart.is_empty() or apart.max() == 1:
         return Claim(*head, None, None, "F above its 95% quantile", "inconclusive", missing)
-    test = _f_of_next(followed, *UNIT)
-    averaged = _f_of_next(followed.group_by(order).agg(pl.col("last").mean()).sort(order), "model")
+    rows = _f_of_next(followed, *UNIT)
+    test = _f_of_next(followed.group_by(order).agg(pl.col("last").mean()).sort(order), "model")
     return Claim(
         *head, test.statistic, None, f"> {test.threshold:.3g} (95% quantile); fails below 1",
         by_threshold(test.statistic, holds_above=test.threshold, fails_below=1.0),
-        f"p {test.p_value:.2g}; of the means over seeds F {averaged.statistic:.3g}, p {averaged.p_value:.2g}; mean "
+        f"p {test.p_value:.2g}; with every seed as a row F {rows.statistic:.3g}, p {rows.p_value:.2g}; mean "
         f"forget score by the stage that follows: {listed(means(followed, 'next'))}; "
         f"{followed['order'].n_unique()} orders, {scores.seeds} seeds",
     )  # fmt: skip

@@ -21,6 +21,7 @@ from llm.randomness import derived_seed
 from llm.stages import Lab, learned_rows
 from llm.trainer import Objective, Training
 from protocol.objectives import gradient_ascent, npo, objective
+from protocol.orders import phase
 
 KINDS = ("full", "lora", "qlora")
 SEED = (0, "test")
@@ -324,7 +325,7 @@ def test_stages_from_the_store_equal_stages_in_memory(lab: Lab, anew) -> None:
             model = handle.merge_and_unload() if handle else model
             handle = attach(model, lab.settings.adaptation, seed=derived_seed(0, stage, "adapter"))
         training = lab.settings.stages[stage].training
-        trainer.train(model.train(), learned_rows(lab, form, stage, context), training, seed=(0, stage))
+        trainer.train(model.train(), learned_rows(lab, form, phase(stage), context), training, seed=(0, stage))
     merged, node = handle.merge_and_unload().state_dict(), nodes.node(lab, STAGES).state_dict()
     assert merged.keys() == node.keys()
     for name, weight in node.items():
@@ -394,6 +395,19 @@ def test_every_objective_weighs_the_examples_gradients(name, constants, weight, 
     expected = [sum(w * part for w, part in zip(weights, parts, strict=True)) for parts in zip(*each, strict=True)]
     aim = Objective(lambda *of: objective(name)(*of, **constants), reduction)
     assert_equal(first_gradient(model, aim=aim, reference=reference, micro_batch=3), expected)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "tokens"])
+@pytest.mark.parametrize("micro_batch", [8, 3])
+def test_retained_rows_add_their_weighted_likelihood(reduction, micro_batch) -> None:
+    """∇L = ∇L_forget + ¾·∇L_retain, L_retain = −Σ_j log π(y_j|x_j) over as many rows, under the same reduction."""
+    model, kept = adapted("lora"), [Row(row.answer, row.prompt) for row in ROWS]
+    training = Training(lr=1e-12, batch=8, micro_batch=micro_batch)
+    ascent, learn = Objective(gradient_ascent, reduction), Objective(reduction=reduction)
+    parts = (first_gradient(model, ROWS, ascent), first_gradient(model, kept, learn))
+    next(trainer.updates(model, ROWS, training, aim=ascent, retained=(kept, 0.75), seed=SEED))
+    expected = [forget + 0.75 * retain for forget, retain in zip(*parts, strict=True)]
+    assert_equal([parameter.grad for parameter in trainable(model)], expected)
 
 
 def caught(model, module):
