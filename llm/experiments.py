@@ -1,4 +1,4 @@
-"""Every experiment of the language models, by name: from a model and the options to the orders, methods and settings that are run.
+"""Every experiment of the language models, by name: what orders, methods and settings it comes to.
 
 An experiment of several settings is a list of them, named FAMILY/VALUE in the records. Where it asks the same of a leaf
 as the positions do, its run is theirs and is not made again.

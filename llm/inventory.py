@@ -151,7 +151,7 @@ def _alone(lock: Path, *, keep: bool) -> Iterator[bool]:
             held.release()
 
 
-def _removals(store: Store, key: str, numerics: str, damaged: bool) -> Iterator[Removal]:
+def _removals(store: Store, key: str, numerics: str | None, damaged: bool) -> Iterator[Removal]:
     """What of a key can go; its lock is held."""
     folder = path(store, key)
     for name in ("partial", "scratch", "pruned"):
@@ -162,7 +162,7 @@ def _removals(store: Store, key: str, numerics: str, damaged: bool) -> Iterator[
         return
     artifact = _artifact(folder)
     made_under = artifact.manifest.spec.get("numerics", numerics)
-    if made_under != numerics:
+    if numerics is not None and made_under != numerics:
         yield Removal(folder, f"{artifact.manifest.description}, made under numerics {made_under}", artifact.size)
     elif damaged and (fault := next(faults(folder), None)):
         yield Removal(folder, f"{artifact.manifest.description}, {fault}", artifact.size)
@@ -175,10 +175,12 @@ def _remove(folder: Path) -> None:
 
 
 def prune(
-    store: Store, *, numerics: str, damaged: bool = False, dry_run: bool = False, progress: Progress = quiet
-) -> Pruned:
-    """Remove what killed runs left behind, artifacts of other numerics, and `damaged` ones; with `dry_run` only tell.
+    store: Store, *, numerics: str | None = None, damaged: bool = False, dry_run: bool = False,
+    progress: Progress = quiet,
+) -> Pruned:  # fmt: skip
+    """Remove what killed runs left behind; with `damaged` also such artifacts, with `dry_run` only tell.
 
+    numerics: where given, artifacts of any other go, too.
     What a killed run left behind includes the checkpoint from which the next would have gone on. Safe beside processes
     that work in the store. Raises InputError where the store cannot be written.
     """

@@ -48,10 +48,14 @@ def collate(rows: Sequence[Row], *, pad: int) -> Batch:
     return Batch(tokens, attention, index, column, tokens[index, column + 1], length)
 
 
+def _at_least_float32(logits: Tensor) -> Tensor:
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+
+
 def answer_logits(model: PreTrainedModel, batch: Batch) -> Tensor:
     """Logits (A, V) that predict the answer tokens."""
     hidden = model.model(input_ids=batch.tokens, attention_mask=batch.attention, use_cache=False)[0]  # (B, S, H)
-    return model.lm_head(hidden[batch.row, batch.column]).float()  # (A, V)
+    return _at_least_float32(model.lm_head(hidden[batch.row, batch.column]))  # (A, V)
 
 
 def answer_logprobs(model: PreTrainedModel, batch: Batch) -> Tensor:
@@ -131,7 +135,8 @@ def _tree_logprobs(model: PreTrainedModel, prompts: Sequence[Sequence[int]], tre
     )[0]  # (N, S, H)
     # A token is predicted at its parent, a first token at the prompt's end; U distinct places predict all L tokens.
     places, place_of = torch.unique(width + tree.parent, return_inverse=True)  # (U,), (L,)
-    logprobs = torch.log_softmax(model.lm_head(hidden[:, places]).float(), dim=-1).cpu()  # (N, U, V)
+    logits = _at_least_float32(model.lm_head(hidden[:, places]))  # (N, U, V)
+    logprobs = torch.log_softmax(logits, dim=-1).cpu()  # (N, U, V)
     return logprobs[:, place_of, tree.tokens]  # (N, L)
 
 

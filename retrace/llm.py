@@ -59,8 +59,8 @@ def command(arguments: list[str]) -> Any:
         known("experiment", arguments[0], list(EXPERIMENTS))
     elif not {"-h", "--help"} & set(arguments):
         arguments = ["positions", *arguments]
-    every = Union[tuple(_one(name, build) for name, build in EXPERIMENTS.items())]
-    return parse(every, arguments, program="retrace llm", description="Experiments of the language models.")
+    ones = [_one(name, build) for name, build in EXPERIMENTS.items()]
+    return parse(Union[(*ones,)], arguments, program="retrace llm", description="Experiments of the language models.")
 
 
 def experiments(name: str, models: tuple[str, ...], options: Any) -> list[Any]:

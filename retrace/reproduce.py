@@ -8,7 +8,6 @@ from protocol.progress import Progress
 from retrace import figures, llm, theory
 from retrace.output import writable
 
-
 PARTS = ("positions", "depth")  # experiments of the language models
 
 

@@ -12,8 +12,7 @@ import tyro
 from rich.filesize import decimal
 
 from protocol.errors import InputError
-from retrace.models import aligned
-from retrace.terminal import progress_bars
+from retrace.terminal import aligned, progress_bars
 
 if TYPE_CHECKING:
     from llm.inventory import Artifact
@@ -47,16 +46,18 @@ class Verify:
 
 @dataclass(frozen=True)
 class Prune:
-    """Remove what killed runs left behind, and artifacts of other numerics than this installation's.
+    """Remove what killed runs left behind. What a process works on is left alone.
 
-    Numerics are the versions of the code, torch and transformers: under others, the artifacts are not read. A killed
-    run's checkpoint goes too: the next run begins that stage anew. What a process works on is left alone.
+    A killed run's checkpoint goes too: the next run begins that stage anew.
     """
 
     runs: Path = Path("runs")
     """Folder of the stage store."""
     damaged: bool = False
     """Also remove artifacts with files missing or changed; every file is read for it."""
+    other_numerics: bool = False
+    """Also remove artifacts of other versions of the code, torch or transformers than this installation's, which reads
+    none of them."""
     dry_run: bool = False
     """Only say what would go."""
 
@@ -156,7 +157,11 @@ def _prune(command: Prune) -> str:
     store = existing_store(command.runs)
     with progress_bars() as report:
         pruned = inventory.prune(
-            store, numerics=NUMERICS, damaged=command.damaged, dry_run=command.dry_run, progress=report
+            store,
+            numerics=NUMERICS if command.other_numerics else None,
+            damaged=command.damaged,
+            dry_run=command.dry_run,
+            progress=report,
         )
     done = "would remove" if command.dry_run else "removed"
     lines = [[done, each.folder.name, decimal(each.size), each.reason] for each in pruned.removals]

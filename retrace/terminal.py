@@ -3,7 +3,8 @@
 import contextlib
 import io
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tyro
@@ -22,7 +23,7 @@ def progress_bars() -> Iterator[progress.Progress]:
     """Progress with time left; yields report(label, done, total)."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
                TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=console) as bars:
+    with Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty()) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(label: str, done: int, total: int) -> None:
@@ -51,3 +52,13 @@ def parse(command: Any, arguments: list[str], *, program: str, description: str 
             line = re.sub(PARSING, _named, " ".join(text.split()).rstrip("."))
             raise InputError(f"{line}; see {program} --help") from ended
         raise
+
+
+def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
+    """Rows of cells as lines with aligned columns; the columns counted in `right` are aligned at their right edge."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        sized = [(cell, width, column in right) for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cell.rjust(width) if at else cell.ljust(width) for cell, width, at in sized).rstrip())
+    return lines

@@ -10,12 +10,12 @@ import micro
 import pytest
 
 import retrace
-from llm import positions, store
+from llm import store
 from llm.nodes import NUMERICS
 from paper_figs.registry import FIGURES
 from protocol import records
 from protocol.spec import digest
-from retrace import theory
+from retrace import llm, theory
 
 
 def refused(capsys, *arguments: str) -> str:
@@ -34,7 +34,7 @@ def refused(capsys, *arguments: str) -> str:
     ("arguments", "message"),
     [
         (("llm", "--models", "gpt-5"), "model: expected one of tiny-llama, tiny-qwen2, llama-3.2-1b"),
-        (("llm", "--methods", "DPO"), "methods: expected one of GA, NPO, SimNPO, SimNPO-beta1; got 'DPO'"),
+        (("llm", "--methods", "DPO"), "methods: expected one of GA, NPO, SimNPO, SimNPO-beta1, SimNPO-original"),
         (("llm", "--stages", "inst", "poems", "safety"), "stages: expected one of inst, tofu, math, safety"),
         (("llm", "--stages", "inst", "inst", "safety"), "retain: expected every stage once"),
         (("llm", "--stages", "inst", "math"), "forget: expected one of inst, math; got 'safety'"),
@@ -102,7 +102,7 @@ def test_an_output_folder_that_cannot_be_written(tmp_path, capsys) -> None:
 def test_a_store_of_another_version(tmp_path, capsys) -> None:
     (tmp_path / "store.json").write_text(json.dumps({"format": 99}))
     line = refused(capsys, "llm", "--runs", str(tmp_path), "--out", str(tmp_path / "out"))
-    assert "runs folder: expected a store of format 1" in line
+    assert "runs folder: expected a store of format 2" in line
     assert json.loads((tmp_path / "store.json").read_text()) == {"format": 99}
 
 
@@ -110,7 +110,7 @@ def test_an_empty_data_set(tmp_path, monkeypatch, capsys) -> None:
     tiny = micro.experiment()
     stages = {**tiny.settings.stages, "math": replace(tiny.settings.stages["math"], train=0)}
     empty = replace(tiny, settings=replace(tiny.settings, stages=stages))
-    monkeypatch.setattr(positions, "positions_experiment", lambda *_, **__: empty)
+    monkeypatch.setattr(llm, "experiments", lambda *_: [empty])
     line = refused(capsys, "llm", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out"))
     assert "math rows: expected at least 1 training and 1 held-out row; got 0" in line
 
@@ -123,7 +123,7 @@ def test_figures_without_records(tmp_path, capsys) -> None:
 
 def test_reproduce_does_the_whole_job(tmp_path, monkeypatch, capsys) -> None:
     """Both worlds (the language models at micro size), then every figure, table and claim, and the report."""
-    monkeypatch.setattr(positions, "positions_experiment", lambda *_, **__: micro.experiment())
+    monkeypatch.setattr(llm, "experiments", lambda name, *_: [micro.named(name)])
     out, runs = tmp_path / "out", tmp_path / "runs"
     retrace.main(["reproduce", "--quick", "--out", str(out), "--runs", str(runs)])
     last = capsys.readouterr().out.strip().splitlines()[-1]
@@ -142,11 +142,11 @@ def test_reproduce_does_the_whole_job(tmp_path, monkeypatch, capsys) -> None:
 
 
 def test_llm_alone_writes_its_tables_again_to_the_bit(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(positions, "positions_experiment", lambda *_, **__: micro.experiment(seeds=1))
+    monkeypatch.setattr(llm, "experiments", lambda *_: [micro.experiment(seeds=1)])
     folders: list[Path] = []
     for name in ("first", "second"):
         retrace.main(["llm", "--models", "tiny-llama", "--out", str(tmp_path / name), "--runs", str(tmp_path / "runs")])
-        folders.append(tmp_path / name / "records" / "llm")
+        folders.append(tmp_path / name / "records" / "llm" / "positions")
     for file in ("records.parquet", "examples.parquet", "specs.parquet"):
         assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes()
     assert capsys.readouterr().out.count("records: ") == 2
@@ -252,16 +252,18 @@ def test_store_verify_and_prune(tmp_path, capsys) -> None:
     assert "retrace: runs folder: 1 of 3 artifacts damaged, listed above; `retrace store prune" in captured.err
 
     sizes = [sum(file.stat().st_size for file in folder.iterdir()) for folder in (stage, old)]
-    retrace.main(["store", "prune", "--damaged", "--dry-run", *runs])
+    retrace.main(["store", "prune", "--damaged", "--other-numerics", "--dry-run", *runs])
     told = capsys.readouterr().out.splitlines()
     assert {line.split()[2] for line in told[:2]} == {stage.name, old.name}
     assert told[2] == f"would remove 2 folders, 3 lock files: {sum(sizes):,} bytes"
     assert stage.exists()
     retrace.main(["store", "prune", *runs])
+    assert capsys.readouterr().out == "removed 0 folders, 3 lock files: 0 bytes\n", "other numerics stay unless asked"
+    retrace.main(["store", "prune", "--other-numerics", *runs])
     removed, last = capsys.readouterr().out.splitlines()
     assert removed.startswith(f"removed  {old.name}  ")
     assert removed.endswith("  tiny seed 0: old, made under numerics 0")
-    assert last == f"removed 1 folder, 3 lock files: {sizes[1]:,} bytes"
+    assert last == f"removed 1 folder, 0 lock files: {sizes[1]:,} bytes"
     retrace.main(["store", "prune", "--damaged", *runs])
     assert capsys.readouterr().out.splitlines()[-1] == f"removed 1 folder, 0 lock files: {sizes[0]:,} bytes"
     assert [path.name for path in (tmp_path / "artifacts").iterdir()] == [base.name]

@@ -60,6 +60,8 @@ def _nf4(layer: torch.nn.Linear) -> torch.nn.Module:
     packed.weight = bitsandbytes.nn.Params4bit(weight.clone(), requires_grad=False, quant_type="nf4")
     if layer.bias is not None:
         packed.bias = torch.nn.Parameter(layer.bias.detach().clone(), requires_grad=False)
+    # In evaluation on a CPU with AVX-512 BF16 the layer would repack its weight for a kernel without a backward pass.
+    packed.support_avx512bf16_for_cpu = False
     return packed.to(weight.device)
 
 

@@ -78,7 +78,7 @@ def memory(arch: Architecture, rank: int) -> Memory:
 
 
 def table() -> list[tuple[str, ...]]:
-    """One row a model, a header first: what `retrace models` prints."""
+    """One row a model, a header first, memory in GiB: what `retrace models` prints."""
     rows: list[tuple[str, ...]] = [
         ("name", "hub id", "parameters", "lr", "unlearning lr", "batch", "rank", "alpha", "full", "LoRA", "QLoRA")
     ]
@@ -94,4 +94,5 @@ def table() -> list[tuple[str, ...]]:
 
 
 def _sizes(need: Memory) -> tuple[str, ...]:
-    return tuple(f"{size / GIB:.2g} GiB" for size in (need.full, need.lora, need.qlora))
+    # two significant digits, yet 120 and not 1.2e+02
+    return tuple(f"{float(f'{size / GIB:.2g}'):g}" for size in (need.full, need.lora, need.qlora))

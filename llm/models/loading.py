@@ -54,12 +54,17 @@ def snapshot(source: str, revision: str | None = None) -> Path:
 
 
 @functools.cache  # hashing 14B parameters takes a minute, and every node's key asks for it
+def _sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def files_digest(folder: Path) -> str:
     """SHA-256 over the names and contents of all files a model is read from: other weights, another digest."""
     whole = hashlib.sha256()
     for path in sorted({path for pattern in READ for path in folder.glob(pattern)}):
-        with path.open("rb") as stream:
-            whole.update(f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+        state = path.stat()
+        whole.update(f"{path.name} {_sha256(path, state.st_size, state.st_mtime_ns)}\n".encode())
     return whole.hexdigest()[:16]
 
 

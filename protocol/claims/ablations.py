@@ -51,10 +51,12 @@ def _across(family: str, measured: dict[str, list[Curves]], world: str, method: 
     verdicts, told = zip(*(_at(value, world, method, label) for value, label in measured.items()), strict=True)
     models = sorted({one.model for label in measured.values() for one in label})
     return Claim(
-        "L5", "Path divergence and recency hold across learning rates, schedules and optimizers.", "Section 4, Figures 6, 8", world,
-        " + ".join(models), method, f"share of {FAMILIES[family]} at which L1 (every model) and L2 hold",
+        "L5", "Path divergence and recency hold across learning rates, schedules and optimizers.",
+        "Section 4, Figures 6, 8", world, " + ".join(models), method,
+        f"share of {FAMILIES[family]} at which L1 (every model) and L2 hold",
         verdicts.count("holds") / len(verdicts), None,
-        f"= 1 of {', '.join(measured)}; fails where an L1 or L2 fails at one of them", every(list(verdicts)),
+        f"= 1 of {', '.join(measured)}; fails where an L1 or L2 fails at one of them",
+        every(list(verdicts)),
         " | ".join(told),
     )  # fmt: skip
 

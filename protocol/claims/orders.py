@@ -66,7 +66,7 @@ def _successor(world: str, method: str, scores: Scores, runs: pl.DataFrame) -> C
     """O2."""
     head = (
         "O2", "Which stage follows the forget set matters beyond how many follow.", SOURCE, world, scores.models,
-        method, f"F of the stage that follows, beside model and how many follow, on means over seeds, step {scores.last}",
+        method, f"F of the stage that follows, beside model and how many follow, means over seeds, step {scores.last}",
     )  # fmt: skip
     followed, order = runs.filter(pl.col("distance") > 0), ["model", "order", "distance", "next"]
     missing = f"needs at least 2 seeds; {scores.seeds} was run" if scores.seeds < 2 else NOT_APART

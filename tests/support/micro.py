@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from llm import laboratory
+from llm.experiments import EXPERIMENTS
 from llm.models import Architecture
 from llm.models.adapters import Adaptation
 from llm.presets import Options, base_experiment
@@ -51,6 +52,13 @@ def experiment(
     methods = ("GA", "NPO", "SimNPO", "SimNPO-beta1")
     base = base_experiment(f"tiny-{family}", Options(seeds=seeds, methods=methods))
     return replace(base, settings=settings, steps=3)
+
+
+def named(name: str) -> Experiment:
+    """What `retrace reproduce` runs, at micro size: the positions, or the depth."""
+    if name == "positions":
+        return experiment()
+    return shrunk(EXPERIMENTS[name]("tiny-llama", Options(seeds=2))[0])
 
 
 def run(runs: Path, *, workers: int = 2, seeds: int = 2) -> records.Result:

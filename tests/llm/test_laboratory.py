@@ -11,7 +11,7 @@ import micro
 import polars as pl
 import pytest
 
-from llm import nodes, positions, settings
+from llm import laboratory, nodes
 from llm.stages import Lab
 from protocol import orders, records
 from protocol.errors import InputError
@@ -37,7 +37,7 @@ def test_four_orders_are_13_trainings_and_the_retrained_model_is_one(lab: Lab) -
 
 def test_every_run_has_all_steps_and_metrics(finished) -> None:
     frame = finished[1].tables.records
-    unlearning = frame.filter(pl.col("position") > 0)
+    unlearning = frame.filter((pl.col("experiment") == "positions") & (pl.col("position") > 0))
     assert unlearning["run"].n_unique() == 2 * 4 * 4  # seeds, paths, methods
     steps = unlearning.group_by("run", "metric").agg(pl.col("step").sort())
     for run_metric in steps.iter_rows(named=True):
@@ -141,6 +141,6 @@ def test_bad_input_is_named(arguments, message) -> None:
 
 def test_no_models_no_workers(tmp_path) -> None:
     with pytest.raises(InputError, match="models: expected at least one model; got none"):
-        positions.run([], tmp_path, workers=1, progress=lambda *_: None)
+        laboratory.run([], tmp_path, workers=1, progress=lambda *_: None)
     with pytest.raises(InputError, match="workers: expected at least 1; got 0"):
-        positions.run([micro.experiment()], tmp_path, workers=0, progress=lambda *_: None)
+        laboratory.run([micro.experiment()], tmp_path, workers=0, progress=lambda *_: None)
