@@ -33,11 +33,16 @@ NUMERICS = f"3 torch {torch.__version__} transformers {transformers.__version__}
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-def _pretraining_rows(lab: Lab) -> list[Example]:
-    """The pretraining corpus; where the stages are the depth's, an eighth of it is their answers on other objects."""
-    seed, rows = f"base {lab.experiment.base}", lab.settings.pretraining_rows
-    answers = depth.forms(seed, rows // 8) if set(depth.ANSWERS) & set(lab.settings.stages) else []
-    return pretraining.corpus(seed, rows, beside=answers)
+def _pretraining_rows(lab: Lab) -> tuple[tuple[Example, ...], str]:
+    """The pretraining corpus and its digest; where the stages are the depth's, an eighth of it is their answers on other objects."""
+    answers = bool(set(depth.ANSWERS) & set(lab.settings.stages))
+    return _pretraining_corpus(f"base {lab.experiment.base}", lab.settings.pretraining_rows, answers)
+
+
+@functools.cache
+def _pretraining_corpus(seed: str, rows: int, answers: bool) -> tuple[tuple[Example, ...], str]:
+    corpus = tuple(pretraining.corpus(seed, rows, beside=depth.forms(seed, rows // 8) if answers else []))
+    return corpus, digest(corpus)
 
 
 def base_spec(lab: Lab) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def base_spec(lab: Lab) -> dict[str, Any]:
         "rows": settings.pretraining_rows,
         "training": asdict(settings.pretraining),
         "tokenizer": [[stage, rows_digest(lab, stage)] for stage in settings.stages],  # in the order it reads them
-        "data": digest(_pretraining_rows(lab)),
+        "data": _pretraining_rows(lab)[1],
         "base": lab.experiment.base,
         "device": settings.device,
         "numerics": NUMERICS,
@@ -94,7 +99,7 @@ def _seed(lab: Lab, order: Order) -> tuple[int, str]:
 
 def _pretrain(lab: Lab, arch: Architecture, folder: Path, checkpoints: Checkpoints) -> None:
     settings, base = lab.settings, lab.experiment.base
-    examples = _pretraining_rows(lab)
+    examples, _ = _pretraining_rows(lab)
     texts = [*examples[:4000]] + [row for stage in settings.stages for row in stage_rows(lab, stage).train]
     tokenizer = train_tokenizer((f"{row.prompt}\n{row.answer}" for row in texts), vocabulary=arch.vocabulary)
     model = models.build(arch, seed=derived_seed("base", base)).to(settings.device)

@@ -77,10 +77,9 @@ def _legend(figure: Figure, found: list[Depth]) -> None:
     figure.legend(handles=[*lines, *marks, theirs], loc="outside lower center", ncols=4)
 
 
-@style.styled
-def draw(tables: Tables) -> Figure | None:
-    """The figure, of the first model there is; None where experiment "depth" was not run."""
-    found = depths(tables)
+def _draw(tables: Tables, world: str) -> Figure | None:
+    """The figure of the first model of a world there is; None where experiment "depth" was not run in it."""
+    found = [depth for depth in depths(tables) if depth.world == world]
     if not found:
         return None
     found = [depth for depth in found if depth.model == found[0].model]
@@ -92,7 +91,22 @@ def draw(tables: Tables) -> Figure | None:
     for left in ("0", "3"):
         grid[left].set_ylabel("log π of the answer (nats)")
     _draw_scores(grid["scores"], found, orders)
-    seeds = found[0].C.shape[0]
-    style.heading(figure, f"{found[0].model}, {found[0].method}: mean of {seeds} seeds with 95% t interval")
+    style.heading(figure, f"{found[0].model}, {found[0].method}: {_seeds(found[0].C.shape[0])}")
     _legend(figure, found)
     return figure
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"mean of {count} seeds with {'their range' if count == 2 else '95% t interval'}"
+
+
+@style.styled
+def draw(tables: Tables) -> Figure | None:
+    """The figure of the small networks, or None."""
+    return _draw(tables, "network")
+
+
+@style.styled
+def draw_llm(tables: Tables) -> Figure | None:
+    """The figure of the language models, or None."""
+    return _draw(tables, "llm")

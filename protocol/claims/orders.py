@@ -2,8 +2,9 @@
 
 The distance to the end is the number of stages after the forget stage; scores are forget scores by the label at the
 last step. O1: least-squares slope of the score on the distance in every seed; its 95% t interval over seeds (of all
-models) wholly above 0 holds, wholly below fails. O2: of the orders in which a stage follows, F of which one it is,
-added to which seed and model and how many follow (as classes); above its 95% quantile holds, below 1 fails.
+models) wholly above 0 holds, wholly below fails. O2: of the orders in which a stage follows, F of which one it is on
+the means over seeds (seeds repeat the orders), added to which model and how many follow (as classes); above its 95%
+quantile holds, below 1 fails.
 """
 
 import numpy as np
