@@ -132,7 +132,10 @@ def _make(folder: Path, make: Callable[[Path], None], spec: Mapping[str, Any], d
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     started = time.monotonic()
-    make(partial)
+    try:
+        make(partial)
+    except FloatingPointError as error:  # says at which update; which node that was is only known here
+        raise FloatingPointError(f"{description}: {error}") from error
     sums = {file.name: _sha256(file) for file in sorted(partial.iterdir())}
     took = time.monotonic() - started
     manifest = Manifest(description, spec, took, sums)

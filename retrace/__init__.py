@@ -80,6 +80,9 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         print(f"retrace: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+    except FloatingPointError as error:
+        print(f"retrace: {error}; what is finished is kept", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("retrace: stopped; what is finished is kept, run the same command to go on", file=sys.stderr)
         sys.exit(130)
