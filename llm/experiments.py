@@ -21,8 +21,8 @@ PAPER_METHODS = ("GA", "NPO", "SimNPO")
 LEARNING_RATES = (0.1, 0.5, 5.0)  # of the usual one: the paper's 1e-6, 5e-6, 5e-5 beside 1e-5
 SCHEDULES = ("wsd", "cosine", "constant")
 # Learning rates as multiples of AdamW's. A step of AdamW on d parameters is about lr·√d long, hence 700 for half a
-# million; plain steps of the same length need that over the gradient's norm, about 100 on the tiny models.
-OPTIMIZERS = {"adamw": 1.0, "normalized": 700.0, "sgd": 7.0}
+# million; plain steps of that length need it over the gradient's norm, about 300 under GA on the tiny models.
+OPTIMIZERS = {"adamw": 1.0, "normalized": 700.0, "sgd": 2.3}
 DOSES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)  # shares of the forget stage's updates
 WASHED = (5, 10, 20, 50)  # updates of another stage after the forget stage
 

@@ -1,4 +1,4 @@
-"""One trained micro lab for all tests of this folder."""
+"""One store and one trained micro lab for all tests of this folder."""
 
 from pathlib import Path
 
@@ -18,7 +18,13 @@ def quiet_single_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def runs(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder for the store of all test processes: what one of them makes is there for the others."""
+    own = tmp_path_factory.getbasetemp()
+    return (own if worker_id == "master" else own.parent) / "runs of all"
+
+
+@pytest.fixture(scope="session")
+def lab(runs: Path) -> Lab:
     """Seed 0 of the micro experiment."""
-    folder: Path = tmp_path_factory.mktemp("runs")
-    return Lab(micro.experiment(), 0, open_store(folder))
+    return Lab(micro.experiment(), 0, open_store(runs))

@@ -1,9 +1,11 @@
 """A positions experiment small enough for a test: one thin layer, a few rows, three unlearning steps."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from llm import laboratory
 from llm.experiments import EXPERIMENTS
@@ -11,7 +13,9 @@ from llm.models import Architecture
 from llm.models.adapters import Adaptation
 from llm.presets import Options, base_experiment
 from llm.settings import Probes, Settings, Stage
+from llm.stages import Lab
 from llm.trainer import Training
+from llm.workers import Task
 from protocol import records
 from protocol.spec import Experiment
 
@@ -24,12 +28,13 @@ PROBES = Probes(forget=2, tofu=4, distance=3, fixed=8, sums=3, samples=2, max_to
 
 def shrunk(chosen: Experiment, *, family: str = "llama", **changes: Any) -> Experiment:
     """Any experiment on the micro model, with few rows; its own methods, orders and unlearning stay."""
+    probes = chosen.settings.probes
     settings = replace(
         chosen.settings,
         model=replace(ARCHITECTURE, family=family),
         pretraining_rows=48,
         pretraining=TRAINING,
-        probes=replace(PROBES, every=chosen.settings.probes.every, sums=3 if chosen.settings.probes.sums else 0),
+        probes=replace(PROBES, every=probes.every, sums=3 if probes.sums else 0, parameters=probes.parameters),
         **changes,
     )
     return replace(chosen, settings=settings)
@@ -54,6 +59,16 @@ def experiment(
     return replace(base, settings=settings, steps=3)
 
 
+def with_settings(lab: Lab, **changes: Any) -> Lab:
+    """The same store, base and seed under other settings."""
+    return replace(lab, experiment=replace(lab.experiment, settings=replace(lab.settings, **changes)))
+
+
+def with_probes(lab: Lab, **numbers: Any) -> Lab:
+    """The same store, base and seed, measured otherwise."""
+    return with_settings(lab, probes=replace(lab.settings.probes, **numbers))
+
+
 def named(name: str) -> Experiment:
     """What `retrace reproduce` runs, at micro size: the positions, or the depth."""
     if name == "positions":
@@ -64,6 +79,19 @@ def named(name: str) -> Experiment:
 def run(runs: Path, *, workers: int = 2, seeds: int = 2) -> records.Result:
     """Run it into a store."""
     return laboratory.run([experiment(seeds=seeds)], runs, workers=workers)
+
+
+def carry_out(experiments: Sequence[Experiment], runs: Path) -> records.Result:
+    """`laboratory.run` in this process: starting workers takes longer than all these experiments compute."""
+    with mock.patch.object(laboratory, "run_all", _in_turn):
+        return laboratory.run(experiments, runs, workers=1)
+
+
+def _in_turn(tasks: Sequence[Task], *, units: int, **_: Any) -> None:
+    reported: list[str] = []
+    for task in tasks:
+        task(reported.append)
+    assert len(reported) == units, "progress ends where it was said to"
 
 
 if __name__ == "__main__":
