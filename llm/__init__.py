@@ -1,5 +1,6 @@
-"""The language-model world: tiny models trained in stages on generated corpora, unlearned, measured at every step.
+"""The language-model world: models trained in stages, unlearned, measured at every step.
 
-`positions` runs the experiment; `stages` trains every node once into a `store`; `trainer` serves learning and
-unlearning; `scoring`, `answers` and `probes` measure. Also the import name of a known package: see the README.
+`experiments` says what is run, `laboratory` runs it; `nodes` trains every stage once into a `store`, `runs` keeps what
+unlearning runs measure; `trainer` serves learning and unlearning. Also the import name of a known package: see the
+README.
 """

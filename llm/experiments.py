@@ -8,12 +8,12 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from llm import presets
-from llm.presets import Options, base_experiment
+from llm.options import Options, adapted, base_experiment, preset_of
+from llm.presets import DEPTH
 from llm.settings import Stage
-from llm.trainer import updates_of
+from llm.training import updates_of
 from protocol import orders
-from protocol.errors import InputError
+from protocol.errors import InputError, known
 from protocol.orders import Order
 from protocol.spec import Experiment
 
@@ -38,8 +38,16 @@ def _sparse(experiment: Experiment, options: Options, every: int = 5) -> Experim
     return replace(experiment, settings=replace(experiment.settings, probes=probes))
 
 
+def _refuse(name: str, options: Options, *unused: str) -> None:
+    """InputError where an option is set that the experiment does not use."""
+    for option in unused:
+        if getattr(options, option) != getattr(Options(), option):
+            raise InputError(f"{option.replace('_', '-')}: expected to be left out, as {name} does not use it")
+
+
 def _base(model: str, options: Options) -> Experiment:
     """The positions under the paper's methods."""
+    _refuse("this experiment", options, "include_mixture")
     return base_experiment(model, _with_methods(options, PAPER_METHODS))
 
 
@@ -66,21 +74,20 @@ def every_order(model: str, options: Options) -> list[Experiment]:
 
 def depth(model: str, options: Options) -> list[Experiment]:
     """Depth of forgetting: three answers C, U, R to the same prompts, learned in six orders; U is unlearned."""
-    preset = presets.preset_of(model, options)
-    if preset not in presets.DEPTH:
-        raise InputError(f"preset: expected one of {', '.join(presets.DEPTH)} for depth; got {preset!r}")
-    learning, unlearning, adaptation = presets.DEPTH[preset]
+    _refuse("depth", options, "stages", "forget", "data", "test_data", "rows", "held_out", "epochs", "batch",
+            "micro_batch", "include_mixture")  # fmt: skip
+    preset = DEPTH[known("preset", preset_of(model, options), list(DEPTH))]
     base = _sparse(base_experiment(model, _with_methods(options, ("GA",))), options, every=1)
-    if options.adaptation is not None:
-        adaptation = base.settings.adaptation
+    learning = replace(preset.learning, lr=options.lr or preset.learning.lr)
+    unlearning = replace(preset.unlearning, lr=options.unlearning_lr or preset.unlearning.lr)
     settings = replace(
         base.settings,
-        adaptation=adaptation,
+        adaptation=adapted(preset.adaptation, options),
+        precision=options.precision or preset.precision,
         stages={answer: Stage(40, 16, learning) for answer in ("C", "R", "U")},
         unlearning=unlearning,
     )
-    starts = orders.permutations(("C", "R", "U"))
-    steps = updates_of(40, unlearning)
+    starts, steps = orders.permutations(("C", "R", "U")), updates_of(40, unlearning)
     return [
         replace(base, name="depth", retain=("C", "R"), forget="U", starts=starts, steps=steps, settings=settings)
     ]  # fmt: skip
@@ -107,6 +114,7 @@ def wash_out(model: str, options: Options) -> list[Experiment]:
 
 def oracle_local(model: str, options: Options) -> list[Experiment]:
     """The best that forget prompts allow: the retrained model distilled into every path on these alone."""
+    _refuse("oracle-local", options, "methods", "include_mixture")
     base = _sparse(base_experiment(model, replace(options, methods=("oracle-local",))), options)
     forget = base.settings.stages[base.forget]
     lr = options.unlearning_lr or forget.training.lr
@@ -118,7 +126,7 @@ def oracle_local(model: str, options: Options) -> list[Experiment]:
 def history(model: str, options: Options) -> list[Experiment]:
     """Methods that use more than the forget set: retained rows, stored deltas, checkpoints."""
     names = ("GradDiff", "NPO-retain", "negation", "rewind")
-    return [replace(base_experiment(model, _with_methods(options, names)), name="history")]
+    return [replace(_base(model, _with_methods(options, names)), name="history")]
 
 
 def _sweep(base: Experiment, family: str, value: str, **changes: object) -> Experiment:
@@ -151,7 +159,7 @@ def optimizers(model: str, options: Options) -> list[Experiment]:
 def seeds(model: str, options: Options) -> list[Experiment]:
     """The positions under four shuffle seeds, or as many as are chosen (Figure 5)."""
     many = options if options.seeds is not None else replace(options, seeds=4)
-    base = base_experiment(model, _with_methods(many, PAPER_METHODS))
+    base = _base(model, many)
     return [replace(base, name=f"seeds/{len(base.seeds)}")]
 
 

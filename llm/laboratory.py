@@ -16,6 +16,7 @@ from llm.pairs import together
 from llm.runs import floor_folder, read, retrained_folder, run_folder
 from llm.stages import Lab, stage_rows
 from llm.store import Store, open_store, seconds
+from llm.unlearning import own_place
 from llm.workers import Report, Task, default_workers, run_all
 from protocol import orders, records
 from protocol.errors import InputError
@@ -79,7 +80,7 @@ def _tables(lab: Lab) -> records.Tables:
     experiment, name, parts = lab.experiment, digest(lab.experiment), []
 
     def table(folder: Path, order: Order, method: str, against: str, position: int = 0) -> None:
-        mixture = experiment.name == "positions" and any(len(orders.phase(stage).members) > 1 for stage in order)
+        mixture = experiment.name == "positions" and orders.mixed(order)
         run = records.Run(
             folder.name, name, "mixture" if mixture else experiment.name, "llm", experiment.model,
             records.order_name(order), position, against, method, lab.seed,
@@ -116,6 +117,9 @@ def _check(experiments: Sequence[Experiment], store: Store) -> None:
             stage_rows(lab, stage)
         if isinstance(lab.settings.model, Pretrained):
             format_of(lab)
+        if any(method.objective == "negation" for method in experiment.methods):
+            for order in experiment.orders:
+                own_place(Start(lab, order))
 
 
 def run(

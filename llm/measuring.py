@@ -76,8 +76,9 @@ class Start:
     @cached_property
     def retained(self) -> list[chat.Row]:
         """The retained rows a weakly local method sees: drawn from all retained stages, the same for all paths."""
-        kept = orders.phase("+".join(self.lab.experiment.retain))
-        rows = learned_rows(self.lab, self.probed.form, kept, context_of(self.lab))
+        stages = [orders.phase(stage) for stage in self.lab.experiment.retain]
+        context = context_of(self.lab)
+        rows = [row for stage in stages for row in learned_rows(self.lab, self.probed.form, stage, context)]
         drawn = torch.randperm(len(rows), generator=generator(self.lab.seed, "retained sample"))
         return [rows[i] for i in drawn[: self.lab.settings.retained].tolist()]
 

@@ -34,7 +34,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def _pretraining_rows(lab: Lab) -> tuple[tuple[Example, ...], str]:
-    """The pretraining corpus and its digest; where the stages are the depth's, an eighth of it is their answers on other objects."""
+    """The pretraining corpus and its digest; beside the depth's stages an eighth is their answers on other objects."""
     answers = bool(set(depth.ANSWERS) & set(lab.settings.stages))
     return _pretraining_corpus(f"base {lab.experiment.base}", lab.settings.pretraining_rows, answers)
 
@@ -91,8 +91,9 @@ def node_key(lab: Lab, order: Order) -> str:
 
 def _seed(lab: Lab, order: Order) -> tuple[int, str]:
     """What the order of the last stage's rows derives from: its name, or the epochs before it (see `Settings`)."""
-    if lab.settings.shuffle == "stage":
-        return lab.seed, orders.phase(order[-1]).rows
+    phase = orders.phase(order[-1])
+    if lab.settings.shuffle == "stage" or phase.shuffle is not None:
+        return lab.seed, phase.rows
     before = [training_of(lab, orders.phase(stage)).epochs for stage in order[:-1]]
     return lab.seed, f"epoch {sum(before)}"
 

@@ -29,22 +29,20 @@ from protocol.spec import Experiment, Method, digest
 WINDOW = 20  # steps over which growth is measured, the length of the paper's runs
 
 
-def groups(experiment: Experiment) -> dict[Order, list[Order]]:
-    """Orders by that of their retrained model, where there are at least two."""
-    found: dict[Order, list[Order]] = {}
+def groups(experiment: Experiment) -> dict[tuple[Order, str], list[Order]]:
+    """Orders by that of their retrained model and by kind, staged or mixture, where there are at least two."""
+    found: dict[tuple[Order, str], list[Order]] = {}
     for order in experiment.orders:
-        found.setdefault(orders.retrained(order, experiment.forget), []).append(order)
-    return {reference: members for reference, members in found.items() if len(members) > 1}
+        kind = "mixture" if orders.mixed(order) else "staged"
+        found.setdefault((orders.retrained(order, experiment.forget), kind), []).append(order)
+    return {group: members for group, members in found.items() if len(members) > 1}
 
 
-def _mixed(order: Order) -> bool:
-    return any(len(orders.phase(stage).members) > 1 for stage in order)
-
-
-def _distances(lab: Lab, reference: Order, method: Method, told: Sequence[dict[str, np.ndarray]]) -> pl.DataFrame:
+def _distances(
+    lab: Lab, group: tuple[Order, str], method: Method, told: Sequence[dict[str, np.ndarray]]
+) -> pl.DataFrame:
     """The distances of one group under one method, a row per metric and step."""
-    experiment, name = lab.experiment, digest(lab.experiment)
-    kind = "mixture" if _mixed(reference) else "staged"
+    (reference, kind), experiment, name = group, lab.experiment, digest(lab.experiment)
     column = "mixture" if experiment.name == "positions" else experiment.name
     run = Run(
         digest([name, column, method.name, lab.seed, order_name(reference), kind]), name, column, "llm",
@@ -99,10 +97,10 @@ def together(lab: Lab) -> records.Tables:
     """Everything the orders of one seed tell together, out of the store."""
     frames: list[pl.DataFrame] = []
     stepping = [method for method in lab.experiment.methods if method.objective not in HISTORY_AWARE]
-    for (reference, members), method in itertools.product(groups(lab.experiment).items(), stepping):
+    for (group, members), method in itertools.product(groups(lab.experiment).items(), stepping):
         folders = [run_folder(Start(lab, order), method) for order in members]
         told = [{part: each.numpy() for part, each in read_outputs(folder).items()} for folder in folders]
-        frames.append(_distances(lab, reference, method, told))
+        frames.append(_distances(lab, group, method, told))
         if lab.experiment.name == "positions" and members == list(lab.experiment.paths):
-            frames += _rates(lab, reference, method, told, folders)
+            frames += _rates(lab, group[0], method, told, folders)
     return records.Tables.from_frames(frames)

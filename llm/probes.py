@@ -26,7 +26,8 @@ class ProbeSet:
     """Questions encoded once; the same for every path, method and step."""
 
     form: Format
-    forget: tuple[Row, ...]  # training rows, then as many held-out ones
+    forget: tuple[Row, ...]  # training rows, then held-out ones
+    learned: int  # how many of these are training rows
     phrases: tuple[tuple[int, ...], ...]  # label first, then the paraphrases; none but for the stage of refusals
     answered: Mapping[str, tuple[Row, ...]]  # training rows of the stages whose answers' likelihood is a metric
     depth: Mapping[str, tuple[Row, ...]]  # answers C, U, R to the same prompts
@@ -44,21 +45,26 @@ def probe_set(lab: Lab) -> ProbeSet:
     """The probes of an experiment; forget prompts are labelled "forget", retained parts by their stage."""
     form, sizes, forget = format_of(lab), lab.settings.probes, lab.experiment.forget
     rows = {stage: stage_rows(lab, stage) for stage in lab.settings.stages}
-    asked = (*rows[forget].train[: sizes.forget], *rows[forget].held_out[: sizes.forget])
     phrases = (sizes.label, *refusals.PARAPHRASES) if forget == "safety" else ()
 
     def encoded(examples: Sequence[Example]) -> tuple[Row, ...]:
         return tuple(chat.fit(chat.encode_all(form, examples), context_of(lab))[0])
 
+    learned, held_out = (encoded(part[: sizes.forget]) for part in rows[forget])
     parts = {
         "forget" if stage == forget else stage: encoded(corpus.held_out[: sizes.distance])
         for stage, corpus in rows.items()
     }
     return ProbeSet(
         form,
-        encoded(asked),
+        learned + held_out,
+        len(learned),
         tuple(chat.encode_answer(form, phrase) for phrase in phrases),
-        {stage: encoded(_spread(rows[stage].train, sizes.tofu)) for stage in ("tofu", "math") if stage in rows},
+        {
+            stage: encoded(_spread(rows[stage].train, sizes.tofu))
+            for stage in ("tofu", "math")
+            if stage in rows and sizes.tofu
+        },
         {answer: encoded(rows[answer].train) for answer in ANSWERS if answer in rows},
         parts,
         rows["math"].held_out[: sizes.sums] if "math" in rows else (),
@@ -76,16 +82,15 @@ def label_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, flo
     """After each forget question: label, label and paraphrases, and how the probability mass is split between the
     label, the paraphrases and everything else; for a stage without a label, its own answers.
     """
-    half = len(probed.forget) // 2
     if not probed.phrases:
         answer = row_likelihoods(model, probed.forget)  # (N,)
-        return {"label_loglik": float(answer.mean()), "label_loglik_held_out": float(answer[half:].mean())}
+        return {"label_loglik": float(answer.mean()), "label_loglik_held_out": float(answer[probed.learned :].mean())}
     summed, length = scoring.completion_logprobs(model, [row.prompt for row in probed.forget], probed.phrases)
     phrase, mass = (summed / length).double(), summed.double().exp()  # (N, K)
     label, others = float(mass[:, 0].mean()), float(mass[:, 1:].sum(dim=1).mean())
     return {
         "label_loglik": float(phrase[:, 0].mean()),
-        "label_loglik_held_out": float(phrase[half:, 0].mean()),
+        "label_loglik_held_out": float(phrase[probed.learned :, 0].mean()),
         "phrase_loglik": float(phrase.mean()),
         "mass/label": label,
         "mass/paraphrases": others,

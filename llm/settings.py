@@ -4,12 +4,13 @@ An embedded model is an `Architecture`, pretrained here; any other is `Pretraine
 embedded corpora, or from files.
 """
 
+import math
 from dataclasses import dataclass, field
 
 from llm.corpora.refusals import LABEL
 from llm.models import Architecture, Pretrained
 from llm.models.adapters import Adaptation
-from llm.trainer import Training
+from llm.training import Training
 from protocol.errors import InputError, known
 
 
@@ -61,8 +62,12 @@ class Probes:
     """How a sum is asked."""
 
     def __post_init__(self) -> None:
-        if self.every < 1 or min(self.forget, self.distance, self.fixed, self.samples) < 1:
-            raise InputError(f"probes: expected every, forget, distance, fixed and samples ≥ 1; got {self}")
+        positive = ("every", "forget", "distance", "fixed", "samples", "temperature", "max_tokens")
+        for name in (*positive, "tofu", "sums"):
+            least = "> 0" if name in positive else "≥ 0"
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0 or (name in positive and value == 0):
+                raise InputError(f"probes.{name}: expected a number {least}; got {value}")
         if "{question}" not in self.prompt:
             raise InputError(f"probes.prompt: expected {{question}} in it; got {self.prompt!r}")
 

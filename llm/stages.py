@@ -17,7 +17,7 @@ from llm.data import read_examples
 from llm.data.check import asked
 from llm.settings import Files, Settings
 from llm.store import Store
-from llm.trainer import Training
+from llm.training import Training
 from protocol.errors import InputError
 from protocol.orders import Phase
 from protocol.spec import Experiment, digest

@@ -5,6 +5,7 @@ the reduction "tokens". An update is one step of the optimizer on one batch; ste
 local method learns a batch of retained rows beside every batch it unlearns.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,99 +19,17 @@ from llm.checkpoint import Checkpoints, resume, write
 from llm.models.adapters import trainable
 from llm.randomness import generator
 from llm.scoring import Batch, answer_logprobs, collate
-from protocol.errors import InputError, known
+from llm.training import OPTIMIZERS, SCHEDULES, Training, batches
+from protocol.errors import InputError
 from protocol.objectives import reduce_losses
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 Score = Callable[[PreTrainedModel, Batch], Tensor]  # what stands for log π(y|x) in a loss, (B,)
 
 
-@dataclass(frozen=True)
-class Training:
-    """How one stage is trained.
-
-    warmup, decay: shares of its updates, or numbers of them from 1 on (WSD: warm up, stay, decay) · floor: where the
-    decay ends, as a share of lr · optimizer: adamw (β 0.9, 0.999, no weight decay), sgd (plain), or normalized (sgd on
-    the gradient scaled to norm 1).
-    """
-
-    lr: float
-    epochs: int = 1
-    batch: int = 32
-    micro_batch: int = 32  # rows in one forward pass; smaller ones accumulate to the same update
-    schedule: str = "wsd"
-    warmup: float = 0.02
-    decay: float = 0.02
-    floor: float = 0.0
-    optimizer: str = "adamw"
-
-    def __post_init__(self) -> None:
-        known("optimizer", self.optimizer, list(OPTIMIZERS))
-        known("schedule", self.schedule, list(SCHEDULES))
-        if not 0 < self.lr < math.inf or self.epochs < 1 or self.batch < 1 or self.micro_batch < 1:
-            raise InputError(f"training: expected lr > 0 and epochs, batch, micro_batch ≥ 1; got {self}")
-
-
-def _count(share: float, updates: int) -> int:
-    """A share of the updates, or a number of them, as a number of at least 1."""
-    return max(1, round(share if share >= 1 else share * updates))
-
-
-def wsd(update: int, updates: int, training: Training) -> float:
-    """Warm-up–stable–decay factor of update 0..updates − 1: linear ends of at least one update, never 0."""
-    warm, cool = (_count(share, updates) for share in (training.warmup, training.decay))
-    falling = min(1.0, (updates - update) / (cool + 1))
-    return min((update + 1) / (warm + 1), training.floor + (1 - training.floor) * falling)
-
-
-def cosine(update: int, updates: int, training: Training) -> float:
-    """Linear warm-up, then half a cosine towards the floor."""
-    warm = _count(training.warmup, updates)
-    if update < warm:
-        return (update + 1) / (warm + 1)
-    falling = 0.5 * (1 + math.cos(math.pi * (update - warm) / max(1, updates - warm)))
-    return training.floor + (1 - training.floor) * falling
-
-
-def constant(update: int, updates: int, training: Training) -> float:
-    """Linear warm-up, then 1."""
-    return min(1.0, (update + 1) / (_count(training.warmup, updates) + 1))
-
-
-SCHEDULES: dict[str, Callable[[int, int, Training], float]] = {"wsd": wsd, "cosine": cosine, "constant": constant}
-
-
-def _adamw(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0, fused=True)
-
-
-def _sgd(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    return torch.optim.SGD(parameters, lr=lr)
-
-
-OPTIMIZERS: dict[str, Callable[[list[torch.nn.Parameter], float], torch.optim.Optimizer]] = {
-    "adamw": _adamw, "sgd": _sgd, "normalized": _sgd
-}  # fmt: skip
-
-
-def updates_of(rows: int, training: Training) -> int:
-    """How many updates a training of so many rows makes."""
-    return training.epochs * math.ceil(rows / training.batch)
-
-
 def likelihood(logp: Tensor, ref_logp: Tensor, length: Tensor) -> Tensor:
     """The learning objective, L = −log π(y|x) per example."""
     return -logp
-
-
-def batches(count: int, training: Training, *, seed: tuple[object, ...]) -> list[Tensor]:
-    """Row indices of every update: each epoch shuffled anew, its last batch kept even if smaller."""
-    shuffle = generator(*seed, "shuffle")
-    return [
-        batch
-        for _ in range(training.epochs)
-        for batch in torch.randperm(count, generator=shuffle).split(training.batch)
-    ]
 
 
 @dataclass(frozen=True)
@@ -178,6 +97,7 @@ def updates(
     parameters = trainable(model)
     optimizer = OPTIMIZERS[training.optimizer](parameters, training.lr)
     beside = _beside(retained[0], sum(map(len, plan)), seed)
+    begins = [0, *itertools.accumulate(map(len, plan))]  # of each batch in all rows trained on
     done = resume(checkpoints, parameters, optimizer) if checkpoints else 0
     for update, batch in list(enumerate(plan[:stop]))[done:]:
         for group in optimizer.param_groups:
@@ -186,7 +106,7 @@ def updates(
         chosen = [rows[i] for i in batch.tolist()]
         value = _backward(model, chosen, reference[batch], aim, micro_batch=training.micro_batch)
         if retained[0]:
-            kept = beside[update * training.batch :][: len(batch)]
+            kept = beside[begins[update] :][: len(batch)]
             learn = Objective(reduction=aim.reduction, weight=retained[1])
             value += _backward(model, kept, torch.zeros(len(kept)), learn, micro_batch=training.micro_batch)
         if not math.isfinite(value):

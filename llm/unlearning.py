@@ -16,6 +16,7 @@ from llm.methods import HISTORY
 from llm.nodes import leaf, node, prepare
 from llm.scoring import Batch
 from llm.trainer import Objective, likelihood
+from protocol import orders
 from protocol.errors import InputError
 from protocol.objectives import objective
 from protocol.spec import Method
@@ -41,15 +42,21 @@ def _aim(start: Start, method: Method) -> Objective:
     return Objective(partial(objective(method.objective), **dict(method.constants)), method.reduction)
 
 
+def own_place(start: Start) -> int:
+    """The 1-based place of the forget stage as a stage of its own; InputError in a mixture, where there is none."""
+    alone = [orders.phase(stage).members == (start.lab.experiment.forget,) for stage in start.order]
+    if not any(alone):
+        raise InputError(f"negation: expected the forget stage on its own in the order; got {' > '.join(start.order)}")
+    return alone.index(True) + 1
+
+
 @torch.no_grad()
 def negated(start: Start) -> PreTrainedModel:
     """θ − (T_U φ − φ): what the forget stage changed is taken back from the leaf; φ is the node before it.
 
     Exactly the retrained model where the forget stage came last.
     """
-    lab, at = start.lab, start.position
-    if at > len(start.order) or lab.experiment.forget not in start.order[at - 1]:
-        raise InputError(f"negation: expected the forget stage on its own in the order; got {' > '.join(start.order)}")
+    lab, at = start.lab, own_place(start)
     model, after, before = (node(lab, start.order[:end]) for end in (len(start.order), at, at - 1))
     for ours, learned, had in zip(model.parameters(), after.parameters(), before.parameters(), strict=True):
         ours.sub_(learned - had)

@@ -86,6 +86,11 @@ def permutations(stages: Sequence[str]) -> tuple[Order, ...]:
     return tuple(itertools.permutations(_distinct("stages", stages)))
 
 
+def mixed(order: Sequence[str]) -> bool:
+    """Whether some stage of the order is a mixture."""
+    return any(len(phase(stage).members) > 1 for stage in order)
+
+
 def retrained(order: Sequence[str], forget: str) -> Order:
     """The order of the retrained model θ_r: the same order without the forget stage.
 

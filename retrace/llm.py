@@ -39,7 +39,7 @@ MODEL = """Embedded models or the paper's by name (see retrace models), director
 
 def _one(name: str, build: Any) -> Any:
     """The subcommand of one experiment: models, options and where results go."""
-    from llm.presets import DEFAULT_MODELS, Options
+    from llm.options import DEFAULT_MODELS, Options
 
     fields = [
         ("model", Annotated[tuple[str, ...], tyro.conf.arg(help=MODEL, aliases=("--models",))],

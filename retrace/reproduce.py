@@ -32,7 +32,7 @@ def run(command: Reproduce, report: Progress) -> str:
 
     What the language models would refuse is refused before the theory starts.
     """
-    from llm.presets import DEFAULT_MODELS, Options
+    from llm.options import DEFAULT_MODELS, Options
     from llm.store import open_store
 
     models = DEFAULT_MODELS[:1] if command.quick else DEFAULT_MODELS

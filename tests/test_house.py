@@ -16,7 +16,7 @@ def loaded(statement: str) -> set[str]:
     ("statement", "never"),
     [
         ("import theory", {"torch", "transformers"}),
-        ("import llm, llm.positions", {"jax", "theory"}),
+        ("import llm, llm.laboratory", {"jax", "theory"}),
         ("import protocol.claims, protocol.objectives, protocol.records, protocol.spec", {"torch", "jax"}),
         ("import paper_figs", {"torch", "jax", "matplotlib.pyplot"}),
         ("import retrace", {"torch", "jax", "matplotlib"}),
@@ -30,7 +30,7 @@ def test_importing_changes_no_global_state() -> None:
     code = """
 import jax, torch
 before = (jax.config.jax_enable_x64, torch.get_default_dtype(), torch.get_num_threads(), torch.initial_seed())
-import theory, llm.positions, paper_figs, retrace
+import theory, llm.laboratory, paper_figs, retrace
 after = (jax.config.jax_enable_x64, torch.get_default_dtype(), torch.get_num_threads(), torch.initial_seed())
 assert before == after, (before, after)
 """

@@ -7,8 +7,10 @@ import pytest
 
 from llm.experiments import EXPERIMENTS
 from llm.models import EMBEDDED
-from llm.presets import STAGES, Options
+from llm.options import Options
+from llm.presets import STAGES
 from protocol import orders
+from protocol.errors import InputError
 from protocol.spec import Experiment
 
 KEPT = ("inst", "tofu", "math")
@@ -89,7 +91,7 @@ def test_wash_out_learns_on_after_u_for_so_many_updates() -> None:
 
 
 def test_oracle_local_is_five_times_as_long_at_the_stages_rate() -> None:
-    (experiment,) = chosen("oracle-local", methods=("GA",))
+    (experiment,) = chosen("oracle-local")
     assert (experiment.orders, methods(experiment), experiment.steps) == (PATHS, ["oracle-local"], 100)
     how, settings = experiment.settings.unlearning, experiment.settings
     assert (how.epochs, how.lr) == (5, settings.stages["safety"].training.lr)
@@ -128,6 +130,29 @@ def test_a_sweep_changes_one_thing_about_unlearning(family, changed) -> None:
         assert replace(each, name="positions", settings=same) == replace(base, settings=settings)
 
 
+@pytest.mark.parametrize(
+    ("name", "unused"),
+    [
+        ("depth", {"rows": {"inst": 3}}),
+        ("depth", {"batch": 3}),
+        ("depth", {"include_mixture": True}),
+        ("oracle-local", {"methods": ("GA",)}),
+        ("orders", {"include_mixture": True}),
+    ],
+)
+def test_an_option_that_would_not_be_used_is_refused(name, unused) -> None:
+    (option,) = (each.replace("_", "-") for each in unused)
+    with pytest.raises(InputError, match=f"{option}: expected to be left out, as .* does not use it"):
+        chosen(name, **unused)
+
+
+def test_the_depth_takes_rates_and_adapters() -> None:
+    (each,) = chosen("depth", lr=0.5, unlearning_lr=0.25, adaptation="lora", rank=3)
+    settings = each.settings
+    assert {stage.training.lr for stage in settings.stages.values()} == {0.5}
+    assert (settings.unlearning.lr, settings.adaptation.kind, settings.adaptation.rank) == (0.25, "lora", 3)
+
+
 def test_seeds_are_four_unless_chosen() -> None:
     (four,), (two,) = chosen("seeds"), chosen("seeds", seeds=2)
     assert (four.name, four.seeds, two.name, two.seeds) == ("seeds/4", (0, 1, 2, 3), "seeds/2", (0, 1))
@@ -137,8 +162,9 @@ def test_seeds_are_four_unless_chosen() -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_what_is_chosen_goes_before_an_experiments_own(name) -> None:
     """Methods (but for the oracle, which is one), seeds, sums and how often is probed."""
-    for each in chosen(name, methods=("NPO",), seeds=1, probes={"sums": 7, "every": 2}):
-        assert methods(each) == (["oracle-local"] if name == "oracle-local" else ["NPO"])
+    asked = {} if name == "oracle-local" else {"methods": ("NPO",)}
+    for each in chosen(name, **asked, seeds=1, probes={"sums": 7, "every": 2}):
+        assert methods(each) == list(asked.get("methods", ("oracle-local",)))
         assert (each.seeds, each.settings.probes.sums, each.settings.probes.every) == ((0,), 7, 2)
         assert each.name.partition("/")[0] == name
         assert each.settings.model == EMBEDDED["tiny-llama"]

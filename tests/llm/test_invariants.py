@@ -19,7 +19,8 @@ from llm.models import Architecture, adapters
 from llm.models.adapters import Adaptation, attach, trainable
 from llm.randomness import derived_seed
 from llm.stages import Lab, learned_rows
-from llm.trainer import Objective, Training
+from llm.trainer import Objective
+from llm.training import Training, batches
 from protocol.objectives import gradient_ascent, npo, objective
 from protocol.orders import phase
 
@@ -86,7 +87,7 @@ def test_neither_order_nor_padding_changes_a_gradient(kind, monkeypatch) -> None
     """A batch is a set, and what stands in masked columns is never read: five more of them, of another token."""
     model = adapted(kind)
     whole = first_gradient(model)
-    assert trainer.batches(8, Training(lr=1, batch=8), seed=SEED)[0].tolist() != list(range(8))
+    assert batches(8, Training(lr=1, batch=8), seed=SEED)[0].tolist() != list(range(8))
     assert_equal(first_gradient(model, ROWS[::-1], seed=(1, "test")), whole)
 
     def wider(rows, *, pad):
@@ -113,7 +114,7 @@ def test_the_trainer_is_a_plain_loop(kind, reduction) -> None:
     model, plain = adapted(kind), adapted(kind)
     start, optimizer = values(plain), torch.optim.AdamW(trainable(plain), weight_decay=0.0)
     assert len(list(trainer.updates(model, rows, training, aim=Objective(reduction=reduction), seed=SEED))) == 8
-    for update, batch in enumerate(trainer.batches(11, training, seed=SEED)):
+    for update, batch in enumerate(batches(11, training, seed=SEED)):
         chosen = [rows[i] for i in batch]
         optimizer.param_groups[0]["lr"] = 1e-3 * (1 / 2 if update in (0, 7) else 1)  # WSD: up and down in one update
         optimizer.zero_grad()
@@ -431,7 +432,7 @@ def test_the_loss_enters_at_exactly_the_answer_tokens(kind) -> None:
     """
     model = adapted(kind)
     gradient, weight = caught(model, model.model.norm), model.lm_head.weight.detach()
-    for i, at in enumerate(trainer.batches(8, Training(lr=1, batch=8), seed=SEED)[0]):
+    for i, at in enumerate(batches(8, Training(lr=1, batch=8), seed=SEED)[0]):
         prompt, answer = ROWS[at]
         first, last = len(prompt) - 1, len(prompt) + len(answer) - 1
         with torch.no_grad():
@@ -447,6 +448,6 @@ def test_what_predicts_no_answer_token_is_never_read() -> None:
     """Gradient in the embeddings: all tokens but the answer's last count; that one and the padding do not, exactly."""
     model = adapted("full")
     gradient = caught(model, model.model.embed_tokens)
-    for i, at in enumerate(trainer.batches(8, Training(lr=1, batch=8), seed=SEED)[0]):
+    for i, at in enumerate(batches(8, Training(lr=1, batch=8), seed=SEED)[0]):
         read = len(ROWS[at].prompt) + len(ROWS[at].answer) - 1
         assert gradient[i, :read].any(dim=-1).all() and not gradient[i, read:].any()

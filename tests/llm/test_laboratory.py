@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 import torch
 
-from llm import laboratory, nodes, trainer
+from llm import laboratory, nodes
 from llm.stages import Lab
+from llm.training import batches
 from protocol import orders, records
 from protocol.errors import InputError
 
@@ -50,7 +51,7 @@ def test_a_stages_rows_come_in_an_order_of_its_own_or_of_the_running_epoch(lab: 
     plans = []
     for each in (lab, epochs):
         seeds = [nodes.node_spec(each, order)["seed"] for order in places]
-        plans.append([torch.cat(trainer.batches(24, micro.TRAINING, seed=seed)).tolist() for seed in seeds])
+        plans.append([torch.cat(batches(24, micro.TRAINING, seed=seed)).tolist() for seed in seeds])
     by_name, by_epoch = plans
     assert by_name[0] == by_name[1] == by_name[2]
     assert len({tuple(plan) for plan in by_epoch}) == 3

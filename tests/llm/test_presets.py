@@ -7,14 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from llm import presets
 from llm.experiments import depth
 from llm.measuring import Start
 from llm.methods import METHODS
 from llm.models import Pretrained
 from llm.models.adapters import PROJECTIONS, trainable
 from llm.nodes import leaf, node, node_folder
-from llm.presets import STAGES, Options, base_experiment
+from llm.options import Options, base_experiment, preset_of, settings_of
+from llm.presets import STAGES
 from llm.stages import Lab
 from llm.unlearning import unlearned
 from paper_figs import published
@@ -83,7 +83,7 @@ def test_the_papers_models_have_table_2s_settings() -> None:
     table = published.table2()
     assert set(table["model"]) == set(PAPERS)
     for row in table.iter_rows(named=True):
-        settings = presets.settings_of(PAPERS[row["model"]], Options())
+        settings = settings_of(PAPERS[row["model"]], Options())
         how, adapter = settings.unlearning, settings.adaptation
         learned = {(stage.training.lr, stage.training.batch) for stage in settings.stages.values()}
         assert learned == {(float(row["sft_lr"]), int(row["sft_batch"]))}
@@ -128,7 +128,6 @@ def test_the_authors_code_differs_where_it_does() -> None:
     assert settings.model.system == "You are a helpful assistant."
 
 
-@pytest.mark.xfail(strict=True, reason="the preset leaves the methods as the paper has them")
 def test_the_authors_code_averages_ga_over_tokens() -> None:
     reductions = {method.name: method.reduction for method in AUTHORS.methods}
     assert (reductions["GA"], reductions["NPO"], reductions["SimNPO"]) == ("tokens", "mean", "mean")
@@ -139,12 +138,10 @@ def test_the_authors_code_averages_ga_over_tokens() -> None:
     [("tiny-qwen2", "embedded"), ("llama-3.1-8b", "paper"), ("owner/name", "embedded"), (".", "embedded")],
 )
 def test_a_model_has_its_preset(model, preset) -> None:
-    assert presets.preset_of(model, Options()) == preset
-    assert canonical(presets.settings_of(model, Options())) == canonical(
-        presets.settings_of(model, Options(preset=preset))
-    )
+    assert preset_of(model, Options()) == preset
+    assert canonical(settings_of(model, Options())) == canonical(settings_of(model, Options(preset=preset)))
 
 
 def test_the_depth_of_a_preset_that_has_none_is_one_line() -> None:
-    with pytest.raises(InputError, match="preset: expected one of embedded, paper for depth; got 'authors-code'"):
+    with pytest.raises(InputError, match="preset: expected one of embedded, paper; got 'authors-code'"):
         depth("tiny-llama", Options(preset="authors-code"))

@@ -15,9 +15,9 @@ from llm.grading import flexible_number, strict_number
 from llm.measuring import Start
 from llm.methods import METHODS
 from llm.nodes import node
-from llm.presets import Options
+from llm.options import Options
 from llm.stages import Lab, stage_rows
-from llm.trainer import Training
+from llm.training import Training
 from protocol.errors import InputError
 
 ORDER = ("inst", "tofu", "math", "safety")
@@ -78,7 +78,6 @@ def test_likelihoods_of_the_phrases_are_means_over_tokens_and_questions(model, p
     assert list(probed.forget) == asked
 
 
-@pytest.mark.xfail(strict=True, reason="half of the questions are taken for held out, however many were")
 def test_held_out_questions_are_those_held_out(lab: Lab, monkeypatch) -> None:
     """Of 16 training and 8 held-out questions the last 8."""
     found = probes.probe_set(micro.with_probes(lab, forget=16))
@@ -120,7 +119,6 @@ def test_the_depths_answers_are_log_probabilities_of_the_whole(lab: Lab) -> None
     )
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="no rows are scored: torch.cat of nothing")
 def test_no_answers_of_tofu_is_no_metric(lab: Lab, model) -> None:
     assert probes.answer_likelihoods(model, probes.probe_set(micro.with_probes(lab, tofu=0))) == {}
 
@@ -203,7 +201,7 @@ def test_a_sum_is_asked_in_the_chosen_words(lab: Lab, monkeypatch) -> None:
 
 
 def test_too_few_probes_are_one_line(lab: Lab) -> None:
-    with pytest.raises(InputError, match="probes: expected every, forget, distance, fixed and samples ≥ 1; got"):
+    with pytest.raises(InputError, match="expected a number > 0; got 0"):
         micro.with_probes(lab, fixed=0)
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from llm.experiments import EXPERIMENTS
 from llm.methods import HISTORY
-from llm.presets import STAGES, Options
+from llm.options import Options
+from llm.presets import STAGES
 from protocol import orders, records
 from protocol.spec import Experiment
 

@@ -9,7 +9,8 @@ import torch
 from llm import chat, trainer
 from llm.nodes import format_of, node
 from llm.stages import Lab, stage_rows
-from llm.trainer import Objective, Training
+from llm.trainer import Objective
+from llm.training import SCHEDULES, Training
 
 SEED = (0, "test")
 
@@ -25,7 +26,7 @@ def weights(model) -> torch.Tensor:
 
 def factors(schedule: str, updates: int, **how: float) -> list[float]:
     training = Training(lr=1.0, schedule=schedule, **how)
-    return [trainer.SCHEDULES[schedule](update, updates, training) for update in range(updates)]
+    return [SCHEDULES[schedule](update, updates, training) for update in range(updates)]
 
 
 @pytest.mark.parametrize(("warmup", "decay"), [(0.1, 0.2), (2, 4)])
@@ -58,7 +59,7 @@ def test_constant_warms_up_and_stays() -> None:
     assert factors("constant", 8, warmup=0) == [0.5, *[1.0] * 7], "at least one update"
 
 
-@pytest.mark.parametrize("schedule", trainer.SCHEDULES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_plain_gradient_descent_goes_lr_times_factor_down_the_gradient(lab: Lab, rows, schedule) -> None:
     """Δθ = −lr·f_t·g at every update, with the schedule's factor f_t over three updates of one in the warm-up."""
     model, training = node(lab, ("inst",)), Training(lr=0.1, epochs=3, schedule=schedule, optimizer="sgd")

@@ -11,10 +11,10 @@ from llm import laboratory
 from llm.experiments import EXPERIMENTS
 from llm.models import Architecture
 from llm.models.adapters import Adaptation
-from llm.presets import Options, base_experiment
+from llm.options import Options, base_experiment
 from llm.settings import Probes, Settings, Stage
 from llm.stages import Lab
-from llm.trainer import Training
+from llm.training import Training
 from llm.workers import Task
 from protocol import records
 from protocol.spec import Experiment

@@ -14,7 +14,7 @@ from llm.models import Architecture, Pretrained, adapters, loading
 from llm.models.adapters import Adaptation
 from llm.models.catalogue import CATALOGUE, memory, table
 from llm.models.embedded import EMBEDDED
-from llm.trainer import Training
+from llm.training import Training
 from protocol.errors import InputError
 
 SMALL = Architecture("qwen2", hidden=32, layers=2, heads=4, kv_heads=2, intermediate=48, vocabulary=64, tied=False)
