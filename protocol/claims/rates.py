@@ -29,9 +29,9 @@ def secant_records(tables: Tables) -> pl.DataFrame:
 
 
 def series(records: pl.DataFrame) -> Iterator[tuple[tuple[str, str, str], pl.DataFrame]]:
-    """((world, model, method), its records): worlds and models by name, methods in the paper's order."""
-    keys = records.select("world", "model", "method").unique().iter_rows()
-    for key in sorted(keys, key=lambda key: (key[0], key[1], METHODS.index(key[2]) if key[2] in METHODS else 99)):
+    """((world, model, method), its records): worlds and models by name, the paper's methods in its order."""
+    keys = [key for key in records.select("world", "model", "method").unique().iter_rows() if key[2] in METHODS]
+    for key in sorted(keys, key=lambda key: (key[0], key[1], METHODS.index(key[2]))):
         yield key, records.filter(world=key[0], model=key[1], method=key[2])
 
 
