@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from llm.grading import strict_number
 from llm.measuring import Start
 from llm.models import Pretrained
 from llm.nodes import base_folder, format_of, node_folder
@@ -109,12 +110,23 @@ def _timings(lab: Lab) -> list[tuple[str, float]]:
     return [seconds(folder) for folder in folders]
 
 
+def _check_sums(lab: Lab) -> None:
+    unmarked = [row.prompt for row in stage_rows(lab, "math").held_out if strict_number(row.answer) is None]
+    if unmarked:
+        raise InputError(
+            f'math: expected held-out answers with a last line "#### NUMBER", or probes sums 0; got {unmarked[0]!r:.60} '
+            f"and {len(unmarked) - 1} more without"
+        )
+
+
 def _check(experiments: Sequence[Experiment], store: Store) -> None:
     """What cannot be had is found before anything is computed."""
     for experiment in experiments:
         lab = _labs(experiment, store)[0]
         for stage in experiment.settings.stages:
             stage_rows(lab, stage)
+        if "math" in experiment.settings.stages and experiment.settings.probes.sums:
+            _check_sums(lab)
         if isinstance(lab.settings.model, Pretrained):
             format_of(lab)
         if any(method.objective == "negation" for method in experiment.methods):

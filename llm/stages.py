@@ -56,9 +56,12 @@ def _file_rows(stage: str, files: Files, train: int, held_out: int) -> Corpus:
         random.Random(DRAWN).shuffle(held)
     kept = {asked(row) for row in held[:held_out]}
     rows = [row for row in rows if asked(row) not in kept]
-    for name, have, want in (("training", len(rows), train), ("held-out", len(held), held_out)):
+    sources = (files.train, files.test or files.train)
+    for name, have, want, source in zip(
+        ("training", "held-out"), (len(rows), len(held)), (train, held_out), sources, strict=True
+    ):
         if have < want:
-            raise InputError(f"{stage}: expected {want} {name} rows; {files} has {have}: ask for fewer with rows")
+            raise InputError(f"{stage}: expected {want} {name} rows; {source} has {have}: ask for fewer")
     return Corpus(tuple(rows[:train]), tuple(held[:held_out]))
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import micro
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from llm import laboratory, nodes
+from llm.settings import Files
 from llm.stages import Lab
 from llm.training import batches
 from protocol import orders, records
@@ -151,3 +153,18 @@ def test_no_models_no_workers(tmp_path) -> None:
         laboratory.run([], tmp_path, workers=1)
     with pytest.raises(InputError, match="workers: expected at least 1; got 0"):
         laboratory.run([micro.experiment()], tmp_path, workers=0)
+
+
+def test_sums_without_a_final_number_are_found_before_anything_is_trained(tmp_path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(f'{{"prompt": "Q{n}", "response": "A"}}\n' for n in range(32)))
+    chosen = micro.experiment(seeds=1)
+    stages = {**chosen.settings.stages, "math": replace(chosen.settings.stages["math"], files=Files(str(path)))}
+    wrong = replace(chosen, settings=replace(chosen.settings, stages=stages))
+    with pytest.raises(InputError, match=r'math: expected held-out answers with a last line "#### NUMBER", .* 7 more'):
+        laboratory.run([wrong], tmp_path / "runs")
+    few = replace(stages["math"], train=30)
+    with pytest.raises(InputError, match=r"math: expected 30 training rows; .*rows.jsonl has 24: ask for fewer"):
+        laboratory.run(
+            [replace(chosen, settings=replace(chosen.settings, stages={**stages, "math": few}))], tmp_path / "runs"
+        )

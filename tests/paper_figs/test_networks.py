@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import polars as pl
 import pytest
 
 from paper_figs import depth, mixture, networks
@@ -70,14 +71,19 @@ def test_the_published_scores_give_the_published_classes():
     assert {order for order, score in found.items() if metrics.is_deep(np.array(score))} == set(PUBLISHED_DEEP)
 
 
-def test_depth_a_panel_an_order_and_the_scores():
+def depth_records() -> list[records.Tables]:
+    """C does not fall with U in the first of the six orders, and by 0.2 more of it in each further one."""
     found = []
     for number, order in enumerate(depth.PUBLISHED):
         for seed in (0, 1, 2):
             fall = {"U": 1.0, "C": 0.2 * number + 0.001 * seed, "R": 0.0}
             values = [(t, f"answer_loglik/{a}", -1 - by * t) for a, by in fall.items() for t in POINTS]
             found.append(records.tables(run("depth", "softmax", "GA", order, order.index("U") // 2 + 1, seed), values))
-    figure = depth.draw(records.Tables.concat(found))
+    return found
+
+
+def test_depth_a_panel_an_order_and_the_scores():
+    figure = depth.draw(records.Tables.concat(depth_records()))
     figure.draw_without_rendering()
     assert figure.axes[0].get_title() == "R → C → U: 0.00, superficial"
     assert figure.axes[5].get_title() == "C → U → R: 1.00, deep"
@@ -89,3 +95,11 @@ def test_depth_a_panel_an_order_and_the_scores():
         list(depth.published_scores().values())
     )
     assert depth.draw(EMPTY) is None
+
+
+def test_depth_is_drawn_a_world_at_a_time():
+    networks_only = records.Tables.concat(depth_records())
+    assert depth.draw_llm(networks_only) is None
+    language = records.Tables(networks_only.records.with_columns(world=pl.lit("llm")), networks_only.examples)
+    assert depth.draw(language) is None
+    assert depth.draw_llm(language).axes[5].get_title() == "C → U → R: 1.00, deep"
