@@ -113,9 +113,9 @@ def _timings(lab: Lab) -> list[tuple[str, float]]:
 def _check_sums(lab: Lab) -> None:
     unmarked = [row.prompt for row in stage_rows(lab, "math").held_out if strict_number(row.answer) is None]
     if unmarked:
+        rest = f"{unmarked[0]!r:.60} and {len(unmarked) - 1} more without"
         raise InputError(
-            f'math: expected held-out answers with a last line "#### NUMBER", or probes sums 0; got {unmarked[0]!r:.60} '
-            f"and {len(unmarked) - 1} more without"
+            f'math: expected held-out answers with a last line "#### NUMBER", or probes sums 0; got {rest}'
         )
 
 
