@@ -21,14 +21,20 @@ MIXED = "inst+tofu+math+safety"
 # 3 updates a stage, 6 of math, and 3 of unlearning.
 FEW = Options(
     seeds=1, rows=dict.fromkeys(STAGES, 24) | {"math": 48}, held_out=dict.fromkeys(STAGES, 4),
-    epochs=dict.fromkeys(STAGES, 1), batch=8, micro_batch=8, methods=("GA",), include_mixture=True,
+    epochs=dict.fromkeys(STAGES, 1), batch=8, micro_batch=8, methods=("GA",),
 )  # fmt: skip
-METHODS = {"depth": None, "history": None, "seeds": ("GA", "NPO")}
+OTHERWISE = {
+    "positions": replace(FEW, include_mixture=True),
+    "depth": Options(seeds=1),
+    "oracle-local": replace(FEW, methods=None),
+    "history": replace(FEW, methods=None),
+    "seeds": replace(FEW, methods=("GA", "NPO")),
+}
 SHORT = {"depth": 2}  # unlearning epochs
 
 
 def small(name: str) -> list[Experiment]:
-    found = EXPERIMENTS[name]("tiny-llama", replace(FEW, methods=METHODS.get(name, FEW.methods)))
+    found = EXPERIMENTS[name]("tiny-llama", OTHERWISE.get(name, FEW))
     if name not in SHORT:
         return [micro.shrunk(each) for each in found]
     unlearning = replace(found[0].settings.unlearning, epochs=SHORT[name])
