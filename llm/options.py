@@ -205,7 +205,7 @@ def base_experiment(model: str, options: Options) -> Experiment:
     return Experiment(
         name="positions",
         world="llm",
-        model=model,
+        model=Path(model).name if Path(model).is_dir() else model,  # records name no place of a machine
         retain=tuple(stage for stage in options.stages if stage != options.forget),
         forget=options.forget,
         methods=named_methods(chosen, PRESET_METHODS.get(preset_of(model, options), METHODS)),
