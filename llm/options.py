@@ -90,6 +90,9 @@ class Options:
 def _model(name: str, options: Options) -> Architecture | Pretrained:
     system = options.system or SYSTEM.get(preset_of(name, options))
     if name in EMBEDDED:
+        for option in ("revision", "template", "system"):
+            if getattr(options, option) is not None:
+                raise InputError(f"{option}: expected to be left out, as the embedded {name} has a format of its own")
         return EMBEDDED[name]
     if name in CATALOGUE:
         paper = CATALOGUE[name]

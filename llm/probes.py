@@ -7,7 +7,6 @@ log-probabilities of whole answers. Distances between models: llm.outputs.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -108,13 +107,12 @@ def answer_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Te
 def sampled_answers(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> list[list[str]]:
     """Sampled answers to every held-out sum."""
     asked = [probed.sizes.prompt.replace("{question}", row.prompt) for row in probed.sums]
-    with torch.no_grad():
-        return answers.sample(
-            model,
-            probed.form,
-            [chat.encode_prompt(probed.form, question) for question in asked],
-            samples=probed.sizes.samples,
-            temperature=probed.sizes.temperature,
-            max_tokens=probed.sizes.max_tokens,
-            seed=(seed, "math"),
-        )
+    return answers.sample(
+        model,
+        probed.form,
+        [chat.encode_prompt(probed.form, question) for question in asked],
+        samples=probed.sizes.samples,
+        temperature=probed.sizes.temperature,
+        max_tokens=probed.sizes.max_tokens,
+        seed=(seed, "math"),
+    )
