@@ -1,9 +1,5 @@
 """Records in, paper out: figures, Table 1, claims and the HTML report, with the published numbers beside ours.
 
-Reads records through protocol alone; never a model, never an array library of the two worlds.
+Reads records through protocol alone; never a model, never an array library of the two worlds. `outputs.build` writes
+everything; a module with a `FIGURE` draws one figure, and is a command of its own (`python -m paper_figs.figure1`).
 """
-
-from paper_figs.outputs import build
-from paper_figs.registry import FIGURES
-
-__all__ = ["FIGURES", "build"]

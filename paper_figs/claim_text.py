@@ -8,7 +8,7 @@ from protocol.claims import Claim, tally
 from protocol.claims.claim import VERDICTS
 
 MISSING = "–"
-MARKS = {"holds": "✓", "fails": "✗", "inconclusive": "?"}
+MARKS = {"holds": "✓", "fails": "✗", "inconclusive": "?", "not testable": "–"}
 
 
 class Group(NamedTuple):

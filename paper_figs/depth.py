@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from paper_figs import published, style
+from paper_figs.entry import FigureEntry, main
 from paper_figs.paths import mean_band
 from protocol import metrics
 from protocol.claims.depth import Depth, depths
@@ -110,3 +111,26 @@ def draw(tables: Tables) -> Figure | None:
 def draw_llm(tables: Tables) -> Figure | None:
     """The figure of the language models, or None."""
     return _draw(tables, "llm")
+
+
+FIGURE = FigureEntry(
+    name="depth",
+    title="Depth of forgetting by order (as Figure 4)",
+    caption=(
+        "Softmax regression: three answers to the same prompts, C with features like those of U, R without, learned "
+        "in six orders; then U is unlearned. Above: mean log-likelihood of the answers under gradient ascent, the "
+        "depth score and its class in the titles. Below: depth score (C₀ − C_T)/(U₀ − U_T), the share of U's fall "
+        "that C took part in, by order and method; bars: published scores of Llama-3.2-3B, computed from its curves."
+    ),
+    alt=(
+        "Six line charts of the log-likelihoods of answers C, U and R over unlearning steps, one per order, and a dot"
+        " chart of depth scores by order and method against the threshold and the published scores."
+    ),
+    worlds=("network",),
+    claims=("L4",),
+    commands=("retrace theory depth",),
+    draw=draw,
+)
+
+if __name__ == "__main__":
+    main(FIGURE)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from paper_figs import published, style
+from paper_figs.entry import FigureEntry, main
 from paper_figs.paths import Band, draw_paths, limit, mean_band, seeds_text
 from protocol.claims.curves import Curves, curves, positions
 from protocol.records import Tables
@@ -59,3 +60,26 @@ def draw(tables: Tables) -> Figure | None:
     _ours(below, measured)
     style.path_legend(below, max(one.values.shape[1] for one in measured))
     return figure
+
+
+FIGURE = FigureEntry(
+    name="figure1",
+    title="Figure 1: label log-likelihood under gradient ascent, by path",
+    caption=(
+        "Mean token log-likelihood of the refusal that was trained on the forget set, after each forget question, "
+        "along unlearning by gradient ascent. Above: the paper's curves, read from its vector graphics (one run per "
+        "model). Below: ours, mean over seeds with the band named above the panels. Each panel has a scale of its "
+        "own."
+    ),
+    alt=(
+        "Line charts of the label log-likelihood over unlearning steps, one line per position of the forget set: four"
+        " published models above, our models below."
+    ),
+    worlds=("llm",),
+    claims=("L1", "L2"),
+    commands=("retrace llm positions",),
+    draw=draw,
+)
+
+if __name__ == "__main__":
+    main(FIGURE)

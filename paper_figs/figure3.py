@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from paper_figs import published, style
+from paper_figs.entry import FigureEntry, main
 from paper_figs.figure1 import draw_measured, draw_published
 from paper_figs.paths import seeds_text
 from protocol.claims.curves import Curves, curves, positions
@@ -79,3 +80,25 @@ def draw(tables: Tables) -> Figure | None:
     _ours(below, measured)
     style.path_legend(below, max(one.values.shape[1] for one in measured.values()))
     return figure
+
+
+FIGURE = FigureEntry(
+    name="figure3",
+    title="Figure 3: label and TOFU log-likelihood under NPO and SimNPO, by path",
+    caption=(
+        "Log-likelihood of the unlearn label (should fall) and of the TOFU answers, a retained stage (should stay). "
+        "Above: as published for Llama8B and Qwen14B. Below: the same quantities on our models, mean over seeds with "
+        "the band named above the panels. SimNPO here uses the β that acts on our models (see the settings)."
+    ),
+    alt=(
+        "Line charts over unlearning steps for NPO and SimNPO, label and TOFU log-likelihood side by side: published "
+        "models above, ours below."
+    ),
+    worlds=("llm",),
+    claims=("L3",),
+    commands=("retrace llm positions",),
+    draw=draw,
+)
+
+if __name__ == "__main__":
+    main(FIGURE)

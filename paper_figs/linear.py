@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paper_figs import style
+from paper_figs.entry import FigureEntry, main
 from paper_figs.paths import draw_paths, geometric_band, mean_band, seeds_text
 from protocol.claims.curves import PAPER_METHODS, Curves, curves, positions
 from protocol.records import Tables
@@ -59,3 +60,26 @@ def draw(tables: Tables) -> Figure | None:
     style.heading(figure, f"Linear model ({seeds_text(label.values(), 'instance')})")
     style.path_legend(figure, label[columns[0]].values.shape[1], (style.nothing_line(),))
     return figure
+
+
+FIGURE = FigureEntry(
+    name="linear",
+    title="Linear model: label log-likelihood and distance to the retrained model",
+    caption=(
+        "The positions experiment of the linear model. Above: label log-likelihood −(xθ − y)² on the forget rows, "
+        "mean over instances with the 95% t interval. Below: RE distance to the retrained model on test inputs, "
+        "geometric mean, log scale; dotted: before unlearning. Where ascent ran beyond −100 the upper axis is "
+        "logarithmic, too."
+    ),
+    alt=(
+        "Line charts of label log-likelihood and of the distance to the retrained model over unlearning steps, a line"
+        " per position of the forget set, a column per method."
+    ),
+    worlds=("linear",),
+    claims=("L1", "L2", "L3", "E1", "N1"),
+    commands=("retrace theory positions",),
+    draw=draw,
+)
+
+if __name__ == "__main__":
+    main(FIGURE)

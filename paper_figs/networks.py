@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from paper_figs import style
 from paper_figs.distance import draw_legend, draw_row
+from paper_figs.entry import FigureEntry, main
 from paper_figs.linear import draw_label
 from paper_figs.paths import seeds_text
 from protocol.claims.curves import PAPER_METHODS, Curves, curves, positions
@@ -58,3 +59,27 @@ def draw(tables: Tables) -> Figure | None:
     style.heading(figure, f"Small networks ({seeds_text(labels)}; distances: geometric mean)")
     draw_legend(figure, labels[0].values.shape[1], True)
     return figure
+
+
+FIGURE = FigureEntry(
+    name="networks",
+    title="Small networks: label log-likelihood and distance to the retrained model",
+    caption=(
+        "The positions experiment of small networks: an MLP on clusters and a two-layer transformer on key-value "
+        "prompts, trained in stages and unlearned by gradient steps; seeds shuffle the rows. For each model: mean "
+        "log-likelihood of the forget set's answers; RE distance of probabilities to the retrained model on held-out "
+        "prompts of the forget stage and of the retained stages, with the noise floor (grey: the largest distance "
+        "between two retrained models of different seeds) and the distance before unlearning (dotted)."
+    ),
+    alt=(
+        "Line charts over unlearning steps for each model, a line per position of the forget set and a column per "
+        "method: label log-likelihood, and distances on forget and retained prompts on log scales."
+    ),
+    worlds=("network",),
+    claims=("L1", "L2", "L3", "E1", "N1"),
+    commands=("retrace theory networks",),
+    draw=draw,
+)
+
+if __name__ == "__main__":
+    main(FIGURE)

@@ -7,23 +7,24 @@ run; report.html also shows times and the machine.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from paper_figs import claim_text, style, table1, table_text
+from paper_figs import claim_text, entry, evidence, table1, table_text
 from paper_figs.registry import FIGURES
 from paper_figs.report import Drawn, render
 from protocol.claims import Claim, judge, write_claims
 from protocol.errors import InputError
 from protocol.progress import Progress, quiet
 from protocol.records import Result, Tables
+from protocol.sources import Source
 
 
 def write_figures(tables: Tables, folder: Path, progress: Progress = quiet) -> list[Drawn]:
     """Draw every figure the tables hold records for into `folder`, as PDF and PNG; returns those drawn."""
     drawn = []
-    for done, entry in enumerate(FIGURES):
+    for done, figure in enumerate(FIGURES):
         progress("figures", done, len(FIGURES))
-        figure = entry.draw(tables)
-        if figure is not None:
-            drawn.append(Drawn(entry, style.save(figure, folder, entry.name)[1]))
+        saved = entry.save(figure, tables, folder)
+        if saved is not None:
+            drawn.append(Drawn(figure, saved[1]))
     progress("figures", len(FIGURES), len(FIGURES))
     return drawn
 
@@ -40,25 +41,28 @@ def write_table1(tables: Tables, folder: Path) -> table1.Table | None:
     return table
 
 
-def write_judgement(tables: Tables, out: Path) -> Sequence[Claim]:
-    """Judge all claims and write claims.json and claims.md."""
+def write_judgement(tables: Tables, sources: Sequence[Source], out: Path) -> Sequence[Claim]:
+    """Judge all claims and write claims.json, each with its evidence, and claims.md."""
     claims = judge(tables)
-    write_claims(claims, out / "claims.json")
+    write_claims(claims, out / "claims.json", [evidence.of(claim, sources).row() for claim in claims])
     (out / "claims.md").write_text(claim_text.markdown(claims), encoding="utf-8")
     return claims
 
 
-def build(result: Result, out: Path, machine: Mapping[str, str], progress: Progress = quiet) -> Path:
+def build(
+    result: Result, sources: Sequence[Source], out: Path, machine: Mapping[str, str], progress: Progress = quiet
+) -> Path:
     """Write claims.json, claims.md, figures/, tables/ and report.html into `out`; returns the report's path.
 
-    machine: what the report says of the machine, name and value · progress: called as (label, done, total). Figures
+    sources: where the records of `result` come from · machine: what the report says of the machine, name and value ·
+    progress: called as (label, done, total). Figures
     and tables of earlier results that this one holds no records for are removed. InputError where `out` is a file.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"out: expected a folder; got the file {out}")
     out.mkdir(parents=True, exist_ok=True)
     _clear(out)
-    claims = write_judgement(result.tables, out)
+    claims = write_judgement(result.tables, sources, out)
     drawn = write_figures(result.tables, out / "figures", progress)
     ours = write_table1(result.tables, out / "tables")
     report = out / "report.html"
@@ -68,6 +72,6 @@ def build(result: Result, out: Path, machine: Mapping[str, str], progress: Progr
 
 def _clear(out: Path) -> None:
     """Remove the files of this module alone: a figure of an earlier result must not pass for one of this."""
-    names = [f"figures/{entry.name}.{ending}" for entry in FIGURES for ending in ("pdf", "png")]
+    names = [f"figures/{figure.name}.{ending}" for figure in FIGURES for ending in ("pdf", "png")]
     for name in [*names, "tables/table1.csv", "tables/table1.md", "tables/table1.tex"]:
         (out / name).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from paper_figs import claim_text, table_text
-from paper_figs.registry import FigureEntry
+from paper_figs.entry import FigureEntry
 from paper_figs.table1 import Table, printed
 from protocol.claims import Claim, tally
 from protocol.records import Result

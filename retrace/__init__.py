@@ -5,6 +5,7 @@ OUT/records; `figures` joins what is there into figures, tables, claims and the 
 standard error and exit code 2.
 """
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import tyro
 
 from protocol.errors import InputError
 from protocol.progress import Progress
-from retrace import data, figures, llm, models, reproduce, store, theory
+from retrace import data, figures, llm, models, output, reproduce, store, theory
 from retrace.terminal import parse, progress_bars
 
 Command = (
@@ -75,8 +76,10 @@ def _parse(arguments: list[str]) -> Any:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `retrace`."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    output.typed = shlex.join(["retrace", *arguments])
     try:
-        print(_perform(_parse(sys.argv[1:] if arguments is None else arguments)))
+        print(_perform(_parse(arguments)))
     except InputError as error:
         print(f"retrace: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)

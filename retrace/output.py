@@ -1,10 +1,33 @@
 """The output folder: checked before anything is computed, one folder of tables for each experiment in it."""
 
+import os
+import platform
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from protocol import records
 from protocol.errors import InputError
+from protocol.sources import note_origin
+
+LIBRARIES = {"theory": ("jax", "jaxlib", "flax", "optax"), "llm": ("torch", "transformers", "peft")}
+typed = "retrace"  # the command of this process as it was typed; `main` sets it
+
+
+def machine() -> dict[str, str]:
+    """What is told of this machine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0.0
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": str(os.cpu_count()),
+        "memory": f"{memory:.1f} GiB",
+        "python": platform.python_version(),
+    }
+
+
+def environment(world: str) -> dict[str, str]:
+    """The machine, and the versions of what a world (theory, llm) computes with."""
+    return machine() | {name: version(name) for name in ("numpy", *LIBRARIES[world])}
 
 
 def writable(out: Path) -> Path:
@@ -19,7 +42,11 @@ def writable(out: Path) -> Path:
 
 
 def save(result: records.Result, out: Path, part: str) -> None:
-    """Write an experiment's tables into OUT/records/PART."""
+    """Write an experiment's tables, and the command and environment they come from, into OUT/records/WORLD/NAME.
+
+    part: WORLD/NAME.
+    """
     folder = out / "records" / part
     folder.mkdir(parents=True, exist_ok=True)
     records.write(result, folder)
+    note_origin(folder, typed, environment(part.split("/")[0]))

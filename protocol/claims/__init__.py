@@ -6,6 +6,8 @@ O1, O2: orders · E1, N1: equivalence · S1: oracle · K1: mixture · G1–G3, D
 W1–W3: retain · C1, C2: certified · H1, H2: triangle.
 """
 
+from dataclasses import replace
+
 from protocol.claims import (
     ablations,
     certified,
@@ -28,27 +30,34 @@ from protocol.claims import (
 from protocol.claims.claim import Claim, read_claims, tally, write_claims
 from protocol.records import Tables
 
+# Each module that judges, with the experiments whose records it reads (NAME stands for NAME/VALUE, too).
+JUDGES = (
+    (theorem, ("theorem",)),
+    (paths, ("positions",)),
+    (utility, ("positions",)),
+    (depth, ("depth",)),
+    (ablations, tuple(ablations.FAMILIES)),
+    (dose, ("dose",)),
+    (washout, ("wash-out",)),
+    (orders, ("orders",)),
+    (equivalence, ("positions",)),
+    (oracle, ("oracle-local",)),
+    (mixture, ("mixture",)),
+    (rates, ("secant",)),
+    (retain, ("retain",)),
+    (recency, ("recency",)),
+    (span, ("span",)),
+    (certified, ("certified",)),
+    (triangle, ("triangle",)),
+)
+
 
 def judge(tables: Tables) -> list[Claim]:
-    """All claims the tables hold records for, in the order of the calls below; within one id by world and method."""
+    """All claims the tables hold records for, in the order of `JUDGES`; within one id by world and method."""
     return [
-        *theorem.judge(tables),
-        *paths.judge(tables),
-        *utility.judge(tables),
-        *depth.judge(tables),
-        *ablations.judge(tables),
-        *dose.judge(tables),
-        *washout.judge(tables),
-        *orders.judge(tables),
-        *equivalence.judge(tables),
-        *oracle.judge(tables),
-        *mixture.judge(tables),
-        *rates.judge(tables),
-        *retain.judge(tables),
-        *recency.judge(tables),
-        *span.judge(tables),
-        *certified.judge(tables),
-        *triangle.judge(tables),
+        replace(claim, experiments=claim.experiments or experiments)
+        for module, experiments in JUDGES
+        for claim in module.judge(tables)
     ]
 
 

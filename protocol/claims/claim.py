@@ -1,18 +1,20 @@
 """One claim with its statistic, threshold and verdict, and claims.json.
 
-Verdicts: "holds", "fails", "inconclusive" (the numbers decide neither way, or what the test needs is missing; the
-detail says which).
+Verdicts: "holds", "fails", "inconclusive" (the numbers decide neither way) and "not testable" (what the test needs is
+missing, as seeds or a published spread); the detail says why.
 """
 
 import json
 import math
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from protocol.errors import InputError
 
-VERDICTS = ("holds", "fails", "inconclusive")
+VERDICTS = ("holds", "fails", "inconclusive", "not testable")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Claim:
     threshold: str  # the rule, with its number
     verdict: str
     detail: str  # further readings, in words
+    p_value: float | None = None  # of the statistic under "no effect", where the claim is a test of that
+    experiments: tuple[str, ...] = ()  # whose records it was computed from; NAME stands for NAME/VALUE, too
 
 
 def by_threshold(value: float, *, holds_above: float, fails_below: float) -> str:
@@ -44,8 +48,10 @@ def agreed(verdicts: "list[str]") -> str:
 
 
 def every(verdicts: "list[str]") -> str:
-    """ "holds" where all of several parts of one claim hold, "fails" where one fails."""
-    return "fails" if "fails" in verdicts else "holds" if set(verdicts) == {"holds"} else "inconclusive"
+    """ "holds" where all of several parts of one claim hold, "fails" where one fails; else "not testable" where one is."""
+    if set(verdicts) == {"holds"}:
+        return "holds"
+    return next((verdict for verdict in ("fails", "not testable") if verdict in verdicts), "inconclusive")
 
 
 def share_verdict(interval: tuple[float, float], chance: float) -> str:
@@ -62,11 +68,15 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def write_claims(claims: list[Claim], path: Path) -> None:
-    """Write claims.json; numbers that are not finite become null, so that any JSON reader takes the file."""
+def write_claims(claims: Sequence[Claim], path: Path, links: Sequence[Mapping[str, object]] | None = None) -> None:
+    """Write claims.json; numbers that are not finite become null, so that any JSON reader takes the file.
+
+    links: for each claim what is written beside its own fields, as where its records and its figure are.
+    """
     rows = []
-    for claim in claims:
-        row = asdict(claim)
+    for claim, beside in zip(claims, links or [{}] * len(claims), strict=True):
+        row = {**asdict(claim), **beside}
+        row["p_value"] = _finite(claim.p_value)
         row["value"] = _finite(claim.value)
         row["interval"] = [_finite(bound) for bound in claim.interval] if claim.interval else None
         rows.append(row)
@@ -80,4 +90,11 @@ def read_claims(path: Path) -> list[Claim]:
     if not path.is_file():
         raise InputError(f"claims: expected {path}; not found: run `retrace reproduce` first")
     rows = json.loads(path.read_text(encoding="utf-8"))
-    return [Claim(**{**row, "interval": tuple(row["interval"]) if row["interval"] else None}) for row in rows]
+    return [_claim(row) for row in rows]
+
+
+def _claim(row: dict[str, Any]) -> Claim:
+    """A claim of a row of claims.json, without what was written beside it."""
+    own = {field.name: row[field.name] for field in fields(Claim)}
+    interval = own["interval"]
+    return Claim(**{**own, "interval": tuple(interval) if interval else None, "experiments": tuple(own["experiments"])})

@@ -76,7 +76,7 @@ def _judged(depth: Depth) -> Claim:
     )  # fmt: skip
     rule = "F above its 95% quantile, and orders on both sides of 0.75 by their 95% t intervals"
     if depth.scores.shape[0] < 2:
-        return Claim(*head, None, None, rule, "inconclusive", "needs at least 2 seeds; 1 was run")
+        return Claim(*head, None, None, rule, "not testable", "needs at least 2 seeds; 1 was run")
     test, classes = metrics.path_f_test(depth.scores), depth.classes()
     both = {"deep", "superficial"} <= set(classes)
     one = len(set(classes)) == 1 and "undecided" not in classes

@@ -70,7 +70,7 @@ def _divergence(world: str, method: str, scores: Scores, pairs: pl.DataFrame) ->
     )  # fmt: skip
     missing = f"needs at least 2 seeds; {scores.seeds} was run" if scores.seeds < 2 else NO_PAIR
     if scores.seeds < 2 or pairs.is_empty():
-        return Claim(*head, None, None, "F above its 95% quantile", "inconclusive", missing)
+        return Claim(*head, None, None, "F above its 95% quantile", "not testable", missing)
     whole = scores.runs.filter(~pl.col("order").str.contains("@"))
     tests = {}
     for at, step in scores.steps.items():

@@ -68,7 +68,7 @@ def _equivalence(tables: Tables, records: pl.DataFrame, world: str, method: str)
     for parts in found.values():
         within = within_floor(tables, world, parts)
         if within is None:
-            return Claim(*head, None, None, rule, "inconclusive", NO_FLOOR)
+            return Claim(*head, None, None, rule, "not testable", NO_FLOOR)
         missed.append(~within)
     count = np.concatenate([m.ravel() for m in missed])
     interval = metrics.exact_interval(int(count.sum()), count.size)

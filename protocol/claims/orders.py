@@ -40,7 +40,7 @@ def _distance(world: str, method: str, scores: Scores, runs: pl.DataFrame) -> Cl
     )  # fmt: skip
     rule = "95% t interval over seeds above 0; fails below 0"
     if scores.seeds < 2:
-        return Claim(*head, None, None, rule, "inconclusive", f"needs at least 2 seeds; {scores.seeds} was run")
+        return Claim(*head, None, None, rule, "not testable", f"needs at least 2 seeds; {scores.seeds} was run")
     seeds = [(p["distance"].to_numpy(), p["last"].to_numpy()) for _, p in runs.group_by(UNIT, maintain_order=True)]
     fits = [stats.linregress(*seed) for seed in seeds]
     slopes = np.array([fit.slope for fit in fits])
@@ -73,7 +73,7 @@ def _successor(world: str, method: str, scores: Scores, runs: pl.DataFrame) -> C
     missing = f"needs at least 2 seeds; {scores.seeds} was run" if scores.seeds < 2 else NOT_APART
     apart = followed.group_by("distance").agg(pl.col("next").n_unique())["next"]
     if scores.seeds < 2 or apart.is_empty() or apart.max() == 1:
-        return Claim(*head, None, None, "F above its 95% quantile", "inconclusive", missing)
+        return Claim(*head, None, None, "F above its 95% quantile", "not testable", missing)
     rows = _f_of_next(followed, *UNIT)
     test = _f_of_next(followed.group_by(order).agg(pl.col("last").mean()).sort(order), "model")
     return Claim(

@@ -25,7 +25,7 @@ def divergence(world: str, method: str, measured: Curves) -> Claim:
         "F = between-path over within-path (seed) variance of the forget score, last step",
     )  # fmt: skip
     if measured.values.shape[0] < 2:
-        return Claim(*head, None, None, "F above its 95% quantile", "inconclusive", "needs at least 2 seeds; 1 was run")
+        return Claim(*head, None, None, "F above its 95% quantile", "not testable", "needs at least 2 seeds; 1 was run")
     last, half = judged_steps(measured.steps)
     tests = {s: metrics.path_f_test(measured.forgotten(s)) for s in (last, half)}
     level = {s: metrics.path_f_test(measured.at(s)) for s in (0, last)}

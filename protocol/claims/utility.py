@@ -57,7 +57,7 @@ def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | No
     means = ", ".join(f"p={p}: {mean:+.3f}" for p, mean in zip(paths, changes.select(paths).mean().row(0), strict=True))
     detail = f"p {test.p_value:.2g}"
     if by_run.height < 2:
-        verdict, detail = "inconclusive", f"needs at least 2 seeds, one cannot tell path from shuffle; {detail}"
+        verdict, detail = "not testable", f"needs at least 2 seeds, one cannot tell path from shuffle; {detail}"
     elif world == "llm":
         detail += f", by seeds {metrics.path_spread_test(by_run.select(paths).to_numpy()).p_value:.2g}"
     detail += f"; mean change {means}; {changes.height} {UNITS[world]}"

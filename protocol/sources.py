@@ -1,0 +1,79 @@
+"""Where records come from: every folder under OUT/records with the command that made it, and what it holds.
+
+A folder's name is its command: `retrace llm positions` writes OUT/records/llm/positions. Beside its tables lies
+origin.json: the command as it was typed and the versions it ran on.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocol import records
+from protocol.errors import InputError
+from protocol.records import Result, Tables
+
+ORIGIN = "origin.json"
+Held = tuple[str, str, str]  # experiment, world, model
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of tables."""
+
+    folder: str  # below OUT/records, as "llm/positions"
+    command: str  # as typed; by the folder's name where it was not noted
+    environment: Mapping[str, str]  # name -> version or description; empty where it was not noted
+    holds: frozenset[Held]
+
+
+def note_origin(folder: Path, command: str, environment: Mapping[str, str]) -> None:
+    """Write origin.json into a folder of tables."""
+    text = json.dumps({"command": command, "environment": dict(environment)}, indent=2, ensure_ascii=False)
+    (folder / ORIGIN).write_text(text + "\n", encoding="utf-8")
+
+
+def _held(tables: Tables) -> frozenset[Held]:
+    columns = ["experiment", "world", "model"]
+    return frozenset(
+        row for frame in (tables.records, tables.examples) for row in frame.select(columns).unique().iter_rows()
+    )
+
+
+def _source(folder: Path, root: Path, tables: Tables) -> Source:
+    name = folder.relative_to(root).as_posix()
+    path = folder / ORIGIN
+    noted = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    command = noted.get("command", f"retrace {name.replace('/', ' ')}")
+    return Source(name, command, noted.get("environment", {}), _held(tables))
+
+
+def read_all(out: Path) -> tuple[Result, tuple[Source, ...]]:
+    """Everything under OUT/records as one result, and its sources by folder; InputError where there is nothing."""
+    root = out / "records"
+    if not root.is_dir():
+        raise InputError(f"out: expected a folder with records in it; got {out}: run `retrace reproduce` first")
+    folders = sorted(path.parent for path in root.rglob("records.parquet"))
+    if not folders:
+        raise InputError(f"out: expected tables in {root}; found none: run `retrace theory` or `retrace llm`")
+    results = [records.read(folder) for folder in folders]
+    sources = (_source(folder, root, result.tables) for folder, result in zip(folders, results, strict=True))
+    return Result.concat(results), tuple(sources)
+
+
+def sources_of(sources: Iterable[Source], experiments: tuple[str, ...], world: str, models: str) -> list[Source]:
+    """The sources that hold records of one of the experiments (NAME stands for NAME/VALUE, too) in a world.
+
+    models: names joined by " + ", as a claim has them; it narrows the choice where some source holds one of them.
+    """
+    names = set(models.split(" + "))
+
+    def models_held(source: Source) -> set[str]:
+        return {
+            model
+            for experiment, of, model in source.holds
+            if of == world and (experiment in experiments or experiment.split("/")[0] in experiments)
+        }
+
+    found = [source for source in sources if models_held(source)]
+    return [source for source in found if models_held(source) & names] or found
