@@ -48,7 +48,7 @@ def agreed(verdicts: "list[str]") -> str:
 
 
 def every(verdicts: "list[str]") -> str:
-    """ "holds" where all of several parts of one claim hold, "fails" where one fails; else "not testable" where one is."""
+    """ "holds" where all parts of a claim hold, "fails" where one fails; else "not testable" where one is not."""
     if set(verdicts) == {"holds"}:
         return "holds"
     return next((verdict for verdict in ("fails", "not testable") if verdict in verdicts), "inconclusive")
