@@ -12,11 +12,17 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from protocol import metrics
 from protocol.errors import InputError, known
 
 FOLDER = Path(__file__).parent / "published"
 FIGURES = (1, 3, 4, 5, 6, 7, 8)
 TABLE1_QUANTITIES = ("forget_score", "tofu_utility", "math_utility")
+# Figure 4's six orders of the answers C, U and R.
+ORDERS = {
+    "theta1": "R>C>U", "theta2": "C>R>U", "theta3": "U>C>R", "theta4": "U>R>C", "theta5": "R>U>C", "theta6": "C>U>R",
+}  # fmt: skip
+LABEL, TOFU = "unlearn_label_loglik", "tofu_loglik"
 _PANEL = ["panel_row", "panel_col", "model", "algorithm", "quantity", "learning_rate", "scheduler"]
 
 
@@ -37,6 +43,16 @@ class Panel(NamedTuple):
     values: Float[np.ndarray, "paths points"]
     low: Float[np.ndarray, "paths points"] | None
     high: Float[np.ndarray, "paths points"] | None
+
+    @property
+    def drops(self) -> Float[np.ndarray, " paths"]:
+        """Decrease from the first point to the last one; of a label curve, its forget score."""
+        return metrics.forget_score(self.values, self.values.shape[-1] - 1)
+
+    @property
+    def half_width(self) -> Float[np.ndarray, "paths points"] | None:
+        """Half of the band's width, None where the figure has no band."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
 
 @cache
@@ -87,6 +103,15 @@ def panels(figure: int) -> list[Panel]:
         raise InputError(f"figure: expected one of {', '.join(map(str, FIGURES))}; got {figure}")
     chosen = curves().filter(pl.col("figure") == figure).sort("panel_row", "panel_col", "quantity")
     return [_panel(part) for _, part in chosen.group_by(_PANEL, maintain_order=True)]
+
+
+def panel(figure: int, quantity: str = LABEL, **fields: object) -> Panel:
+    """The one panel of a figure with this quantity and these fields; InputError unless there is just one."""
+    wanted = {"quantity": quantity, **fields}
+    found = [one for one in panels(figure) if all(getattr(one, name) == value for name, value in wanted.items())]
+    if len(found) != 1:
+        raise InputError(f"fields: expected those of one panel of Figure {figure}; got {len(found)}, of {wanted}")
+    return found[0]
 
 
 def table1_row(model: str, algorithm: str, quantity: str) -> Float[np.ndarray, " paths"]:

@@ -2,7 +2,8 @@
 
 Every VALUE of a family ("learning-rates/2e-05", "schedules/cosine", "optimizers/sgd") is a positions experiment of its
 own, judged by the rules of L1 and L2. The claim holds where L1 of every model and L2 hold at every value, and fails
-where one of them fails at some value. A learning rate at which nothing is forgotten is a value like any other.
+where one of them fails at some value. A learning rate at which nothing is forgotten is a value like any other. Where
+L1 is testable at no value there is no share.
 """
 
 import polars as pl
@@ -43,18 +44,20 @@ def _at(value: str, world: str, method: str, label: list[Curves]) -> tuple[str, 
         f"{claim.model} {'–' if claim.value is None else f'{claim.value:.3g}'} {claim.verdict}" for claim in divergence
     )
     counts = ", ".join(f"{name} {hits} of {seeds}" for name, (hits, seeds) in paths.slowest(label).items())
+    ranks = ", ".join(f"{measured.model} {paths.last_rank(measured):.3g}" for measured in label)
     verdict = every([recency.verdict, *(claim.verdict for claim in divergence)])
-    return verdict, f"{value}: F {told}; p = last slowest at {counts}: {recency.verdict}"
+    return verdict, f"{value}: F {told}; p = last slowest at {counts}, rank {ranks}: {recency.verdict}"
 
 
 def _across(family: str, measured: dict[str, list[Curves]], world: str, method: str) -> Claim:
     verdicts, told = zip(*(_at(value, world, method, label) for value, label in measured.items()), strict=True)
+    share = None if set(verdicts) == {"not testable"} else verdicts.count("holds") / len(verdicts)
     models = sorted({one.model for label in measured.values() for one in label})
     return Claim(
         "L5", "Path divergence and recency hold across learning rates, schedules and optimizers.",
         "Section 4, Figures 6, 8", world, " + ".join(models), method,
         f"share of {FAMILIES[family]} at which L1 (every model) and L2 hold",
-        verdicts.count("holds") / len(verdicts), None,
+        share, None,
         f"= 1 of {', '.join(measured)}; fails where an L1 or L2 fails at one of them",
         every(list(verdicts)),
         " | ".join(told),

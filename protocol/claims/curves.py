@@ -1,6 +1,9 @@
 """Curves out of the record table: arrays indexed by seed, path and recorded step.
 
 A metric may be recorded at every k-th step only; whatever is said of a step is said of its number, not of its place.
+
+A run may be the mean over seeds that are not known one by one, as of a paper: beside METRIC it then carries their
+variance at every step as variance/METRIC, and their number as setting/seeds.
 """
 
 import math
@@ -12,11 +15,21 @@ import polars as pl
 from jaxtyping import Float
 
 from protocol import metrics
+from protocol.claims.sweeps import PREFIX
 from protocol.errors import InputError
 from protocol.records import Tables
 
 # The methods claims on paths are made about, and the SimNPO at β = 1 that only N1 speaks of.
 PAPER_METHODS = ("GA", "NPO", "SimNPO")
+SEEDS = f"{PREFIX}seeds"
+VARIANCE = "variance/"
+
+
+class Averaged(NamedTuple):
+    """What is known of the seeds a run is the mean of."""
+
+    seeds: int
+    variance: Float[np.ndarray, "paths points"]
 
 
 class Curves(NamedTuple):
@@ -25,11 +38,17 @@ class Curves(NamedTuple):
     model: str
     values: Float[np.ndarray, "seeds paths points"]
     recorded: tuple[int, ...] = ()  # the steps of the points; every one where left out
+    averaged: Averaged | None = None  # where the values are means: then there is one row of them
 
     @property
     def steps(self) -> tuple[int, ...]:
         """The step of every point."""
         return self.recorded or tuple(range(self.values.shape[-1]))
+
+    @property
+    def seeds(self) -> int:
+        """Number of seeds behind the values."""
+        return self.averaged.seeds if self.averaged else self.values.shape[0]
 
     def at(self, step: int) -> Float[np.ndarray, "seeds paths"]:
         """The metric at a recorded step."""
@@ -83,8 +102,17 @@ def curves(records: pl.DataFrame, *, world: str, method: str, metric: str) -> li
                 f"{math.prod(shape)} values; got {part.height}: run the experiment to its end"
             )
         steps = tuple(part["step"].unique().sort())
-        result.append(Curves(str(model), part["value"].to_numpy().reshape(shape), steps))
+        averaged = _averaged(records.filter(world=world, method=method, model=model), metric, shape[1:])
+        result.append(Curves(str(model), part["value"].to_numpy().reshape(shape), steps, averaged))
     return result
+
+
+def _averaged(records: pl.DataFrame, metric: str, shape: tuple[int, int]) -> Averaged | None:
+    variance = records.filter(metric=VARIANCE + metric).sort("position", "step")["value"].to_numpy()
+    if variance.size == 0:
+        return None
+    (seeds,) = records.filter(metric=SEEDS)["value"].unique()
+    return Averaged(int(seeds), variance.reshape(shape))
 
 
 def metrics_under(records: pl.DataFrame, *, world: str, prefix: str) -> list[str]:

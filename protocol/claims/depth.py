@@ -2,7 +2,8 @@
 
 An order is deep or superficial where the 95% t interval of its depth score over seeds lies wholly on one side of 0.75.
 The claim holds if orders differ by more than seeds do (F test) and orders of both classes occur; it fails if all orders
-are of one class; else it is inconclusive. Metrics: theory/experiments/depth.py.
+are of one class; else it is inconclusive. A single seed is not testable: then the detail has the classes by its scores
+alone. Metrics: theory/experiments/depth.py.
 """
 
 from typing import NamedTuple
@@ -69,6 +70,21 @@ def depths(tables: Tables) -> list[Depth]:
     return found
 
 
+def _told(depth: Depth, classes: list[str]) -> str:
+    """Scores and classes by order, and what they are held against."""
+    seeds = depth.scores.shape[0]
+    means = zip(depth.orders, depth.scores.mean(axis=0), classes, strict=True)
+    published = ["deep" if order in PUBLISHED_DEEP else "superficial" for order in depth.orders]
+    agree = sum(ours == theirs for ours, theirs in zip(classes, published, strict=True))
+    below = np.mean(metrics.ends_below(depth.C, depth.U, depth.R), axis=0)
+    return (
+        f"depth score, {'mean over seeds' if seeds > 1 else 'one run'}: "
+        + ", ".join(f"{order} {mean:.2f} ({kind})" for order, mean, kind in means)
+        + f"; {agree} of {len(classes)} classes as published; the caption's rule calls {np.sum(below > 0.5)} deep; "
+        + f"answers start within {START:g} nats" + (f", not in {', '.join(depth.unequal)}" if depth.unequal else "")
+    )  # fmt: skip
+
+
 def _judged(depth: Depth) -> Claim:
     head = (
         "L4", "How deep forgetting goes depends on the path.", "Section 4, Figure 4", depth.world, depth.model,
@@ -76,21 +92,14 @@ def _judged(depth: Depth) -> Claim:
     )  # fmt: skip
     rule = "F above its 95% quantile, and orders on both sides of 0.75 by their 95% t intervals"
     if depth.scores.shape[0] < 2:
-        return Claim(*head, None, None, rule, "not testable", "needs at least 2 seeds; 1 was run")
+        alone = ["deep" if deep else "superficial" for deep in metrics.is_deep(depth.scores[0])]
+        told = f"needs at least 2 seeds; 1 was run: {_told(depth, alone)}"
+        return Claim(*head, None, None, rule, "not testable", told)
     test, classes = metrics.path_f_test(depth.scores), depth.classes()
     both = {"deep", "superficial"} <= set(classes)
     one = len(set(classes)) == 1 and "undecided" not in classes
     verdict = "holds" if both and test.statistic > test.threshold else "fails" if one else "inconclusive"
-    means = zip(depth.orders, depth.scores.mean(axis=0), classes, strict=True)
-    published = ["deep" if order in PUBLISHED_DEEP else "superficial" for order in depth.orders]
-    agree = sum(ours == theirs for ours, theirs in zip(classes, published, strict=True))
-    below = np.mean(metrics.ends_below(depth.C, depth.U, depth.R), axis=0)
-    detail = (
-        "depth score, mean over seeds: " + ", ".join(f"{o} {mean:.2f} ({kind})" for o, mean, kind in means)
-        + f"; {agree} of {len(classes)} classes as published; the caption's rule calls {np.sum(below > 0.5)} deep; "
-        + f"answers start within {START:g} nats" + (f", not in {', '.join(depth.unequal)}" if depth.unequal else "")
-        + f"; {depth.scores.shape[0]} seeds"
-    )  # fmt: skip
+    detail = f"{_told(depth, classes)}; {depth.scores.shape[0]} seeds"
     return Claim(*head, test.statistic, None, rule, verdict, detail)
 
 

@@ -18,27 +18,44 @@ def _readings(measured: Curves) -> dict[str, Float[np.ndarray, "seeds paths"]]:
     return scores | {"area": metrics.area_score(measured.values)}
 
 
+def path_effect(measured: Curves, step: int) -> metrics.FTest:
+    """F of path against seed of the forget score up to a step.
+
+    Of means over seeds only the variance of the level is known. That of the difference of two levels is at most
+    (σ_0 + σ_step)², whatever their correlation, so that F is then a lower bound.
+    """
+    scores = measured.forgotten(step)
+    if measured.averaged is None:
+        return metrics.path_f_test(scores)
+    deviation = np.sqrt(measured.averaged.variance)
+    variances = (deviation[:, 0] + deviation[:, measured.steps.index(step)]) ** 2
+    return metrics.summary_f_test(scores[0], variances, measured.averaged.seeds)
+
+
+def _between(measured: Curves, step: int) -> float:
+    """Mean square of the level between paths."""
+    return measured.seeds * float(np.var(measured.at(step).mean(axis=0), ddof=1))
+
+
 def divergence(world: str, method: str, measured: Curves) -> Claim:
     """L1 for one model: F of path against seed, on the forget score half-way and at the end."""
     head = (
         "L1", "The paths diverge under unlearning.", "Section 4, Figures 1, 3, 5", world, measured.model, method,
         "F = between-path over within-path (seed) variance of the forget score, last step",
     )  # fmt: skip
-    if measured.values.shape[0] < 2:
+    if measured.seeds < 2:
         return Claim(*head, None, None, "F above its 95% quantile", "not testable", "needs at least 2 seeds; 1 was run")
     last, half = judged_steps(measured.steps)
-    tests = {s: metrics.path_f_test(measured.forgotten(s)) for s in (last, half)}
-    level = {s: metrics.path_f_test(measured.at(s)) for s in (0, last)}
+    tests = {s: path_effect(measured, s) for s in (last, half)}
     verdicts = [
         "holds" if test.statistic > test.threshold else "fails" if test.statistic < 1 else "inconclusive"
         for test in tests.values()
     ]
     threshold = f"> {tests[last].threshold:.3g} (95% quantile) at steps {half} and {last}; fails below 1"
     detail = "; ".join(f"step {s}: F {t.statistic:.3g}, p {t.p_value:.2g}" for s, t in tests.items())
-    between = (
-        f"between-path variance of the level {level[0].between:.3g} at step 0, {level[last].between:.3g} at the end"
-    )
-    detail += f"; {between}; {measured.values.shape[0]} seeds"
+    start, end = (_between(measured, s) for s in (0, last))
+    detail += f"; between-path variance of the level {start:.3g} at step 0, {end:.3g} at the end"
+    detail += f"; {measured.seeds} seeds"
     return Claim(*head, tests[last].statistic, None, threshold, agreed(verdicts), detail)
 
 
@@ -51,6 +68,11 @@ def slowest(label: list[Curves]) -> dict[str, tuple[int, int]]:
     return {name: (int(np.sum(hits)), len(hits)) for name, hits in found.items()}
 
 
+def last_rank(measured: Curves) -> float:
+    """Rank of p = last by forget score at the last step, 1 = slowest; mean over seeds."""
+    return float(np.mean(metrics.recency(measured.forgotten(max(measured.steps)))))
+
+
 def recency(world: str, method: str, label: list[Curves], phrases: list[Curves]) -> Claim:
     """L2, pooled over models and seeds: how often p = last has the smallest forget score."""
     counts = slowest(label)
@@ -59,6 +81,7 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
     verdict = agreed([share_verdict(interval, chance) for interval in intervals.values()])
     first = next(iter(counts))
     detail = "slowest by label: " + ", ".join(f"{n}: {s} of {t}" for n, (s, t) in counts.items())
+    detail += f"; rank of p = last, {first}: " + ", ".join(f"{c.model} {last_rank(c):.3g}" for c in label)
     if phrases:
         ranks = [metrics.recency(_readings(c)[first]) for c in phrases]
         hits = np.concatenate(ranks) == 1

@@ -2,8 +2,8 @@
 
 max − min over paths of the mean change of a utility, against its permutation null. A unit is what the paths have in
 common: one question under one seed of one model, or one instance of the linear model. That null holds sampling noise
-alone, not the noise of training; so a language model needs at least two seeds for a verdict, and the detail has the
-p-value of exchanging the paths seed by seed.
+alone, not the noise of training; so at least two seeds of a model are needed for a verdict, and for language models the
+detail has the p-value of exchanging the paths seed by seed. Of a paper's table a unit is a model.
 """
 
 import polars as pl
@@ -13,8 +13,11 @@ from protocol.claims.claim import Claim
 from protocol.claims.curves import positions, worlds_and_methods
 from protocol.records import Tables
 
-UTILITIES = {"llm": ("math_accuracy", "tofu_loglik"), "linear": ("retain_loglik",), "network": ("retain_loglik",)}
-UNITS = {"llm": "questions × seeds", "linear": "instances", "network": "models × seeds"}
+UTILITIES = {
+    "llm": ("math_accuracy", "tofu_loglik"), "linear": ("retain_loglik",), "network": ("retain_loglik",),
+    "published": ("math_utility", "tofu_utility"),
+}  # fmt: skip
+UNITS = {"llm": "questions × seeds", "linear": "instances", "network": "models × seeds", "published": "models"}
 RUN = ["model", "seed"]
 
 
@@ -46,6 +49,14 @@ def _accuracy_at_start(tables: Tables, world: str) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def _by_model(by_run: pl.DataFrame, paths: list[str]) -> str:
+    """max − min over paths of each model's mean change, where there are several models."""
+    means = by_run.group_by("model").agg(pl.col(paths).mean()).sort("model")
+    spread = means.select("model", pl.max_horizontal(paths) - pl.min_horizontal(paths))
+    told = ", ".join(f"{model} {value:.3f}" for model, value in spread.iter_rows())
+    return f"; max − min by model: {told}" if means.height > 1 else ""
+
+
 def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | None:
     changes = utility_changes(tables, world, method, metric)
     if changes.is_empty():
@@ -56,11 +67,11 @@ def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | No
     verdict = "holds" if test.spread > test.threshold else "fails" if test.p_value > 0.5 else "inconclusive"
     means = ", ".join(f"p={p}: {mean:+.3f}" for p, mean in zip(paths, changes.select(paths).mean().row(0), strict=True))
     detail = f"p {test.p_value:.2g}"
-    if by_run.height < 2:
+    if max(part.height for _, part in by_run.group_by("model")) < 2:
         verdict, detail = "not testable", f"needs at least 2 seeds, one cannot tell path from shuffle; {detail}"
     elif world == "llm":
         detail += f", by seeds {metrics.path_spread_test(by_run.select(paths).to_numpy()).p_value:.2g}"
-    detail += f"; mean change {means}; {changes.height} {UNITS[world]}"
+    detail += f"; mean change {means}{_by_model(by_run, paths)}; {changes.height} {UNITS[world]}"
     if metric == "math_accuracy":
         low = [f"p={p}: {n} of {of}" for p, (n, of) in unmet_starts(tables, world).items() if n]
         detail += "; leaves below half the retrained accuracy at the start: " + (", ".join(low) or "none")

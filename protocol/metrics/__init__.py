@@ -27,11 +27,13 @@ from protocol.metrics.statistics import (
     SpreadTest,
     exact_interval,
     f_test,
+    interval_variance,
     median_interval,
     partial_f_test,
     path_f_test,
     path_spread_test,
     rank_correlation,
+    summary_f_test,
     t_interval,
 )
 
@@ -56,6 +58,7 @@ __all__ = [
     "growth_rate",
     "half_diameter",
     "horizon",
+    "interval_variance",
     "is_deep",
     "math_utility",
     "median_interval",
@@ -69,6 +72,7 @@ __all__ = [
     "re_distance",
     "recency",
     "secant_rate",
+    "summary_f_test",
     "t_interval",
     "tofu_utility",
 ]

@@ -74,9 +74,39 @@ def path_f_test(values: Float[np.ndarray, "seeds paths"], *, confidence: float =
     seeds, paths = values.shape
     if seeds < 2 or paths < 2:
         raise InputError(f"values: expected at least 2 seeds and 2 paths; got {seeds} seeds, {paths} paths")
-    between = seeds * np.var(values.mean(axis=0), ddof=1)
-    within = np.mean(np.var(values, axis=0, ddof=1))
-    return f_test(float(between), float(within), (paths - 1, paths * (seeds - 1)), confidence=confidence)
+    return summary_f_test(values.mean(axis=0), values.var(axis=0, ddof=1), seeds, confidence=confidence)
+
+
+def summary_f_test(
+    means: Float[np.ndarray, " paths"],
+    variances: Float[np.ndarray, " paths"],
+    seeds: int,
+    *,
+    confidence: float = 0.95,
+) -> FTest:
+    """`path_f_test` from summaries: the mean of each of P paths over S seeds and the variance over these seeds.
+
+    F = S · Var(means) / Mean(variances) against F(P − 1, P(S − 1)). Raises InputError for a single seed.
+    """
+    if seeds < 2:
+        raise InputError(f"seeds: expected at least 2 behind every mean; got {seeds}")
+    between, within = seeds * np.var(means, ddof=1), np.mean(variances)
+    return f_test(float(between), float(within), (means.size - 1, means.size * (seeds - 1)), confidence=confidence)
+
+
+def interval_variance(
+    half_width: Float[np.ndarray, "*shape"], seeds: int, *, confidence: float = 0.95, normal: bool = False
+) -> Float[np.ndarray, "*shape"]:
+    """Variance over S seeds behind the half-width h of an interval of their mean: S (h/q)².
+
+    q: the two-sided quantile of Student's t with S − 1 degrees of freedom, or of the normal distribution.
+    Raises InputError for a single seed.
+    """
+    if seeds < 2:
+        raise InputError(f"seeds: expected at least 2 behind an interval; got {seeds}")
+    upper = 0.5 + confidence / 2
+    quantile = stats.norm.ppf(upper) if normal else stats.t.ppf(upper, seeds - 1)
+    return seeds * (half_width / quantile) ** 2
 
 
 def partial_f_test(
