@@ -50,9 +50,11 @@ class Panel(NamedTuple):
         return metrics.forget_score(self.values, self.values.shape[-1] - 1)
 
     @property
-    def half_width(self) -> Float[np.ndarray, "paths points"] | None:
-        """Half of the band's width, None where the figure has no band."""
-        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+    def half_width(self) -> Float[np.ndarray, "paths points"]:
+        """Half of the band's width; InputError where the panel has no band."""
+        if self.low is None or self.high is None:
+            raise InputError(f"panel: expected one with a band, of Figure 5; got {self.model}, {self.algorithm}")
+        return (self.high - self.low) / 2
 
 
 @cache

@@ -39,7 +39,7 @@ def _curve_tables(experiment: str, panel: Panel, *, normal: bool) -> Iterator[Ta
     metric = METRICS[panel.quantity]
     for i, path in enumerate(panel.paths):
         values = [(step, metric, value) for step, value in enumerate(panel.values[i])]
-        if panel.half_width is not None:
+        if panel.low is not None:
             variance = metrics.interval_variance(panel.half_width[i], BAND_SEEDS, normal=normal)
             values += [(step, VARIANCE + metric, value) for step, value in enumerate(variance)]
             values += [(0, SEEDS, BAND_SEEDS)] if panel.quantity == LABEL else []

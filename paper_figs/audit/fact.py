@@ -1,6 +1,8 @@
-"""The published numbers, audited: each oddity of the tables and figures of arXiv 2510.16629, recomputed from CSV."""
+"""One row of the audit, and how its numbers are written."""
 
 from dataclasses import dataclass
+
+TOLERANCE = 1e-3  # nats: values read from the drawings closer than this are the same
 
 
 @dataclass(frozen=True)
@@ -13,3 +15,8 @@ class Fact:
     compared: str  # what this project therefore compares with
     residual: float | None  # the largest deviation behind `found`, in the quantity's own unit; None where none applies
     agrees: bool  # whether the numbers agree with what is printed
+
+
+def small(value: float) -> str:
+    """A deviation in nats: two decimals where it is large, one digit where it is small."""
+    return f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
