@@ -25,6 +25,7 @@ def facts() -> tuple[Fact, ...]:
         figures.cosine_start(),
         figures.figure_6_start(),
         figures.llama8b_start(),
+        figures.llama8b_rounded(),
         figures.last_points(),
         evidence.slowest_path(),
     )

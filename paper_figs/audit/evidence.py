@@ -63,8 +63,8 @@ def shared_start() -> Fact:
         "figure5-start",
         "Figure 5: four seeds.",
         f"At step 0 the band of TOFU has no width in {np.sum(tofu < TOLERANCE)} of {tofu.size} curves, that of the "
-        f"label is at most {label[..., 0].max():.3f} nats wide (at the end up to {label[..., -1].max():.1f}): the seeds "
-        "seem to share the fine-tuned model, so that the spread is that of unlearning.",
+        f"label is at most {label[..., 0].max():.3f} nats wide (at the end up to {label[..., -1].max():.1f}): the "
+        "seeds seem to share the fine-tuned model, so that the spread is that of unlearning.",
         "Ours repeats fine-tuning and unlearning under each seed.",
         float(label[..., 0].max()),
         agrees=True,

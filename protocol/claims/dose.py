@@ -45,7 +45,7 @@ def _slower(world: str, method: str, scores: Scores, pairs: pl.DataFrame) -> Cla
     )  # fmt: skip
     rule = f"exact 95% lower bound > 0.5 at steps {scores.half} and {scores.last}; fails where the upper one is below"
     if pairs.is_empty():
-        return Claim(*head, None, None, rule, "inconclusive", NO_PAIR)
+        return Claim(*head, None, None, rule, "not testable", NO_PAIR)
     seeds = pairs.group_by("model", "seed", maintain_order=True).agg(pl.col("last", "half").mean())
     hits = {at: int((seeds[at] < 0).sum()) for at in scores.steps}
     intervals = {at: metrics.exact_interval(count, seeds.height) for at, count in hits.items()}

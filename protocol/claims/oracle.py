@@ -61,7 +61,7 @@ def _reaches(tables: Tables, records: pl.DataFrame, world: str) -> Claim:
     for parts in found.values():
         inside = within_floor(tables, world, parts, EXPERIMENT)
         if inside is None:
-            return Claim(*head, None, None, rule, "inconclusive", NO_FLOOR)
+            return Claim(*head, None, None, rule, "not testable", NO_FLOOR)
         within.append(inside)
     counts, seeds = np.sum(np.concatenate(within), axis=0), len(np.concatenate(within))
     interval = metrics.exact_interval(int(counts[-1]), seeds)

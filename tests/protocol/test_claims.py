@@ -71,7 +71,7 @@ def test_l1_fails_where_seeds_differ_by_more_than_paths() -> None:
 
 def test_l1_needs_seeds_and_says_so() -> None:
     claim = one(positions(recent, seeds=1) + positions(lambda s, p, t: 1.0, seeds=1, metric="re_distance/forget"), "L1")
-    assert (claim.verdict, claim.value, claim.detail) == ("inconclusive", None, "needs at least 2 seeds; 1 was run")
+    assert (claim.verdict, claim.value, claim.detail) == ("not testable", None, "needs at least 2 seeds; 1 was run")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_l3_holds_fails_and_says_which_leaves_started_low() -> None:
 
 def test_l3_of_one_seed_cannot_tell_path_from_shuffle() -> None:
     claim = one(LABEL[:4] + questions(lambda p: 0.1 * p, seeds=1), "L3")
-    assert (claim.verdict, claim.value > 0.2) == ("inconclusive", True)
+    assert (claim.verdict, claim.value > 0.2) == ("not testable", True)
     assert claim.detail.startswith("needs at least 2 seeds")
 
 
@@ -162,7 +162,7 @@ def test_e1_asks_for_every_part_at_one_step() -> None:
 
 def test_e1_needs_a_floor_in_the_language_world_and_none_in_the_linear_one() -> None:
     claim = one(LABEL + DISTANT, "E1")
-    assert (claim.verdict, claim.detail) == ("inconclusive", "no noise floor: needs at least 2 seeds of a model")
+    assert (claim.verdict, claim.detail) == ("not testable", "no noise floor: needs at least 2 seeds of a model")
     linear = positions(recent, world="linear") + positions(
         lambda s, p, t: 1.0, metric="re_distance/test", world="linear"
     )
@@ -218,7 +218,9 @@ def test_steps_are_named_by_their_numbers_where_only_some_are_recorded() -> None
     ]  # fmt: skip
     recency = one(parts, "L2")
     assert recency.statistic == "P(p = last slowest), step 20"
-    assert recency.detail == "slowest by label: step 20: 0 of 5, step 10: 5 of 5, area: 0 of 5"
+    assert recency.detail == (
+        "slowest by label: step 20: 0 of 5, step 10: 5 of 5, area: 0 of 5; rank of p = last, step 20: m 4"
+    )
     divergence = one(parts, "L1")
     assert divergence.threshold.endswith("(95% quantile) at steps 10 and 20; fails below 1")
     dense = [

@@ -96,7 +96,7 @@ def test_paths_outside_the_range_of_the_doses_have_no_pair() -> None:
     above = {order: -0.09 for p, order in PATHS.items() if p < 4}
     for id in ("L6", "L6d"):
         claim = judged(id, doses(shifted(0.2), start=above))
-        assert (claim.verdict, claim.value, claim.detail) == ("inconclusive", None, dose.NO_PAIR)
+        assert (claim.verdict, claim.value, claim.detail) == ("not testable", None, dose.NO_PAIR)
     claim = judged("L6", doses(shifted(0.2), start={PATHS[1]: -0.09, PATHS[2]: -4.1}))
     assert "5 pairs, 0 seeds without" in claim.detail
 
@@ -131,7 +131,7 @@ def test_l6d_holds_matched_models_against_seeds(by, verdict) -> None:
 def test_l6d_is_judged_by_model_and_needs_two_seeds() -> None:
     parts = doses(noisy(9.0), seeds=3, model="a") + doses(noisy(9.0), seeds=1, model="b")
     found = [claim for claim in dose.judge(records.Tables.concat(parts)) if claim.id == "L6d"]
-    assert [(c.model, c.verdict) for c in found] == [("a", "holds"), ("b", "inconclusive")]
+    assert [(c.model, c.verdict) for c in found] == [("a", "holds"), ("b", "not testable")]
     assert found[1].detail == "needs at least 2 seeds; 1 was run"
 
 

@@ -63,7 +63,7 @@ def test_every_part_must_be_within_its_floor_at_one_common_step() -> None:
 def test_s1_needs_floors_of_its_own_experiment() -> None:
     for made in ({"floor": None}, {"floors": "positions"}):
         claim = judged(reaching(5), **made)
-        assert (claim.verdict, claim.value) == ("inconclusive", None)
+        assert (claim.verdict, claim.value) == ("not testable", None)
         assert claim.detail == "no noise floor: needs at least 2 seeds of a model"
     assert judged(reaching(5, at=1e-13), floor=None, world="linear").value == 1.0
 

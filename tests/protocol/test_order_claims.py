@@ -130,14 +130,14 @@ def test_both_need_two_seeds() -> None:
     parts = tables(bonus(1.0), seeds=1, model="a") + tables(bonus(1.0), seeds=1, model="b")
     for id in ("O1", "O2"):
         claim = judged(id, parts)
-        assert (claim.verdict, claim.value, claim.detail) == ("inconclusive", None, "needs at least 2 seeds; 1 was run")
+        assert (claim.verdict, claim.value, claim.detail) == ("not testable", None, "needs at least 2 seeds; 1 was run")
 
 
 def test_o2_needs_orders_that_tell_what_follows_from_how_many_follow() -> None:
     """Of the paths of the positions experiment each distance has a stage of its own."""
     paths = [(*STAGES[:p], "safety", *STAGES[p:3]) for p in range(4)]
     claim = judged("O2", tables(bonus(1.0), given=paths))
-    assert (claim.verdict, claim.detail) == ("inconclusive", orders.NOT_APART)
+    assert (claim.verdict, claim.detail) == ("not testable", orders.NOT_APART)
     assert judged("O1", tables(bonus(1.0), given=paths)).verdict == "holds"
 
 

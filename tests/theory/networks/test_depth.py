@@ -110,7 +110,7 @@ def tables(scores, start=0.0, method="GA"):
         ([[0.1, 0.9, 0.5], [0.11, 0.91, 0.49], [0.1, 0.9, 0.5]], "holds"),
         ([[0.1, 0.7, 0.5], [0.11, 0.71, 0.49], [0.1, 0.7, 0.5]], "fails"),  # all superficial
         ([[0.1, 0.5, 0.5], [0.1, 0.9, 0.5], [0.1, 0.8, 0.5]], "inconclusive"),  # one undecided, none deep
-        ([[0.1, 0.9, 0.5]], "inconclusive"),
+        ([[0.1, 0.9, 0.5]], "not testable"),
     ],
 )
 def test_verdicts(scores, verdict):
