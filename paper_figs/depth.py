@@ -18,9 +18,7 @@ from protocol import metrics
 from protocol.claims.depth import Depth, depths
 from protocol.records import Tables
 
-PUBLISHED = {
-    "R>C>U": "theta1", "C>R>U": "theta2", "U>C>R": "theta3", "U>R>C": "theta4", "R>U>C": "theta5", "C>U>R": "theta6",
-}  # fmt: skip
+PUBLISHED = {order: path for path, order in published.ORDERS.items()}
 ANSWERS: dict[str, tuple[int, Any, str]] = {
     "C": (3, "--", "C, alike"), "U": (4, "-", "U, unlearned"), "R": (1, ":", "R, unlike")
 }  # fmt: skip

@@ -120,7 +120,7 @@ def llama8b_rounded() -> Fact:
         f"From step 1 on p = 4 moves by whole thousandths in {np.sum(on[:, -1])} of {last.size} panels (to "
         f"{small(float(last.max()))} nats), the other paths in {np.sum(on[:, :-1])} of {on[:, :-1].size} curves: p = 4 "
         "seems to be drawn from values of three decimals.",
-        "Ranks and drops of Llama8B, to two decimals.",
+        "Ranks and drops of Llama8B.",
         float(last.max()),
         agrees=not on.any() or bool(on.all()),
     )

@@ -46,4 +46,4 @@ def recency(scores: Float[np.ndarray, "*seeds paths"]) -> Float[np.ndarray, "*se
 
     Ties count against recency. Under no path effect each rank 1..P has probability 1/P.
     """
-    return 1.0 + np.sum(scores[..., :-1] <= scores[..., -1:], axis=-1)
+    return np.asarray(1.0 + np.sum(scores[..., :-1] <= scores[..., -1:], axis=-1))

@@ -58,6 +58,11 @@ def test_l5_needs_l1_and_l2_at_every_value(slow, seeds, verdict, value) -> None:
     assert claim.threshold.startswith("= 1 of 2e-05, 0.0002")  # by size, not by letter
 
 
+def test_l5_has_no_share_where_l1_is_testable_nowhere() -> None:
+    (claim,) = judged(setting("schedules/wsd", recent, seeds=1), setting("schedules/cosine", recent, seeds=1))
+    assert (claim.verdict, claim.value) == ("not testable", None)
+
+
 def test_l5_asks_for_l1_of_every_model() -> None:
     """L2 pools the models and holds: a's seeds are all slowest, and so are b's."""
     (claim,) = judged(setting("schedules/wsd", recent, model="a"), setting("schedules/wsd", alike, model="b"))

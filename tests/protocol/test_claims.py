@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from protocol import claims, records
@@ -74,6 +75,39 @@ def test_l1_needs_seeds_and_says_so() -> None:
     assert (claim.verdict, claim.value, claim.detail) == ("not testable", None, "needs at least 2 seeds; 1 was run")
 
 
+def averaged(curve, *, seeds=3) -> list[records.Tables]:
+    """The same runs as their mean over seeds, with variance and number."""
+    level = np.array([[[curve(s, p, t) for t in range(STEPS + 1)] for p in range(1, 5)] for s in range(seeds)])
+    mean, variance = level.mean(axis=0), level.var(axis=0, ddof=1)
+    return [
+        records.tables(
+            run(position=p),
+            [(t, name, values[p - 1, t]) for name, values in
+             (("label_loglik", mean), ("variance/label_loglik", variance)) for t in range(STEPS + 1)]
+            + [(0, "setting/seeds", seeds)],
+        )
+        for p in range(1, 5)
+    ]  # fmt: skip
+
+
+def test_l1_of_means_is_that_of_their_seeds_where_these_share_the_start() -> None:
+    def shared(seed, p, t) -> float:
+        return recent(seed, p, t) if t else -1.0
+
+    claim, means = one(positions(shared), "L1"), one(averaged(shared), "L1")
+    assert (means.verdict, means.detail) == (claim.verdict, claim.detail)
+    assert means.value == pytest.approx(claim.value)
+
+
+def test_l1_of_means_is_a_lower_bound_where_the_starts_vary() -> None:
+    """Seeds shift a whole curve: the score does not vary with them, but the levels at both ends do."""
+
+    def lifted(seed, p, t) -> float:
+        return recent(seed, p, t) + seed / 10
+
+    assert one(averaged(lifted), "L1").value < one(positions(lifted), "L1").value / 10
+
+
 @pytest.mark.parametrize(
     ("slow_seeds", "verdict"), [(5, "holds"), (4, "holds"), (3, "inconclusive"), (0, "inconclusive")]
 )
@@ -141,6 +175,17 @@ def test_l3_of_one_seed_cannot_tell_path_from_shuffle() -> None:
     claim = one(LABEL[:4] + questions(lambda p: 0.1 * p, seeds=1), "L3")
     assert (claim.verdict, claim.value > 0.2) == ("not testable", True)
     assert claim.detail.startswith("needs at least 2 seeds")
+
+
+def test_l3_of_two_models_under_one_seed_each_has_no_seeds_either() -> None:
+    parts = [
+        records.Tables(*(frame.with_columns(model=pl.lit(model)) for frame in (table.records, table.examples)))
+        for model in ("a", "b")
+        for table in questions(lambda p: 0.1 * p, seeds=1)
+    ]
+    claim = one(positions(recent, model="a") + parts, "L3")
+    assert (claim.model, claim.verdict) == ("a + b", "not testable")
+    assert "max − min by model: a 0." in claim.detail
 
 
 @pytest.mark.parametrize(("distance", "verdict", "value"), [(0.11, "holds", 1.0), (0.09, "fails", 0.0)])

@@ -113,6 +113,29 @@ def test_path_f_test_is_the_one_way_analysis_of_variance() -> None:
         metrics.path_f_test(values[:1])
 
 
+def test_summary_f_test_needs_only_means_and_variances() -> None:
+    values = np.random.default_rng(2).standard_normal((5, 3)) + np.arange(3)
+    by_summary = metrics.summary_f_test(values.mean(axis=0), values.var(axis=0, ddof=1), 5)
+    assert by_summary == metrics.path_f_test(values)
+    # means 0, 2: variance 2; S = 4: between 8; within (1 + 3)/2 = 2; F = 4 against F(1, 6)
+    by_hand = metrics.summary_f_test(np.array([0.0, 2.0]), np.array([1.0, 3.0]), 4)
+    assert by_hand.statistic == pytest.approx(4.0)
+    assert by_hand.threshold == pytest.approx(stats.f.ppf(0.95, 1, 6))
+    with pytest.raises(InputError, match="seeds: expected at least 2 behind every mean; got 1"):
+        metrics.summary_f_test(np.zeros(2), np.ones(2), 1)
+
+
+def test_interval_variance_undoes_the_interval() -> None:
+    values = np.random.default_rng(3).standard_normal(4)
+    low, high = metrics.t_interval(values)
+    half = np.array([(high - low) / 2])
+    assert metrics.interval_variance(half, 4) == pytest.approx(values.var(ddof=1))
+    # ±1.96 standard errors: h = 1.96 s/√S, so h = 1.96 of S = 4 is s² = 4
+    assert metrics.interval_variance(np.array([1.959964]), 4, normal=True) == pytest.approx(4.0)
+    with pytest.raises(InputError, match="seeds: expected at least 2 behind an interval; got 1"):
+        metrics.interval_variance(half, 1)
+
+
 def test_f_test_at_the_ends() -> None:
     assert metrics.f_test(0.0, 0.0, (2, 4)).statistic == 0.0
     assert metrics.f_test(1.0, 0.0, (2, 4)).statistic == np.inf

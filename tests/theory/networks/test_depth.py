@@ -119,6 +119,11 @@ def test_verdicts(scores, verdict):
     assert ("needs at least 2 seeds" in claim.detail) == (len(scores) == 1)
 
 
+def test_one_seed_has_classes_by_its_scores_alone():
+    (claim,) = claims.judge(tables([[0.74, 0.75, 0.9]]))
+    assert "one run: C>R>U 0.74 (superficial), U>C>R 0.75 (deep), U>R>C 0.90 (deep); 3 of 3 classes as" in claim.detail
+
+
 def test_unequal_starts_are_told():
     scores = [[0.1, 0.9, 0.5], [0.11, 0.91, 0.49]]
     assert "within 5 nats, not in" not in claims.judge(tables(scores, start=4.9))[0].detail
