@@ -17,7 +17,7 @@ from protocol.claims.curves import SEEDS, VARIANCE
 from protocol.records import Run, Tables
 
 WORLD = "published"
-BAND_SEEDS = 4  # of Figure 5, as its caption says
+BAND_SEEDS = 4  # behind the means of Figure 5
 METRICS = {LABEL: "label_loglik", TOFU: "tofu_loglik"} | {f"logprob_{a}": f"answer_loglik/{a}" for a in "CUR"}
 PATHS = orders.positions(("inst", "tofu", "math"), "safety")
 BEFORE = {"math_utility": 0.0, "tofu_utility": 1.0}
@@ -71,8 +71,8 @@ def _table1_tables() -> Iterator[Tables]:
 def tables(*, normal: bool = False) -> Tables:
     """All records of the published numbers.
 
-    normal: read Figure 5's band as ±1.96 standard errors of the mean, instead of as a t interval of four seeds; the
-    paper does not say which it is, so both are assumptions.
+    normal: read Figure 5's band as ±1.96 standard errors of the mean, instead of as a t interval of four seeds;
+    which of them it is cannot be told from the curves, so both are assumptions.
     """
     curves: Iterable[Tables] = (t for name, panel in _chosen() for t in _curve_tables(name, panel, normal=normal))
     return Tables.concat([*curves, *_table1_tables()])
