@@ -1,5 +1,6 @@
 """The measures both worlds share: distance between models, forgetting and utility, growth rates, statistics."""
 
+from protocol.metrics.bootstrap import mean_interval, mean_intervals, nested_bootstrap_interval
 from protocol.metrics.depth import DEEP, depth_score, ends_below, is_deep
 from protocol.metrics.distance import (
     centred_logits,
@@ -10,6 +11,8 @@ from protocol.metrics.distance import (
     re_distance,
 )
 from protocol.metrics.forgetting import area_score, forget_score, math_utility, recency, tofu_utility
+from protocol.metrics.matching import equal_level_differences, fall_from
+from protocol.metrics.ranks import RankTest, last_rank_test, position_trend
 from protocol.metrics.rates import (
     GrowthRate,
     OutputGrowth,
@@ -36,21 +39,27 @@ from protocol.metrics.statistics import (
     summary_f_test,
     t_interval,
 )
+from protocol.metrics.variance import Components, PathEffect, path_effect, variance_components
 
 __all__ = [
     "DEEP",
+    "Components",
     "FTest",
     "GrowthRate",
     "OutputGrowth",
+    "PathEffect",
+    "RankTest",
     "SpreadTest",
     "area_score",
     "centred_logits",
     "depth_score",
     "distance_curve",
     "ends_below",
+    "equal_level_differences",
     "exact_interval",
     "extrapolate",
     "f_test",
+    "fall_from",
     "falsified_epsilon",
     "forget_score",
     "growth_by_rate",
@@ -60,14 +69,20 @@ __all__ = [
     "horizon",
     "interval_variance",
     "is_deep",
+    "last_rank_test",
     "math_utility",
+    "mean_interval",
+    "mean_intervals",
     "median_interval",
+    "nested_bootstrap_interval",
     "output_growth",
     "output_rate",
     "pairwise_divergence",
     "partial_f_test",
+    "path_effect",
     "path_f_test",
     "path_spread_test",
+    "position_trend",
     "rank_correlation",
     "re_distance",
     "recency",
@@ -75,4 +90,5 @@ __all__ = [
     "summary_f_test",
     "t_interval",
     "tofu_utility",
+    "variance_components",
 ]
