@@ -2,14 +2,15 @@
 
 `judge(tables)` returns every claim that the records speak of.
 T1–T3: theorem · L1, L2: paths · L3: utility · L4: depth · L5: ablations · L6, L6d: dose · L6w: washout ·
-O1, O2: orders · E1, N1: equivalence · S1: oracle · K1: mixture · G1–G3, D1: rates · R1, R2: recency · B1–B4: span ·
-W1–W3: retain · C1, C2: certified · H1, H2: triangle.
+O1, O2: orders · E1, N1: equivalence · S1: oracle · K1: mixture · G1–G3, D1: rates · G4: bridge · R1, R2: recency ·
+B1–B4: span · W1–W3: retain · C1, C2: certified · H1, H2: triangle.
 """
 
 from dataclasses import replace
 
 from protocol.claims import (
     ablations,
+    bridge,
     certified,
     depth,
     dose,
@@ -44,6 +45,7 @@ JUDGES = (
     (oracle, ("oracle-local",)),
     (mixture, ("mixture",)),
     (rates, ("secant",)),
+    (bridge, ("secant",)),
     (retain, ("retain",)),
     (recency, ("recency",)),
     (span, ("span",)),

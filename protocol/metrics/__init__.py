@@ -16,6 +16,7 @@ from protocol.metrics.ranks import RankTest, last_rank_test, position_trend
 from protocol.metrics.rates import (
     GrowthRate,
     OutputGrowth,
+    exponential_span,
     extrapolate,
     growth_by_rate,
     growth_by_ratio,
@@ -57,6 +58,7 @@ __all__ = [
     "ends_below",
     "equal_level_differences",
     "exact_interval",
+    "exponential_span",
     "extrapolate",
     "f_test",
     "fall_from",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import stats
 
 from protocol.errors import InputError
@@ -122,6 +122,19 @@ def horizon(
             f"log_predicted: expected the measured value at step 0, {log_divergence[0]:g}; got {log_predicted[0]:g}"
         )
     return int(np.argmax(out)) - 1 if out.any() else out.size - 1
+
+
+def exponential_span(
+    steps: Int[np.ndarray, " points"], log_divergence: Float[np.ndarray, " points"], *, factor: float = 2.0
+) -> int:
+    """For how many steps a divergence grows exponentially: its rate stays within a factor of that it began with.
+
+    The rate between two recorded steps is Δ log d/Δt. The largest recorded step up to which every rate lies between
+    g_0/factor and factor·g_0, g_0 the first of them; 0 where g_0 ≤ 0. At most the last step (then a lower bound).
+    """
+    rates = np.diff(log_divergence) / np.diff(steps)
+    within = (rates >= rates[0] / factor) & (rates <= rates[0] * factor) & (rates[0] > 0)
+    return int(steps[rates.size if within.all() else np.argmin(within)])
 
 
 class GrowthRate(NamedTuple):
