@@ -15,13 +15,13 @@ from matplotlib.lines import Line2D
 
 from paper_figs import style
 from paper_figs.entry import FigureEntry, main
+from paper_figs.quartiles import LINES, draw_band, looks, median_of_pairs, model_handles
 from protocol.claims.rates import AHEAD, by_seed, secant_records, series, tightness
 from protocol.records import Tables
 
 Key = tuple[str, str, str]  # world, model, method
 Part = tuple[Key, pl.DataFrame]
 
-LINES: dict[str, Any] = {"GA": "-", "NPO": "--", "SimNPO": ":"}
 EXTRAPOLATIONS = {"rate": ("o", "(1 + r₀)²ᵗ d₀"), "ratio": ("s", "(d₁/d₀)ᵗ d₀"), "constant": ("X", "d₀ (no growth)")}
 PARAMETERS: dict[str, Any] = {"colour": "#555555", "line": (0, (5, 1.5, 1, 1.5, 1, 1.5))}
 
@@ -30,26 +30,11 @@ def _line(key: Key) -> Any:
     return LINES.get(key[2], "-.")
 
 
-def _band(axes: Axes, curves: pl.DataFrame, colour: str, line: Any) -> None:
-    """Median over seeds by step with its quartiles; columns seed, step, value."""
-    quartiles = {"low": 0.25, "middle": 0.5, "high": 0.75}
-    found = [pl.col("value").quantile(share, "linear").alias(name) for name, share in quartiles.items()]
-    by_step = curves.group_by("step").agg(found).sort("step")
-    step, low, middle, high = (by_step[name].to_numpy() for name in ("step", "low", "middle", "high"))
-    axes.plot(step, middle, color=colour, linestyle=line)
-    axes.fill_between(step, low, high, color=colour, alpha=0.15, linewidth=0)
-
-
-def _curves(records: pl.DataFrame, metric: str) -> pl.DataFrame:
-    """A metric by seed and step, the median over pairs."""
-    return records.filter(pl.col("metric") == metric).group_by("seed", "step").agg(pl.col("value").median())
-
-
-def _draw_growth(axes: Axes, parts: list[Part], looks: dict[str, int]) -> None:
+def _draw_growth(axes: Axes, parts: list[Part], numbers: dict[str, int]) -> None:
     ascents = [(key, records) for key, records in parts if key[2] == "GA"]
     for (_, model, _), records in ascents:
         measured, promised = (by_seed(records, f"growth/{name}") for name in ("measured", "rate"))
-        look = looks[model]
+        look = numbers[model]
         axes.scatter(measured, promised, s=14, alpha=0.6, linewidths=0, color=style.colour(look),
                      marker=style.marker(look))  # fmt: skip
     low, high = (bound(*axes.get_xlim(), *axes.get_ylim()) for bound in (min, max))
@@ -59,25 +44,25 @@ def _draw_growth(axes: Axes, parts: list[Part], looks: dict[str, int]) -> None:
     axes.set_title("gradient ascent: promised and measured growth")
 
 
-def _draw_rates(axes: Axes, parts: list[Part], looks: dict[str, int]) -> None:
+def _draw_rates(axes: Axes, parts: list[Part], numbers: dict[str, int]) -> None:
     for key, records in parts:
-        _band(axes, _curves(records, "output_rate"), style.colour(looks[key[1]]), _line(key))
-        secant = _curves(records, "secant_rate")
+        draw_band(axes, median_of_pairs(records, "output_rate"), colour=style.colour(numbers[key[1]]), line=_line(key))
+        secant = median_of_pairs(records, "secant_rate")
         if key[2] == "GA" and not secant.is_empty():
-            _band(axes, secant, **PARAMETERS)
+            draw_band(axes, secant, **PARAMETERS)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_title("output rate rₜ; grey: ρₜ in parameters, gradient ascent")
     axes.set_ylabel("rate per step")
     style.step_axis(axes)
 
 
-def _draw_horizons(axes: Axes, parts: list[Part], looks: dict[str, int]) -> None:
+def _draw_horizons(axes: Axes, parts: list[Part], numbers: dict[str, int]) -> None:
     for row, ((_, model, _), records) in enumerate(parts):
         for shift, (name, (marker, _)) in zip((-0.22, 0.0, 0.22), EXTRAPOLATIONS.items(), strict=True):
             low, middle, high = np.quantile(by_seed(records, f"horizon/{name}"), [0.25, 0.5, 0.75])
-            filled = style.colour(looks[model]) if name == "rate" else "white"
+            filled = style.colour(numbers[model]) if name == "rate" else "white"
             axes.errorbar(
-                middle, row + shift, xerr=[[middle - low], [high - middle]], color=style.colour(looks[model]),
+                middle, row + shift, xerr=[[middle - low], [high - middle]], color=style.colour(numbers[model]),
                 marker=marker, markersize=5, markerfacecolor=filled, linewidth=1.2,
             )  # fmt: skip
     axes.axvline(AHEAD, color="black", linewidth=0.8, linestyle="--")
@@ -88,11 +73,11 @@ def _draw_horizons(axes: Axes, parts: list[Part], looks: dict[str, int]) -> None
     axes.set_title(f"how far ahead step 0 tells; dashed: {AHEAD} steps")
 
 
-def _draw_tightness(axes: Axes, parts: list[Part], looks: dict[str, int]) -> None:
+def _draw_tightness(axes: Axes, parts: list[Part], numbers: dict[str, int]) -> None:
     for key, records in parts:
         measured = tightness(records).rename({"ratio": "value"}).select("seed", "step", "value")
         if not measured.is_empty():
-            _band(axes, measured, style.colour(looks[key[1]]), _line(key))
+            draw_band(axes, measured, colour=style.colour(numbers[key[1]]), line=_line(key))
     axes.axhline(1, color="black", linewidth=0.8, linestyle="--")
     axes.set_ylim(0, 1.08)
     axes.set_title("bound as a share of the largest distance")
@@ -100,11 +85,7 @@ def _draw_tightness(axes: Axes, parts: list[Part], looks: dict[str, int]) -> Non
     style.step_axis(axes)
 
 
-def _legend(figure: Figure, parts: list[Part], looks: dict[str, int]) -> None:
-    models = [
-        Line2D([], [], color=style.colour(look), marker=style.marker(look), label=model)
-        for model, look in looks.items()
-    ]
+def _legend(figure: Figure, parts: list[Part], numbers: dict[str, int]) -> None:
     methods = [method for method in LINES if any(key[2] == method for key, _ in parts)]
     lines = [Line2D([], [], color="black", linestyle=LINES[method], label=method) for method in methods]
     horizons = [
@@ -112,7 +93,7 @@ def _legend(figure: Figure, parts: list[Part], looks: dict[str, int]) -> None:
                markerfacecolor="black" if name == "rate" else "white")
         for name, (marker, text) in EXTRAPOLATIONS.items()
     ]  # fmt: skip
-    figure.legend(handles=[*models, *lines, *horizons], loc="outside lower center", ncols=5)
+    figure.legend(handles=[*model_handles(numbers), *lines, *horizons], loc="outside lower center", ncols=5)
 
 
 @style.styled
@@ -121,12 +102,12 @@ def draw(tables: Tables) -> Figure | None:
     parts = list(series(secant_records(tables)))
     if not parts:
         return None
-    looks = {model: i for i, model in enumerate(dict.fromkeys(key[1] for key, _ in parts), start=1)}
+    numbers = looks(key[1] for key, _ in parts)
     figure = Figure(figsize=(10, 7.2), layout="constrained")
     grid = figure.subplots(2, 2).ravel()
     for axes, drawn in zip(grid, (_draw_growth, _draw_rates, _draw_horizons, _draw_tightness), strict=True):
-        drawn(axes, parts, looks)
-    _legend(figure, parts, looks)
+        drawn(axes, parts, numbers)
+    _legend(figure, parts, numbers)
     return figure
 
 

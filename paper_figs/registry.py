@@ -1,6 +1,7 @@
 """Every figure there is, in the order of the report."""
 
 from paper_figs import (
+    bridge,
     certified,
     depth,
     distance_forget,
@@ -29,6 +30,7 @@ FIGURES: tuple[FigureEntry, ...] = (
     distance_retained.FIGURE,
     theorem.FIGURE,
     linear.FIGURE,
+    bridge.FIGURE,
     rates.FIGURE,
     recency.FIGURE,
     span.FIGURE,
