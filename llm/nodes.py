@@ -29,7 +29,7 @@ from protocol.orders import Order
 from protocol.spec import digest
 
 # Raise the first number when a change of the code changes trained weights or measured values.
-NUMERICS = f"3 torch {torch.__version__} transformers {transformers.__version__}"
+NUMERICS = f"4 torch {torch.__version__} transformers {transformers.__version__}"
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 

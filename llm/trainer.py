@@ -64,8 +64,9 @@ def _backward(
 
 
 def gradient_norm(model: PreTrainedModel) -> float:
-    """Euclidean norm of the gradient over all trained parameters."""
-    return float(torch.stack([p.grad.square().sum() for p in trainable(model) if p.grad is not None]).sum().sqrt())
+    """Euclidean norm of the gradient over all trained parameters, squares summed in float64: 1e-25 has one, too."""
+    norms = [torch.linalg.vector_norm(p.grad, dtype=torch.float64) for p in trainable(model) if p.grad is not None]
+    return float(torch.linalg.vector_norm(torch.stack(norms)))
 
 
 def updates(

@@ -58,15 +58,16 @@ def groups(claims: Iterable[Claim]) -> list[Group]:
 
 
 def headline(claims: list[Claim]) -> str:
-    """ "5 claims hold, 2 fail, 1 is inconclusive." in words that fit the counts."""
+    """ "Of 8 claims judged, 5 hold, 2 fail, 1 is inconclusive, 0 are not testable." in words that fit the counts."""
     counts = tally(claims)
     verbs = {
         "holds": ("holds", "hold"),
         "fails": ("fails", "fail"),
         "inconclusive": ("is inconclusive", "are inconclusive"),
+        "not testable": ("is not testable", "are not testable"),
     }
     parts = [f"{counts[verdict]} {verbs[verdict][counts[verdict] != 1]}" for verdict in VERDICTS]
-    return f"Of {len(claims)} claims judged, {parts[0]}, {parts[1]}, {parts[2]}."
+    return f"Of {len(claims)} claims judged, {', '.join(parts)}."
 
 
 def _escaped(text: str) -> str:

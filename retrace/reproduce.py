@@ -8,7 +8,9 @@ from protocol.progress import Progress
 from retrace import figures, llm, theory
 from retrace.output import writable
 
-PARTS = ("positions", "depth")  # experiments of the language models
+# Experiments of the language models and their unlearning methods, None for their own; `retrace llm positions` has one
+# more, which no claim speaks of.
+PARTS: dict[str, tuple[str, ...] | None] = {"positions": ("GA", "NPO", "SimNPO", "SimNPO-beta1"), "depth": None}
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,17 @@ def run(command: Reproduce, report: Progress) -> str:
     from llm.store import open_store
 
     models = DEFAULT_MODELS[:1] if command.quick else DEFAULT_MODELS
-    options = Options(seeds=command.seeds, quick=command.quick)
+    options = {
+        name: Options(seeds=command.seeds, quick=command.quick, methods=methods) for name, methods in PARTS.items()
+    }
     place = llm.Place(out=command.out, runs=command.runs, workers=command.workers)
     for name in PARTS:
-        llm.experiments(name, models, options)
+        llm.experiments(name, models, options[name])
     writable(command.out)
     open_store(command.runs)
     with ThreadPoolExecutor(1) as pool:
         theory_done = pool.submit(theory.run, theory.Theory(quick=command.quick, out=command.out), report)
         for name in PARTS:
-            llm.perform(name, models, options, place, report)
+            llm.perform(name, models, options[name], place, report)
         theory_done.result()
     return figures.run(figures.Figures(out=command.out), report)
