@@ -14,6 +14,7 @@ from llm import store
 from llm.nodes import NUMERICS
 from paper_figs.registry import FIGURES
 from protocol import records
+from protocol.claims.claim import VERDICTS
 from protocol.spec import digest
 from retrace import llm, theory
 
@@ -132,8 +133,8 @@ def test_reproduce_does_the_whole_job(tmp_path, monkeypatch, capsys) -> None:
     every = "T1 T2 T3 L1 L2 L3 L4 E1 N1 K1 G1 G2 G3 D1 R1 R2 B1 B2 B3 B4 W1 W2 W3 C1 C2 H1 H2"
     assert {claim["id"] for claim in claims} == set(every.split())
     assert {claim["world"] for claim in claims} == {"linear", "network", "llm"}
-    counted = [sum(claim["verdict"] == v for claim in claims) for v in ("holds", "fails", "inconclusive")]
-    assert "{} holds, {} fails, {} inconclusive, of {}".format(*counted, len(claims)) in last
+    counted = [sum(claim["verdict"] == v for claim in claims) for v in VERDICTS]
+    assert "{} holds, {} fails, {} inconclusive, {} not testable, of {}".format(*counted, len(claims)) in last
     files = {path.name for path in (out / "figures").iterdir()}
     assert files == {f"{entry.name}.{ending}" for entry in FIGURES for ending in ("pdf", "png")}
     before = (out / "claims.json").read_bytes()
