@@ -1,4 +1,4 @@
-"""The command line: retrace reproduce | theory | llm | models | data | store | figures.
+"""The command line: retrace reproduce | theory | llm | models | data | store | figures | claims.
 
 Each world is imported inside its own subcommand only. An experiment writes its tables into a folder of its own under
 OUT/records; `figures` joins what is there into figures, tables, claims and the report. Bad input is one line on
@@ -15,7 +15,7 @@ import tyro
 
 from protocol.errors import InputError
 from protocol.progress import Progress
-from retrace import data, figures, llm, models, output, reproduce, store, theory
+from retrace import claims, data, figures, llm, models, output, reproduce, store, theory
 from retrace.terminal import parse, progress_bars
 
 Command = (
@@ -35,6 +35,7 @@ Command = (
         tyro.conf.subcommand("store", description="The stage store: what it holds, whether it is whole, tidying it."),
     ]
     | Annotated[figures.Figures, tyro.conf.subcommand("figures")]
+    | Annotated[claims.Claims, tyro.conf.subcommand("claims")]
 )
 
 
@@ -46,6 +47,7 @@ RUNS: dict[type, Callable[[Any, Progress], str]] = {
 # What is asked, not computed: the answer is printed as it is, with no time after it.
 ANSWERS: dict[type, Callable[[Any], str]] = {
     models.Models: models.run,
+    claims.Claims: claims.run,
     **dict.fromkeys((store.List, store.Show, store.Verify, store.Prune), store.run),
 }
 

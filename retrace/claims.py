@@ -1,0 +1,68 @@
+"""`retrace claims`: every claim with its verdict, judged anew from the records, and where its evidence lies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protocol.claims import judge
+from protocol.errors import known
+from protocol.sources import Source, read_all
+from retrace.terminal import aligned
+
+if TYPE_CHECKING:
+    from paper_figs.claim_text import Group
+
+HEADER = ("verdict", "value", "95% interval", "world", "method", "models", "figure", "records")
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The claims the records in OUT/records speak of, judged anew, as a table; nothing is written."""
+
+    out: Path = Path("out")
+    """Folder that holds the records."""
+    id: tuple[str, ...] = ()
+    """Only these claims, with the rule and the details of each; by default all, a line each."""
+
+
+def _cells(group: "Group", sources: Sequence[Source]) -> list[tuple[str, ...]]:
+    from paper_figs import claim_text, evidence
+
+    rows = []
+    for claim in group.claims:
+        found = evidence.of(claim, sources)
+        rows.append((
+            claim_text.badge(claim.verdict), claim_text.number(claim.value), claim_text.interval(claim.interval),
+            claim.world, claim.method or claim_text.MISSING, claim.model, found.figure or claim_text.MISSING,
+            ", ".join(found.records),
+        ))  # fmt: skip
+    return rows
+
+
+def _told(group: "Group", lines: Sequence[str], details: bool) -> list[str]:
+    """A group's statement, then the line of each claim, each followed by its rule and detail where they are asked."""
+    told = ["", f"{group.id}  {group.statement}"]
+    for claim, line in zip(group.claims, lines, strict=True):
+        told.append(line)
+        if details:
+            told += [f"    {claim.statistic}: {claim.threshold}", f"    {claim.detail}"]
+    return told
+
+
+def run(command: Claims) -> str:
+    """`retrace claims`; returns the table, the tally above it."""
+    from paper_figs import claim_text
+
+    result, sources = read_all(command.out)
+    claims = judge(result.tables)
+    for id in command.id:
+        known("id", id, list(dict.fromkeys(claim.id for claim in claims)))
+    groups = claim_text.groups(claim for claim in claims if not command.id or claim.id in command.id)
+    cells = [_cells(group, sources) for group in groups]
+    lines = aligned([HEADER, *(row for rows in cells for row in rows)], right=(1, 2))
+    told, at = [claim_text.headline([claim for group in groups for claim in group.claims]), "", lines[0]], 1
+    for group in groups:
+        told += _told(group, lines[at : at + len(group.claims)], bool(command.id))
+        at += len(group.claims)
+    return "\n".join(told)
