@@ -60,7 +60,8 @@ def run(command: Claims) -> str:
         known("id", id, list(dict.fromkeys(claim.id for claim in claims)))
     groups = claim_text.groups(claim for claim in claims if not command.id or claim.id in command.id)
     cells = [_cells(group, sources) for group in groups]
-    lines = aligned([HEADER, *(row for rows in cells for row in rows)], right=(1, 2))
+    table: list[tuple[str, ...]] = [HEADER, *(row for rows in cells for row in rows)]
+    lines = aligned(table, right=(1, 2))
     told, at = [claim_text.headline([claim for group in groups for claim in group.claims]), "", lines[0]], 1
     for group in groups:
         told += _told(group, lines[at : at + len(group.claims)], bool(command.id))

@@ -1,9 +1,9 @@
 """Claims and their verdicts, judged from records alone; thresholds were fixed before looking.
 
 `judge(tables)` returns every claim that the records speak of.
-T1–T3: theorem · L1, L2: paths · L3: utility · L4: depth · L5: ablations · L6, L6d: dose · L6w: washout ·
-O1, O2: orders · E1, N1: equivalence · S1: oracle · K1: mixture · G1–G3, D1: rates · G4: bridge · R1, R2: recency ·
-B1–B4: span · W1–W3: retain · C1, C2: certified · H1, H2: triangle.
+T1–T3: theorem · L1, L2: paths · L3: utility · L4: depth · L5: ablations · L6, L6d: dose · L6e: levels · L6w: washout ·
+O1, O2: orders · E1, N1: equivalence · S1: oracle · K1: mixture · G1–G3, D1: rates · G4: bridge · D2: spread ·
+R1, R2: recency · B1–B4: span · W1–W3: retain · C1, C2: certified · H1, H2: triangle.
 """
 
 from dataclasses import replace
@@ -15,6 +15,7 @@ from protocol.claims import (
     depth,
     dose,
     equivalence,
+    levels,
     mixture,
     oracle,
     orders,
@@ -23,6 +24,7 @@ from protocol.claims import (
     recency,
     retain,
     span,
+    spread,
     theorem,
     triangle,
     utility,
@@ -39,6 +41,7 @@ JUDGES = (
     (depth, ("depth",)),
     (ablations, tuple(ablations.FAMILIES)),
     (dose, ("dose",)),
+    (levels, ("positions",)),
     (washout, ("wash-out",)),
     (orders, ("orders",)),
     (equivalence, ("positions",)),
@@ -46,6 +49,7 @@ JUDGES = (
     (mixture, ("mixture",)),
     (rates, ("secant",)),
     (bridge, ("secant",)),
+    (spread, ("secant", "positions")),
     (retain, ("retain",)),
     (recency, ("recency",)),
     (span, ("span",)),

@@ -100,7 +100,7 @@ def _judged(depth: Depth) -> Claim:
     one = len(set(classes)) == 1 and "undecided" not in classes
     verdict = "holds" if both and test.statistic > test.threshold else "fails" if one else "inconclusive"
     detail = f"{_told(depth, classes)}; {depth.scores.shape[0]} seeds"
-    return Claim(*head, test.statistic, None, rule, verdict, detail)
+    return Claim(*head, test.statistic, None, rule, verdict, detail, test.p_value)
 
 
 def judge(tables: Tables) -> list[Claim]:

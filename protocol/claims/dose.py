@@ -85,6 +85,7 @@ def _divergence(world: str, method: str, scores: Scores, pairs: pl.DataFrame) ->
         *head, test.statistic, None,
         f"> {test.threshold:.3g} (95% quantile) at steps {scores.half} and {scores.last}; fails below 1",
         agreed(verdicts), f"{told}; {pairs.height} pairs of {pairs['seed'].n_unique()} seeds",
+        test.p_value,
     )  # fmt: skip
 
 

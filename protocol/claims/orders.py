@@ -82,6 +82,7 @@ def _successor(world: str, method: str, scores: Scores, runs: pl.DataFrame) -> C
         f"p {test.p_value:.2g}; with every seed as a row F {rows.statistic:.3g}, p {rows.p_value:.2g}; mean "
         f"forget score by the stage that follows: {listed(means(followed, 'next'))}; "
         f"{followed['order'].n_unique()} orders, {scores.seeds} seeds",
+        test.p_value,
     )  # fmt: skip
 
 

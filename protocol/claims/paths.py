@@ -6,6 +6,7 @@ verdict is the common one of the readings, "inconclusive" where they differ. Lab
 
 import numpy as np
 from jaxtyping import Float
+from scipy import stats
 
 from protocol import metrics
 from protocol.claims.claim import Claim, agreed, share_verdict
@@ -18,7 +19,7 @@ def _readings(measured: Curves) -> dict[str, Float[np.ndarray, "seeds paths"]]:
     return scores | {"area": metrics.area_score(measured.values)}
 
 
-def path_effect(measured: Curves, step: int) -> metrics.FTest:
+def path_test(measured: Curves, step: int) -> metrics.FTest:
     """F of path against seed of the forget score up to a step.
 
     Of means over seeds only the variance of the level is known. That of the difference of two levels is at most
@@ -37,6 +38,12 @@ def _between(measured: Curves, step: int) -> float:
     return measured.seeds * float(np.var(measured.at(step).mean(axis=0), ddof=1))
 
 
+def _path_share(scores: Float[np.ndarray, "seeds paths"]) -> str:
+    """The share of variance between paths in words, with its interval."""
+    share, low, high = metrics.path_effect(scores)
+    return f"{share:.2f} [{low:.2f}, {high:.2f}] of the variance within seeds is between paths"
+
+
 def divergence(world: str, method: str, measured: Curves) -> Claim:
     """L1 for one model: F of path against seed, on the forget score half-way and at the end."""
     head = (
@@ -46,7 +53,7 @@ def divergence(world: str, method: str, measured: Curves) -> Claim:
     if measured.seeds < 2:
         return Claim(*head, None, None, "F above its 95% quantile", "not testable", "needs at least 2 seeds; 1 was run")
     last, half = judged_steps(measured.steps)
-    tests = {s: path_effect(measured, s) for s in (last, half)}
+    tests = {s: path_test(measured, s) for s in (last, half)}
     verdicts = [
         "holds" if test.statistic > test.threshold else "fails" if test.statistic < 1 else "inconclusive"
         for test in tests.values()
@@ -55,8 +62,10 @@ def divergence(world: str, method: str, measured: Curves) -> Claim:
     detail = "; ".join(f"step {s}: F {t.statistic:.3g}, p {t.p_value:.2g}" for s, t in tests.items())
     start, end = (_between(measured, s) for s in (0, last))
     detail += f"; between-path variance of the level {start:.3g} at step 0, {end:.3g} at the end"
+    if measured.averaged is None:
+        detail += f"; {_path_share(measured.forgotten(last))}"
     detail += f"; {measured.seeds} seeds"
-    return Claim(*head, tests[last].statistic, None, threshold, agreed(verdicts), detail)
+    return Claim(*head, tests[last].statistic, None, threshold, agreed(verdicts), detail, tests[last].p_value)
 
 
 def slowest(label: list[Curves]) -> dict[str, tuple[int, int]]:
@@ -73,6 +82,16 @@ def last_rank(measured: Curves) -> float:
     return float(np.mean(metrics.recency(measured.forgotten(max(measured.steps)))))
 
 
+def _rank_tests(label: list[Curves]) -> str:
+    """Two rank tests over the seeds of all models, last step: the mean rank of p = last, and Page's trend, in words."""
+    scores = np.concatenate([measured.forgotten(max(measured.steps)) for measured in label])
+    rank = metrics.last_rank_test(scores)
+    told = f"mean rank {rank.statistic:.2g} of {scores.shape[1]}, exact p {rank.p_value:.2g}"
+    if min(scores.shape[0], scores.shape[1] - 1) < 2:
+        return told
+    return f"{told}; Page's trend over positions p {metrics.position_trend(scores).p_value:.2g}"
+
+
 def recency(world: str, method: str, label: list[Curves], phrases: list[Curves]) -> Claim:
     """L2, pooled over models and seeds: how often p = last has the smallest forget score."""
     counts = slowest(label)
@@ -82,6 +101,7 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
     first = next(iter(counts))
     detail = "slowest by label: " + ", ".join(f"{n}: {s} of {t}" for n, (s, t) in counts.items())
     detail += f"; rank of p = last, {first}: " + ", ".join(f"{c.model} {last_rank(c):.3g}" for c in label)
+    detail += f"; {_rank_tests(label)}"
     if phrases:
         ranks = [metrics.recency(_readings(c)[first]) for c in phrases]
         hits = np.concatenate(ranks) == 1
@@ -91,6 +111,7 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
         " + ".join(c.model for c in label), method, f"P(p = last slowest), {first}",
         counts[first][0] / counts[first][1], intervals[first],
         f"exact 95% lower bound > {chance:.3g} at both steps and by area", verdict, detail,
+        float(stats.binom.sf(counts[first][0] - 1, counts[first][1], chance)),
     )  # fmt: skip
 
 

@@ -79,6 +79,7 @@ def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | No
         "L3", "The loss of utility depends on the path.", "Table 1", world,
         " + ".join(by_run["model"].unique().sort()), method, f"max − min over paths of the change of {metric}",
         test.spread, None, f"> {test.threshold:.3g} (95% of the permutation null); fails if p > 0.5", verdict, detail,
+        None if verdict == "not testable" else test.p_value,
     )  # fmt: skip
 
 
