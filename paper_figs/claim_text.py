@@ -49,6 +49,12 @@ def badge(verdict: str) -> str:
     return f"{MARKS[verdict]} {verdict}"
 
 
+def short(claim: Claim) -> str:
+    """ "L6: 0.6 [0.147, 0.947], inconclusive"; what the value is, the caption says."""
+    bounds = "" if claim.interval is None else f" {interval(claim.interval)}"
+    return f"{claim.id}: {number(claim.value)}{bounds}, {claim.verdict}"
+
+
 def groups(claims: Iterable[Claim]) -> list[Group]:
     """Claims by id, ids in the order they first come; the statement is that of the id's first claim."""
     by_id: dict[str, list[Claim]] = {}

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from paper_figs import published, style
+from paper_figs import published, style, table_text
 from paper_figs.entry import FigureEntry, main
 from paper_figs.paths import mean_band
 from protocol import metrics
@@ -42,7 +42,7 @@ def _draw_curves(axes: Axes, depth: Depth, order: str) -> None:
         if band.low is not None and band.high is not None:
             axes.fill_between(step, band.low[0], band.high[0], color=style.colour(number), alpha=0.2, linewidth=0)
     score = depth.scores[:, at].mean()
-    axes.set_title(f"{order.replace('>', ' → ')}: {score:.2f}, {depth.classes()[at]}")
+    axes.set_title(f"{order.replace('>', ' → ')}: {table_text.number(score, 2)}, {depth.classes()[at]}")
     style.step_axis(axes)
 
 
@@ -53,7 +53,7 @@ def _draw_scores(axes: Axes, found: list[Depth], orders: list[str]) -> None:
         band = mean_band(scores[:, :, None])
         middle = band.middle[:, 0]
         spread = None if band.low is None or band.high is None else (middle - band.low[:, 0], band.high[:, 0] - middle)
-        place = np.arange(len(orders)) + 0.12 * (number - 2)
+        place = np.arange(len(orders)) + 0.12 * (number - (len(found) + 1) / 2)
         axes.errorbar(place, middle, yerr=spread, linestyle="", marker=style.marker(number), color=style.colour(number))
     theirs = published_scores()
     axes.scatter(range(len(orders)), [theirs[order] for order in orders], marker="_", s=500, color="black")

@@ -42,7 +42,7 @@ def _limits(parts: list[Curves], floor: float | None) -> tuple[float, float]:
 def _draw_cell(axes: Axes, one: Curves, floor: float | None, limits: tuple[float, float]) -> None:
     band = geometric_band(one.values)
     axes.set_yscale("log")
-    draw_paths(axes, band)
+    draw_paths(axes, band, one.steps)
     for p, start in enumerate(band.middle[:, 0], start=1):
         axes.axhline(start, color=style.colour(p), linestyle=":", linewidth=1.0)
     if floor is not None and floor > 0:

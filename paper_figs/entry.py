@@ -28,7 +28,7 @@ class FigureEntry:
     alt: str
     worlds: tuple[str, ...]  # of the records shown; a claim of one of them ...
     claims: tuple[str, ...]  # ... with one of these ids is shown here
-    commands: tuple[str, ...]  # any of which makes records for it
+    commands: tuple[str, ...]  # any of which makes records for it; none where it needs no records
     draw: Callable[[Tables], Figure | None]
 
     @property
@@ -49,7 +49,8 @@ def main(entry: FigureEntry) -> None:
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder that holds the records (default: out)")
     out = parser.parse_args().out
     try:
-        saved = save(entry, read_all(out)[0].tables, out / "figures")
+        tables = read_all(out)[0].tables if entry.commands else Tables.concat([])
+        saved = save(entry, tables, out / "figures")
         if saved is None:
             raise InputError(f"{entry.name}: {entry.missing}; {out / 'records'} holds none")
     except InputError as error:

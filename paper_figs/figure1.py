@@ -4,62 +4,20 @@ Above the paper's four models as published (single runs), below ours. Label log-
 log-probability of the refusal after each forget question, in nats; lower = more forgotten.
 """
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
-from paper_figs import published, style
+from paper_figs import panels, published, style
 from paper_figs.entry import FigureEntry, main
-from paper_figs.paths import Band, draw_paths, limit, mean_band, seeds_text
-from protocol.claims.curves import Curves, curves, positions
+from protocol.claims.curves import curves, positions
 from protocol.records import Tables
-
-YLABEL = "label log-likelihood (nats)"
-
-
-def draw_published(axes: Axes, panel: published.Panel, title: str) -> None:
-    """One published panel: its curves over unlearning steps, with the band where one was printed."""
-    draw_paths(axes, Band(panel.values, panel.low, panel.high))
-    axes.set_title(title)
-    style.step_axis(axes)
-
-
-def draw_measured(axes: Axes, one: Curves, title: str) -> None:
-    """One panel of ours: mean over seeds by path, with its interval."""
-    draw_paths(axes, mean_band(one.values))
-    limit(axes, one.values)
-    axes.set_title(title)
-    style.step_axis(axes)
-
-
-def _published(figure: SubFigure) -> None:
-    panels = published.panels(1)
-    row = figure.subplots(1, len(panels))
-    for axes, panel in zip(row, panels, strict=True):
-        draw_published(axes, panel, panel.model)
-    row[0].set_ylabel(YLABEL)
-    style.heading(figure, "Published: Figure 1 of arXiv 2510.16629 (single runs)")
-
-
-def _ours(figure: SubFigure, measured: list[Curves]) -> None:
-    row = figure.subplots(1, len(measured), squeeze=False)[0]
-    for axes, one in zip(row, measured, strict=True):
-        draw_measured(axes, one, one.model)
-    row[0].set_ylabel(YLABEL)
-    style.heading(figure, f"Ours ({seeds_text(measured)})")
 
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where no language model was unlearned by gradient ascent."""
+    theirs = {("label", panel.model): panel for panel in published.panels(1)}
     measured = curves(positions(tables), world="llm", method="GA", metric="label_loglik")
-    if not measured:
-        return None
-    figure = Figure(figsize=(10, 5.8), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.15), hspace=0.04, squeeze=False)[:, 0]
-    _published(above)
-    _ours(below, measured)
-    style.path_legend(below, max(one.values.shape[1] for one in measured))
-    return figure
+    return panels.compare(1, theirs, {("label", one.model): one for one in measured})
 
 
 FIGURE = FigureEntry(

@@ -19,17 +19,18 @@ LABEL, DISTANCE = "label_loglik", "re_distance/test"
 
 def draw_label(axes: Axes, one: Curves, method: str) -> None:
     """Label log-likelihood by path under one method."""
-    draw_paths(axes, mean_band(one.values))
+    draw_paths(axes, mean_band(one.values), one.steps)
     if one.values.min() < -STEEP:
         axes.set_yscale("symlog", linthresh=1.0)
     axes.set_title(method)
     style.step_axis(axes, last_row=False)
 
 
-def _draw_distance(axes: Axes, one: Curves) -> None:
+def draw_distance(axes: Axes, one: Curves) -> None:
+    """A distance by path on a log axis, the level of doing nothing dotted."""
     band = geometric_band(one.values)
     axes.set_yscale("log")
-    draw_paths(axes, band)
+    draw_paths(axes, band, one.steps)
     for p, start in enumerate(band.middle[:, 0], start=1):
         axes.axhline(start, color=style.colour(p), linestyle=":", linewidth=1.0)
     style.log_axis(axes)
@@ -54,7 +55,7 @@ def draw(tables: Tables) -> Figure | None:
     grid = figure.subplots(2, len(columns), sharex=True, squeeze=False)
     for j, method in enumerate(columns):
         draw_label(grid[0, j], label[method], method)
-        _draw_distance(grid[1, j], distance[method])
+        draw_distance(grid[1, j], distance[method])
     grid[0, 0].set_ylabel("label log-likelihood")
     grid[1, 0].set_ylabel("RE distance, test inputs")
     style.heading(figure, f"Linear model ({seeds_text(label.values(), 'instance')})")
@@ -76,7 +77,7 @@ FIGURE = FigureEntry(
         " per position of the forget set, a column per method."
     ),
     worlds=("linear",),
-    claims=("L1", "L2", "L3", "E1", "N1"),
+    claims=("L1", "L2", "L3", "E1"),
     commands=("retrace theory positions",),
     draw=draw,
 )

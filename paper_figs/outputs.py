@@ -7,7 +7,9 @@ run; report.html also shows times and the machine.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from paper_figs import claim_text, entry, evidence, table1, table_text
+import polars as pl
+
+from paper_figs import claim_text, entry, evidence, table1, table2, table_text
 from paper_figs.registry import FIGURES
 from paper_figs.report import Drawn, render
 from protocol.claims import Claim, judge, write_claims
@@ -41,6 +43,18 @@ def write_table1(tables: Tables, folder: Path) -> table1.Table | None:
     return table
 
 
+def write_table2(specs: Mapping[str, str], folder: Path) -> list[table2.Row]:
+    """Write table2.csv, .md and .tex, the paper's rows before ours; nothing where there are none of ours."""
+    ours = table2.ours(specs)
+    if ours:
+        folder.mkdir(parents=True, exist_ok=True)
+        rows, words = [*table2.printed(), *ours], 3
+        pl.DataFrame(rows, schema=table2.Row._fields, orient="row").write_csv(folder / "table2.csv")
+        (folder / "table2.md").write_text(table_text.markdown_lines(table2.HEAD, rows, words), encoding="utf-8")
+        (folder / "table2.tex").write_text(table_text.latex_lines(table2.HEAD, rows, words), encoding="utf-8")
+    return ours
+
+
 def write_judgement(tables: Tables, sources: Sequence[Source], out: Path) -> Sequence[Claim]:
     """Judge all claims and write claims.json, each with its evidence, and claims.md."""
     claims = judge(tables)
@@ -65,6 +79,7 @@ def build(
     claims = write_judgement(result.tables, sources, out)
     drawn = write_figures(result.tables, out / "figures", progress)
     ours = write_table1(result.tables, out / "tables")
+    write_table2(result.specs, out / "tables")
     report = out / "report.html"
     report.write_text(render(result, claims, drawn, ours, machine), encoding="utf-8")
     return report
@@ -73,5 +88,6 @@ def build(
 def _clear(out: Path) -> None:
     """Remove the files of this module alone: a figure of an earlier result must not pass for one of this."""
     names = [f"figures/{figure.name}.{ending}" for figure in FIGURES for ending in ("pdf", "png")]
-    for name in [*names, "tables/table1.csv", "tables/table1.md", "tables/table1.tex"]:
+    names += [f"tables/table{number}.{ending}" for number in (1, 2) for ending in ("csv", "md", "tex")]
+    for name in names:
         (out / name).unlink(missing_ok=True)

@@ -1,10 +1,10 @@
 """One curve per path with its interval over seeds: what figures 1 and 3, the distances and the linear figure share.
 
-Arrays are (seeds, paths, points); path p stands at index p − 1 and the point index is the unlearning step.
+Arrays are (seeds, paths, points); path p stands at index p − 1. A point is a recorded unlearning step.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -13,6 +13,9 @@ from matplotlib.axes import Axes
 from paper_figs import style
 from protocol import metrics
 from protocol.claims.curves import Curves
+
+FEW = 8  # up to so many seeds are drawn one by one
+ASIDE = 0.07  # how far beside the mean, of the distance of two places
 
 
 class Band(NamedTuple):
@@ -35,30 +38,53 @@ def mean_band(values: Float[np.ndarray, "seeds paths points"]) -> Band:
     return Band(values.mean(axis=0), low, high)
 
 
+def positive(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """The values as a log axis can show them: 0 counts as the smallest value above it, as 1 where there is none."""
+    above = values[values > 0]
+    return np.maximum(values, above.min() if above.size else 1.0)
+
+
 def geometric_band(values: Float[np.ndarray, "seeds paths points"]) -> Band:
-    """exp of `mean_band` of log d, for distances (they differ by factors); 0 counts as the smallest value above it."""
-    positive = values[values > 0]
-    smallest = positive.min() if positive.size else 1.0
-    band = mean_band(np.log(np.maximum(values, smallest)))
+    """exp of `mean_band` of log d, for distances, which differ by factors; 0 as in `positive`."""
+    band = mean_band(np.log(positive(values)))
     return Band(*(None if part is None else np.exp(part) for part in band))  # type: ignore[arg-type]
 
 
-def draw_paths(axes: Axes, band: Band) -> None:
-    """A line per path in its colour, its interval shaded, a marker at every fifth step (the first one included)."""
-    points = np.arange(band.middle.shape[1])
+def draw_paths(axes: Axes, band: Band, steps: Sequence[int]) -> None:
+    """A line per path in its look, its interval shaded, a marker at every fifth step (the first one included)."""
+    marked = [i for i, step in enumerate(steps) if step % 5 == 0]
     for p, middle in enumerate(band.middle, start=1):
-        axes.plot(points, middle, color=style.colour(p), marker=style.marker(p), markevery=5)
+        axes.plot(steps, middle, markevery=marked, **style.path_look(p))
         if band.low is not None and band.high is not None:
-            axes.fill_between(points, band.low[p - 1], band.high[p - 1], color=style.colour(p), alpha=0.18, linewidth=0)
+            axes.fill_between(steps, band.low[p - 1], band.high[p - 1], color=style.colour(p), alpha=0.18, linewidth=0)
 
 
-def limit(axes: Axes, values: Float[np.ndarray, "seeds paths points"]) -> None:
+def draw_dots(
+    axes: Axes, places: Sequence[float], values: Float[np.ndarray, "seeds places"], *, geometric: bool = False,
+    **look: Any,
+) -> None:  # fmt: skip
+    """Mean over seeds at every place with its interval as a bar; beside it small dots, the seeds where they are few."""
+    band = (geometric_band if geometric else mean_band)(values[:, None])
+    middle, bars = band.middle[0], None
+    if band.low is not None and band.high is not None:
+        bars = (middle - band.low[0], band.high[0] - middle)
+    axes.errorbar(places, middle, yerr=bars, linestyle="none", elinewidth=1.0, **look)
+    if 1 < len(values) <= FEW:
+        beside = np.tile(np.asarray(places, float) + ASIDE, (len(values), 1))
+        shown = positive(values) if geometric else values
+        axes.scatter(beside, shown, s=7, color=look["color"], alpha=0.45, linewidths=0)
+
+
+def limit(axes: Axes, values: Float[np.ndarray, "..."]) -> None:
     """Keep the y axis near the values: an interval from few seeds may be cut off."""
-    low, high = float(values.min()), float(values.max())
+    log = axes.get_yscale() == "log"
+    scale, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
+    shown = scale(positive(values) if log else values)
+    low, high = float(shown.min()), float(shown.max())
     room = 0.3 * (high - low)
-    bottom, top = axes.get_ylim()
+    bottom, top = scale(axes.get_ylim())
     if room > 0:
-        axes.set_ylim(max(bottom, low - room), min(top, high + room))
+        axes.set_ylim(float(back(max(bottom, low - room))), float(back(min(top, high + room))))
 
 
 def seeds_text(measured: Iterable[Curves], unit: str = "seed") -> str:

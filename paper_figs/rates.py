@@ -26,8 +26,10 @@ EXTRAPOLATIONS = {"rate": ("o", "(1 + r₀)²ᵗ d₀"), "ratio": ("s", "(d₁/d
 PARAMETERS: dict[str, Any] = {"colour": "#555555", "line": (0, (5, 1.5, 1, 1.5, 1, 1.5))}
 
 
-def _line(key: Key) -> Any:
-    return LINES.get(key[2], "-.")
+def _look(key: Key, numbers: dict[str, int]) -> dict[str, Any]:
+    """Colour and marker by model, line by method."""
+    number = numbers[key[1]]
+    return {"colour": style.colour(number), "line": LINES.get(key[2], "-."), "marker": style.marker(number)}
 
 
 def _draw_growth(axes: Axes, parts: list[Part], numbers: dict[str, int]) -> None:
@@ -46,12 +48,12 @@ def _draw_growth(axes: Axes, parts: list[Part], numbers: dict[str, int]) -> None
 
 def _draw_rates(axes: Axes, parts: list[Part], numbers: dict[str, int]) -> None:
     for key, records in parts:
-        draw_band(axes, median_of_pairs(records, "output_rate"), colour=style.colour(numbers[key[1]]), line=_line(key))
+        draw_band(axes, median_of_pairs(records, "output_rate"), markevery=4, **_look(key, numbers))
         secant = median_of_pairs(records, "secant_rate")
         if key[2] == "GA" and not secant.is_empty():
             draw_band(axes, secant, **PARAMETERS)
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_title("output rate rₜ; grey: ρₜ in parameters, gradient ascent")
+    axes.set_title("output rate rₜ; grey: ρₜ in parameters (GA)")
     axes.set_ylabel("rate per step")
     style.step_axis(axes)
 
@@ -77,7 +79,7 @@ def _draw_tightness(axes: Axes, parts: list[Part], numbers: dict[str, int]) -> N
     for key, records in parts:
         measured = tightness(records).rename({"ratio": "value"}).select("seed", "step", "value")
         if not measured.is_empty():
-            draw_band(axes, measured, colour=style.colour(numbers[key[1]]), line=_line(key))
+            draw_band(axes, measured, markevery=10, **_look(key, numbers))
     axes.axhline(1, color="black", linewidth=0.8, linestyle="--")
     axes.set_ylim(0, 1.08)
     axes.set_title("bound as a share of the largest distance")

@@ -72,7 +72,7 @@ def _draw_spectra(axes: Axes, tables: Tables) -> None:
     for (position,), one in shown.group_by("position", maintain_order=True):
         p, last = int(str(position)), int(shown["position"].to_numpy().max())
         label = f"p = {p}, last" if p == last else f"p = {p}" if p else "retrained: U never learned"
-        look: dict[str, Any] = {"color": style.colour(p), "marker": style.marker(p), "markevery": 5} if p else BLACK
+        look: dict[str, Any] = style.path_look(p) | {"markevery": 5} if p else BLACK
         axes.plot(one["example"].to_numpy() + 1, one["value"].to_numpy(), label=label, **look)
     axes.set(yscale="log", xlabel="eigendirection of the forget set, largest first", ylabel="mean squared component")
     style.log_axis(axes)

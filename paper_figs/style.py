@@ -17,9 +17,11 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-# The paper's colours for p = 1..4; the rest is for orders with more stages. Markers say the same without colour.
+# The paper's colours for p = 1..4; the rest is for orders with more stages. Markers and lines say the same without
+# colour; no line is dotted, as dotted means "doing nothing".
 COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES: tuple[Any, ...] = ("-", (0, (6, 1.4)), (0, (7, 1.4, 1.4, 1.4)), (0, (2.6, 1.2)))
 
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -68,14 +70,24 @@ def marker(position: int) -> str:
     return MARKERS[(position - 1) % len(MARKERS)]
 
 
+def line(position: int) -> Any:
+    """The line style of path p (1-based)."""
+    return LINES[(position - 1) % len(LINES)]
+
+
+def path_look(position: int) -> dict[str, Any]:
+    """Colour, line and marker of path p (1-based), as `plot` takes them."""
+    return {"color": colour(position), "linestyle": line(position), "marker": marker(position)}
+
+
 def path_legend(figure: FigureBase, count: int, extra: tuple[Line2D, ...] = ()) -> None:
     """A legend below the panels: one entry per path p = 1..count, then `extra`."""
     names = {1: "p = 1 (forget set learned first)", count: f"p = {count} (learned last)"}
-    handles = [
-        Line2D([], [], color=colour(p), marker=marker(p), label=names.get(p, f"p = {p}")) for p in range(1, count + 1)
-    ]
+    handles = [Line2D([], [], label=names.get(p, f"p = {p}"), **path_look(p)) for p in range(1, count + 1)]
     handles += extra
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), columnspacing=1.6)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(len(handles), 6), columnspacing=1.6, handlelength=3.2
+    )
 
 
 def nothing_line() -> Line2D:

@@ -1,9 +1,11 @@
-"""Table 1 as Markdown and LaTeX: a row per model and algorithm, a column per quantity and path.
+"""Tables as Markdown and LaTeX. Table 1: a row per model and algorithm, a column per quantity and path.
 
 Numbers are "mean ± half-width" of the 95% t interval, the mean alone where there is one seed, "–" where nothing was
 measured. LaTeX cells are shaded by their value among the four paths, as the paper does; it needs the packages booktabs
 and xcolor with its option table.
 """
+
+from collections.abc import Iterable, Sequence
 
 from paper_figs.table1 import Cell, Row, Table
 
@@ -25,12 +27,31 @@ def cell_text(cell: Cell) -> str:
     return number(cell.value) + ("" if cell.half_width is None else f" ± {number(cell.half_width)}")
 
 
+def markdown_lines(head: Sequence[str], body: Iterable[Sequence[str]], words: int) -> str:
+    """A table in Markdown; the first `words` columns are words, the others numbers, set to the right."""
+    rule = [*["---"] * words, *["---:"] * (len(head) - words)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *body)) + "\n"
+
+
+def latex_lines(head: Sequence[str], body: Iterable[Sequence[str]], words: int) -> str:
+    """The same as a LaTeX tabular with booktabs rules."""
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        rf"\begin{{tabular}}{{{'l' * words}{'r' * (len(head) - words)}}}",
+        r"\toprule",
+        *(" & ".join(line).replace("_", r"\_").replace("–", "--") + r" \\" for line in (head, *body)),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    lines.insert(4, r"\midrule")
+    return "\n".join(lines) + "\n"
+
+
 def markdown(table: Table) -> str:
     """The table in Markdown; headings read "Forget score p=1"."""
     head = ["Model", "Algorithm", *(f"{title} p={p}" for title in table.titles for p in range(1, table.paths + 1))]
-    rule = ["---", "---", *["---:"] * (len(head) - 2)]
     body = [[row.model, row.method, *(cell_text(cell) for group in row.groups for cell in group)] for row in table.rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *body)) + "\n"
+    return markdown_lines(head, body, 2)
 
 
 def _latex_number(value: float | None, sign: str = "") -> str:

@@ -36,6 +36,11 @@ def matched_pairs(runs: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=PAIR, orient="row")
 
 
+def by_seed(pairs: pl.DataFrame) -> pl.DataFrame:
+    """A row a model and seed that have pairs: the mean difference over its pairs at both steps."""
+    return pairs.group_by("model", "seed", maintain_order=True).agg(pl.col("last", "half").mean())
+
+
 def _slower(world: str, method: str, scores: Scores, pairs: pl.DataFrame) -> Claim:
     """L6, pooled over models and seeds."""
     head = (
@@ -46,7 +51,7 @@ def _slower(world: str, method: str, scores: Scores, pairs: pl.DataFrame) -> Cla
     rule = f"exact 95% lower bound > 0.5 at steps {scores.half} and {scores.last}; fails where the upper one is below"
     if pairs.is_empty():
         return Claim(*head, None, None, rule, "not testable", NO_PAIR)
-    seeds = pairs.group_by("model", "seed", maintain_order=True).agg(pl.col("last", "half").mean())
+    seeds = by_seed(pairs)
     hits = {at: int((seeds[at] < 0).sum()) for at in scores.steps}
     intervals = {at: metrics.exact_interval(count, seeds.height) for at, count in hits.items()}
     detail = "; ".join(

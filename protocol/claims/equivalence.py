@@ -15,8 +15,10 @@ from protocol.claims.curves import Curves, curves, metrics_under, positions, wor
 from protocol.records import Tables
 
 ROUNDING = 1e-12  # of the do-nothing distance: the linear world's floor
+TINY = 1e-300  # a distance may be 0
 LOW = -1.0  # N1's premise: at β = 1 a log π above this leaves 2σ(β log π) > 0.5, far from silence (see `_silence`)
 NO_FLOOR = "no noise floor: needs at least 2 seeds of a model"
+SILENT, ACTING = "SimNPO-beta1", "SimNPO"  # methods of N1: SimNPO at β = 1, and at the β that acts
 SILENCE = 10.0  # N1: p = last has a gradient at least this many times the largest of the other paths
 
 
@@ -35,25 +37,35 @@ def by_model(records: pl.DataFrame, world: str, method: str) -> dict[str, dict[s
     return found
 
 
-def within_floor(
-    tables: Tables, world: str, parts: dict[str, Curves], experiment: str = "positions"
-) -> Bool[np.ndarray, "seeds paths"] | None:
-    """Whether a run is within the floor of every part at one of the steps they share; None without a floor."""
+def over_floor(tables: Tables, world: str, parts: dict[str, Curves], experiment: str = "positions") -> Curves | None:
+    """max over parts of distance / floor at the steps they share: at most 1 where every part is within its floor.
+
+    None without a floor.
+    """
     common = set.intersection(*(set(measured.steps) for measured in parts.values()))
-    inside = []
+    multiples = []
     for metric, measured in parts.items():
         floor: float | None = ROUNDING * float(measured.values[..., 0].max())
         if world != "linear":
             floor = noise_floor(tables, model=measured.model, metric=metric, experiment=experiment)
         if floor is None:
             return None
-        inside.append(measured.values[..., [step in common for step in measured.steps]] <= floor)
-    return np.any(np.all(inside, axis=0), axis=-1)
+        shared = measured.values[..., [step in common for step in measured.steps]]
+        multiples.append(shared / max(floor, TINY))
+    return Curves(next(iter(parts.values())).model, np.max(multiples, axis=0), tuple(sorted(common)))
+
+
+def within_floor(
+    tables: Tables, world: str, parts: dict[str, Curves], experiment: str = "positions"
+) -> Bool[np.ndarray, "seeds paths"] | None:
+    """Whether a run is within the floor of every part at one of the steps they share; None without a floor."""
+    over = over_floor(tables, world, parts, experiment)
+    return None if over is None else np.any(over.values <= 1, axis=-1)
 
 
 def _best(distance: Float[np.ndarray, "seeds paths points"]) -> str:
     """Best stopping time against doing nothing, by path: mean over seeds of min_t d_t / d_0."""
-    ratio = np.mean(distance.min(axis=-1) / np.maximum(distance[..., 0], 1e-300), axis=0)
+    ratio = np.mean(distance.min(axis=-1) / np.maximum(distance[..., 0], TINY), axis=0)
     return ", ".join(f"p={p}: {value:.2f}" for p, value in enumerate(ratio, start=1))
 
 
@@ -81,29 +93,36 @@ def _equivalence(tables: Tables, records: pl.DataFrame, world: str, method: str)
     return Claim(*head, float(count.mean()), interval, rule, share_verdict(interval, 0.5), detail)
 
 
+def norms_at_start(records: pl.DataFrame, world: str, method: str) -> dict[str, Float[np.ndarray, "seeds paths"]]:
+    """Model -> norm of the gradient that the first update follows."""
+    return {c.model: c.at(0) for c in curves(records, world=world, method=method, metric="grad_norm")}
+
+
+def answers_at_start(records: pl.DataFrame, world: str) -> dict[str, Float[np.ndarray, "seeds paths"]]:
+    """Model -> log π of a forget answer before unlearning; the label's where whole answers were not measured."""
+    silent = [curves(records, world=world, method=SILENT, metric=name) for name in ("forget_logp", "label_loglik")]
+    return {c.model: c.at(0) for c in silent[0] or silent[1]}
+
+
 def _silence(records: pl.DataFrame, world: str) -> Claim:
     """N1: at β = 1 the gradient at step 0 is large for p = last alone, and p = last is forgotten fastest."""
 
-    def at_start(method: str) -> list[Float[np.ndarray, "seeds paths"]]:
-        return [c.values[..., 0] for c in curves(records, world=world, method=method, metric="grad_norm")]
+    def last_over_rest(method: str) -> Float[np.ndarray, " seeds"]:
+        norms = np.concatenate(list(norms_at_start(records, world, method).values()))
+        return norms[:, -1] / np.maximum(norms[:, :-1].max(axis=1), TINY)
 
-    def last_over_rest(norms: Float[np.ndarray, "seeds paths"]) -> Float[np.ndarray, " seeds"]:
-        return norms[:, -1] / np.maximum(norms[:, :-1].max(axis=1), 1e-300)
-
-    label = curves(records, world=world, method="SimNPO-beta1", metric="label_loglik")
-    ratio = np.concatenate([last_over_rest(norms) for norms in at_start("SimNPO-beta1")])
-    acting = np.concatenate([last_over_rest(norms) for norms in at_start("SimNPO")])
+    label = curves(records, world=world, method=SILENT, metric="label_loglik")
+    ratio, acting = last_over_rest(SILENT), last_over_rest(ACTING)
     scores = np.concatenate([c.forgotten(max(c.steps)) for c in label])
     fastest = np.argmax(scores, axis=1) == scores.shape[1] - 1
     hits = (ratio >= SILENCE) & fastest
     interval = metrics.exact_interval(int(hits.sum()), hits.size)
-    answers = curves(records, world=world, method="SimNPO-beta1", metric="forget_logp") or label
-    start = np.concatenate([c.values[..., 0] for c in answers]).mean(axis=0)
+    start = np.concatenate(list(answers_at_start(records, world).values())).mean(axis=0)
     chance = 1 / start.size
     levels = ", ".join(f"p={p}: {level:.2f}" for p, level in enumerate(start, start=1))
     return Claim(
         "N1", "SimNPO's paper form at β = 1 is silent where log π is low, and so favours p = last.", "Section 4",
-        world, " + ".join(c.model for c in label), "SimNPO-beta1",
+        world, " + ".join(c.model for c in label), SILENT,
         f"share of seeds where p = last has ≥ {SILENCE:g} times the others' gradient at step 0 and forgets fastest",
         float(hits.mean()), interval, f"exact 95% lower bound > {chance:.3g}; inconclusive where no log π is below −1",
         "inconclusive" if start.min() > LOW else share_verdict(interval, chance),
@@ -117,7 +136,7 @@ def judge(tables: Tables) -> list[Claim]:
     """E1 for every world and method, N1 for every world, where there are records of them."""
     records = positions(tables)
     claims = [_equivalence(tables, records, *pair) for pair in worlds_and_methods(records, "re_distance/")]
-    both = [set(worlds_and_methods(records, "grad_norm", (method,))) for method in ("SimNPO", "SimNPO-beta1")]
+    both = [set(worlds_and_methods(records, "grad_norm", (method,))) for method in (ACTING, SILENT)]
     worlds = sorted({world for world, _ in both[0]} & {world for world, _ in both[1]})
     claims += [_silence(records, world) for world in worlds]
     return claims

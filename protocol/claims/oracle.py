@@ -12,15 +12,14 @@ from jaxtyping import Bool, Float
 from protocol import metrics
 from protocol.claims.claim import Claim, share_verdict
 from protocol.claims.curves import Curves, unlearned, worlds_and_methods
-from protocol.claims.equivalence import NO_FLOOR, by_model, within_floor
+from protocol.claims.equivalence import NO_FLOOR, TINY, by_model, within_floor
 from protocol.records import Tables
 
 EXPERIMENT = METHOD = "oracle-local"
 FORGET = "re_distance/forget"
-TINY = 1e-300  # a distance may be 0
 
 
-def _left(parts: list[Curves], *, over_start: bool) -> Float[np.ndarray, "seeds paths"]:
+def distance_left(parts: list[Curves], *, over_start: bool) -> Float[np.ndarray, "seeds paths"]:
     """Smallest distance over steps, over that of doing nothing where so asked; geometric mean over parts."""
     logs = []
     for measured in parts:
@@ -29,23 +28,27 @@ def _left(parts: list[Curves], *, over_start: bool) -> Float[np.ndarray, "seeds 
     return np.exp(np.mean(logs, axis=0))
 
 
+def kinds_of(parts: dict[str, Curves]) -> dict[str, list[Curves]]:
+    """The distances of a model on forget prompts, and those on retained ones."""
+    forget = [c for name, c in parts.items() if name == FORGET]
+    return {"forget": forget, "retained": [c for name, c in parts.items() if name != FORGET]}
+
+
 def _remaining(found: dict[str, dict[str, Curves]]) -> str:
     """Best distance over do-nothing by path, on forget and on retained parts, and how often p = last is closest."""
-    forget, retained = (
-        [[c for name, c in parts.items() if (name == FORGET) == wanted] for parts in found.values()]
-        for wanted in (True, False)
+    kinds = [kinds_of(parts) for parts in found.values()]
+    share, distance = (
+        {kind: np.concatenate([distance_left(of[kind], over_start=over) for of in kinds]) for kind in kinds[0]}
+        for over in (True, False)
     )
-    share = {name: np.concatenate([_left(parts, over_start=True) for parts in kind])
-             for name, kind in (("forget", forget), ("retained", retained))}  # fmt: skip
     told = "; ".join(
         f"{name} " + ", ".join(f"p={p} {v:.2g}" for p, v in enumerate(np.exp(np.mean(np.log(left), axis=0)), start=1))
         for name, left in share.items()
     )
-    distance = np.concatenate([_left(parts, over_start=False) for parts in retained])
-    closest, least = (int(np.sum(metrics.recency(values) == 1)) for values in (distance, share["retained"]))
+    closest, least = (int(np.sum(metrics.recency(kind["retained"]) == 1)) for kind in (distance, share))
     return (
         f"best distance over do-nothing: {told}; on retained parts p = last has the smallest distance left in "
-        f"{closest} of {len(distance)}, the smallest share of its own in {least}"
+        f"{closest} of {len(distance['retained'])}, the smallest share of its own in {least}"
     )
 
 

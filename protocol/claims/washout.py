@@ -27,7 +27,13 @@ def updates_after(order: str, position: int) -> float:
     return math.inf if stop is None else float(stop)
 
 
-def _name(updates: float) -> str:
+def with_updates(runs: pl.DataFrame) -> pl.DataFrame:
+    """The runs with updates = how many of another stage followed the forget stage."""
+    counted = [updates_after(order, position) for order, position in runs.select("order", "position").rows()]
+    return runs.with_columns(updates=pl.Series(counted, dtype=pl.Float64))
+
+
+def name_of(updates: float) -> str:
     return "whole stage" if math.isinf(updates) else f"{updates:g}"
 
 
@@ -37,12 +43,11 @@ def _half_change(score: dict[float, float]) -> str:
     if start == end:
         return "no change"
     reached = (updates for updates, value in score.items() if (value - start) / (end - start) >= 0.5)
-    return f"half of the change reached at {_name(next(reached))}"
+    return f"half of the change reached at {name_of(next(reached))}"
 
 
 def _washed(world: str, method: str, scores: Scores) -> Claim:
-    counted = [updates_after(order, position) for order, position in scores.runs.select("order", "position").rows()]
-    runs = scores.runs.with_columns(updates=pl.Series(counted))
+    runs = with_updates(scores.runs)
     seeds = runs.group_by("model", "seed", maintain_order=True)
     correlations = np.array(
         [metrics.rank_correlation(part["updates"].to_numpy(), part["last"].to_numpy()) for _, part in seeds]
@@ -50,7 +55,7 @@ def _washed(world: str, method: str, scores: Scores) -> Claim:
     hits = int(np.sum(correlations > 0))
     interval = metrics.exact_interval(hits, correlations.size)
     score, start = means(runs, "updates"), means(runs, "updates", "start")
-    told = ", ".join(f"{_name(updates)} {score[updates]:.3g} ({start[updates]:.3g})" for updates in score)
+    told = ", ".join(f"{name_of(updates)} {score[updates]:.3g} ({start[updates]:.3g})" for updates in score)
     return Claim(
         "L6w", "Updates of another stage after the forget stage wash the recency out.", "control: wash-out", world,
         scores.models, method, f"share of seeds in which the forget score rises with the updates, step {scores.last}",

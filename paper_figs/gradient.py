@@ -1,0 +1,111 @@
+"""SimNPO's paper form at two β: norm of the gradient at step 0, and what is forgotten, by position of the forget set.
+
+A column per model of every world. Above: the norm that claim N1 compares between p = last and the others; below: the
+forget score at the last step. Under each position stands log π of a forget answer before unlearning: where β·|log π| is
+large, the gradient is silent.
+"""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paper_figs import style
+from paper_figs.entry import FigureEntry, main
+from paper_figs.paths import draw_dots, limit
+from protocol.claims.curves import curves, positions
+from protocol.claims.equivalence import ACTING, SILENT, answers_at_start, norms_at_start
+from protocol.records import Tables
+from protocol.spec import METHODS
+
+WORLDS = ("linear", "network", "llm")
+LOOKS: dict[str, dict[str, Any]] = {
+    SILENT: {"color": style.colour(4), "marker": "D"},
+    ACTING: {"color": style.colour(1), "marker": "o"},
+}
+SHIFT = {SILENT: 0.1, ACTING: -0.1}
+
+Values = dict[str, Float[np.ndarray, "seeds paths"]]  # by method
+
+
+def _beta(method: str) -> str:
+    return f"β = {dict(METHODS[method].constants)['beta']:g}"
+
+
+def _forgotten(records: pl.DataFrame, world: str, method: str) -> dict[str, Float[np.ndarray, "seeds paths"]]:
+    label = curves(records, world=world, method=method, metric="label_loglik")
+    return {one.model: one.forgotten(max(one.steps)) for one in label}
+
+
+def _draw(axes: Axes, values: Values, scale: str) -> None:
+    for method, found in values.items():
+        places = np.arange(1, found.shape[1] + 1) + SHIFT[method]
+        look = {"markersize": 6, "label": _beta(method)} | LOOKS[method]
+        draw_dots(axes, places.tolist(), found, geometric=scale == "log", **look)
+    axes.set_yscale(scale)
+    limit(axes, np.concatenate(list(values.values())))
+    if scale == "log":
+        style.log_axis(axes)
+
+
+def _draw_model(cells: np.ndarray, records: pl.DataFrame, world: str, model: str) -> None:
+    above, below = cells
+    _draw(above, {method: norms_at_start(records, world, method)[model] for method in LOOKS}, "log")
+    _draw(below, {method: _forgotten(records, world, method)[model] for method in LOOKS}, "linear")
+    start = answers_at_start(records, world)[model].mean(axis=0)
+    above.set_title(f"{model}\n({world})" if world != model else model)
+    below.axhline(0, color="black", linewidth=0.8)
+    names = [f"{p}\n{level:.2g}".replace("-", "−") for p, level in enumerate(start, start=1)]
+    for axes in cells:
+        axes.set_xticks(range(1, start.size + 1), names)
+        axes.set_xlim(0.5, start.size + 0.5)
+    below.set_xlabel("position p; log π at step 0")
+
+
+@style.styled
+def draw(tables: Tables) -> Figure | None:
+    """The figure, or None where SimNPO was not run at both β."""
+    records = positions(tables)
+    models = [
+        (world, model)
+        for world in WORLDS
+        for model in norms_at_start(records, world, SILENT)
+        if model in norms_at_start(records, world, ACTING)
+    ]
+    if not models:
+        return None
+    figure = Figure(figsize=(max(6.0, 0.4 + 2.2 * len(models)), 5.6), layout="constrained")
+    grid = figure.subplots(2, len(models), squeeze=False)
+    for cells, (world, model) in zip(grid.T, models, strict=True):
+        _draw_model(cells, records, world, model)
+    grid[0, 0].set_ylabel("gradient norm at step 0")
+    grid[1, 0].set_ylabel("forget score, last step (nats)")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+FIGURE = FigureEntry(
+    name="gradient",
+    title="SimNPO's paper form at two β: gradient at step 0 and forgetting, by position",
+    caption=(
+        "The positions experiment of every model under SimNPO without length normalisation, −(2/β) log σ(−β log π). "
+        "Above: norm of its gradient before the first update, geometric mean over seeds with its 95% interval. Below: "
+        "forget score by the label at the last step, mean with 95% t interval (of two seeds their range); dots: seeds "
+        "where they are few. Under each position: mean log π of a forget answer before unlearning, in the linear model"
+        " −(xθ − y)²; where β·|log π| is large the loss has almost no gradient (N1)."
+    ),
+    alt=(
+        "Dot charts by position of the forget set, a column per model: gradient norm at step 0 on a log scale above, "
+        "forget score below, for two values of β."
+    ),
+    worlds=WORLDS,
+    claims=("N1",),
+    commands=("retrace theory positions", "retrace theory networks", "retrace llm positions"),
+    draw=draw,
+)
+
+if __name__ == "__main__":
+    main(FIGURE)
