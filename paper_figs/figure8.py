@@ -24,13 +24,13 @@ def _measured(tables: Tables) -> dict[tuple[str, str], Curves]:
         for one in curves(records, world="llm", method=method, metric="label_loglik")
     ]
     found.sort(key=lambda one: (PAPER_METHODS.index(one[0]), one[1], one[2] != "WSD", one[2] != "cosine", one[2]))
-    return {(method, f"{model}: {schedule}"): one for method, model, schedule, one in found}
+    return {(method, f"{model},\n{schedule}"): one for method, model, schedule, one in found}
 
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where experiment "schedules" was not run."""
-    theirs = {(panel.algorithm, f"{panel.model}: {panel.scheduler}"): panel for panel in published.panels(8)}
+    theirs = {(panel.algorithm, f"{panel.model},\n{panel.scheduler}"): panel for panel in published.panels(8)}
     return panels.compare(8, theirs, _measured(tables))
 
 

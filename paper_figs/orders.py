@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from paper_figs import claim_text, style
 from paper_figs.entry import FigureEntry, main
-from paper_figs.paths import draw_dots, limit
+from paper_figs.paths import ASIDE, draw_means, limit
 from protocol.claims.orders import judge, with_places
 from protocol.claims.scores import means, scored
 from protocol.records import Tables
@@ -37,10 +37,11 @@ def _draw(axes: Axes, runs: pl.DataFrame, looks: dict[str, dict[str, Any]]) -> N
     for (distance, name), part in runs.group_by("distance", "next", maintain_order=True):
         shift = WIDTH * (names.index(str(name)) - (len(names) - 1) / 2) if name else 0.0
         place = float(str(distance)) + shift
-        single = part.group_by("order").agg(pl.col("last").mean())["last"].to_numpy()
-        axes.scatter(np.full(single.size, place), single, s=9, color=looks[str(name)]["color"], alpha=0.5, linewidths=0)
+        single = part.group_by("order").agg(pl.col("last").mean()).sort("order")["last"].to_numpy()
+        beside = np.full(single.size, place + ASIDE)
+        axes.scatter(beside, single, s=7, color=looks[str(name)]["color"], alpha=0.6, linewidths=0)
         by_seed = part.group_by("seed").agg(pl.col("last").mean()).sort("seed")["last"].to_numpy()
-        draw_dots(axes, [place], by_seed[:, None], markersize=6, **looks[str(name)])
+        draw_means(axes, [place], by_seed[:, None], markersize=6, **looks[str(name)])
     middle = means(runs, "distance")
     axes.plot(list(middle), list(middle.values()), color="black", linewidth=1.0, zorder=1)
     limit(axes, runs["last"].to_numpy())

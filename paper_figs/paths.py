@@ -59,16 +59,24 @@ def draw_paths(axes: Axes, band: Band, steps: Sequence[int]) -> None:
             axes.fill_between(steps, band.low[p - 1], band.high[p - 1], color=style.colour(p), alpha=0.18, linewidth=0)
 
 
-def draw_dots(
+def draw_means(
     axes: Axes, places: Sequence[float], values: Float[np.ndarray, "seeds places"], *, geometric: bool = False,
     **look: Any,
 ) -> None:  # fmt: skip
-    """Mean over seeds at every place with its interval as a bar; beside it small dots, the seeds where they are few."""
+    """Mean over seeds at every place, its interval as a bar."""
     band = (geometric_band if geometric else mean_band)(values[:, None])
     middle, bars = band.middle[0], None
     if band.low is not None and band.high is not None:
         bars = (middle - band.low[0], band.high[0] - middle)
     axes.errorbar(places, middle, yerr=bars, linestyle="none", elinewidth=1.0, **look)
+
+
+def draw_dots(
+    axes: Axes, places: Sequence[float], values: Float[np.ndarray, "seeds places"], *, geometric: bool = False,
+    **look: Any,
+) -> None:  # fmt: skip
+    """`draw_means`, and beside it the seeds as small dots where they are few."""
+    draw_means(axes, places, values, geometric=geometric, **look)
     if 1 < len(values) <= FEW:
         beside = np.tile(np.asarray(places, float) + ASIDE, (len(values), 1))
         shown = positive(values) if geometric else values
