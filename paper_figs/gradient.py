@@ -26,6 +26,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     SILENT: {"color": style.colour(4), "marker": "D"},
     ACTING: {"color": style.colour(1), "marker": "o"},
 }
+ZERO = 1e-38  # where a norm of 0 is drawn: what is smaller, the language models' training takes for 0
 SHIFT = {SILENT: 0.1, ACTING: -0.1}
 
 Values = dict[str, Float[np.ndarray, "seeds paths"]]  # by method
@@ -38,6 +39,10 @@ def _beta(method: str) -> str:
 def _forgotten(records: pl.DataFrame, world: str, method: str) -> dict[str, Float[np.ndarray, "seeds paths"]]:
     label = curves(records, world=world, method=method, metric="label_loglik")
     return {one.model: one.forgotten(max(one.steps)) for one in label}
+
+
+def _norms(records: pl.DataFrame, world: str, model: str) -> Values:
+    return {method: np.maximum(norms_at_start(records, world, method)[model], ZERO) for method in LOOKS}
 
 
 def _draw(axes: Axes, values: Values, scale: str) -> None:
@@ -53,7 +58,7 @@ def _draw(axes: Axes, values: Values, scale: str) -> None:
 
 def _draw_model(cells: np.ndarray, records: pl.DataFrame, world: str, model: str) -> None:
     above, below = cells
-    _draw(above, {method: norms_at_start(records, world, method)[model] for method in LOOKS}, "log")
+    _draw(above, _norms(records, world, model), "log")
     _draw(below, {method: _forgotten(records, world, method)[model] for method in LOOKS}, "linear")
     start = answers_at_start(records, world)[model].mean(axis=0)
     above.set_title(f"{model}\n({world})" if world != model else model)
@@ -92,10 +97,10 @@ FIGURE = FigureEntry(
     title="SimNPO's paper form at two β: gradient at step 0 and forgetting, by position",
     caption=(
         "The positions experiment of every model under SimNPO without length normalisation, −(2/β) log σ(−β log π). "
-        "Above: norm of its gradient before the first update, geometric mean over seeds with its 95% interval. Below: "
-        "forget score by the label at the last step, mean with 95% t interval (of two seeds their range); dots: seeds "
-        "where they are few. Under each position: mean log π of a forget answer before unlearning, in the linear model"
-        " −(xθ − y)²; where β·|log π| is large the loss has almost no gradient (N1)."
+        "Above: norm of its gradient before the first update, geometric mean over seeds with its 95% interval; 0 is "
+        "drawn as 10⁻³⁸. Below: forget score by the label at the last step, mean with 95% t interval (of two seeds "
+        "their range); dots: seeds where they are few. Under each position: mean log π of a forget answer before "
+        "unlearning, in the linear model −(xθ − y)²; where β·|log π| is large the loss has almost no gradient (N1)."
     ),
     alt=(
         "Dot charts by position of the forget set, a column per model: gradient norm at step 0 on a log scale above, "

@@ -4,6 +4,7 @@
 p = last is slowest; noise is drawn from a generator seeded by what the value is of.
 """
 
+import json
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -23,6 +24,14 @@ ORDERS = {
     "linear": positions(("a", "b", "c"), "u"),
 }
 QUESTIONS = 30
+LEARNING = {"training": {"lr": 5e-4, "batch": 32}}
+SPEC = {
+    "world": "llm", "name": "positions", "model": "tiny-llama",
+    "settings": {
+        "adaptation": {"kind": "full", "rank": 16, "alpha": 32}, "stages": {"inst": LEARNING, "math": LEARNING},
+        "unlearning": {"lr": 2e-4, "batch": 16},
+    },
+}  # fmt: skip
 
 Values = list[tuple[int, str, float]]
 Examples = list[tuple[int, str, int, float]]
@@ -122,7 +131,7 @@ def build(
     parts = [*llm_tables(seeds, models, methods, floor)] if seeds else []
     parts += linear_tables(instances, methods)
     parts += theorem_tables() if theorem else ()
-    specs = {"spec-llm": '{"world":"llm","steps":20}', "spec-linear": '{"world":"linear","settings":{"mu":0.1}}'}
+    specs = {"spec-llm": json.dumps(SPEC), "spec-linear": '{"world":"linear","settings":{"mu":0.1}}'}
     return records.Result(records.Tables.concat(parts), specs, (("pretraining tiny-llama", 38.25), ("theorem", 1.5)))
 
 

@@ -71,7 +71,7 @@ def drawn(result: Result) -> list[FigureEntry]:
 def test_everything_is_written(out: Path, drawn: list[FigureEntry]) -> None:
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     figures = {f"figures/{entry.name}.{ending}" for entry in drawn for ending in ("pdf", "png")}
-    tables = {f"tables/table1.{ending}" for ending in ("csv", "md", "tex")}
+    tables = {f"tables/table{number}.{ending}" for number in (1, 2) for ending in ("csv", "md", "tex")}
     assert names == figures | tables | {"claims.json", "claims.md", "report.html"}
 
 
@@ -144,7 +144,7 @@ def test_tables_scroll_in_their_own_box(out: Path) -> None:
 def test_a_second_run_gives_the_same_bytes(result: Result, out: Path, tmp_path: Path, drawn: list[FigureEntry]) -> None:
     build(result, tmp_path, MACHINE)
     files = [path.relative_to(out) for path in out.rglob("*") if path.is_file()]
-    assert len(files) == 2 * len(drawn) + 3 + 3
+    assert len(files) == 2 * len(drawn) + 6 + 3
     assert [name for name in files if (out / name).read_bytes() != (tmp_path / name).read_bytes()] == []
 
 
