@@ -5,7 +5,7 @@ forget score at the last step. Under each position stands log π of a forget ans
 large, the gradient is silent.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -29,20 +29,42 @@ LOOKS: dict[str, dict[str, Any]] = {
 ZERO = 1e-38  # where a norm of 0 is drawn: what is smaller, the language models' training takes for 0
 SHIFT = {SILENT: 0.1, ACTING: -0.1}
 
-Values = dict[str, Float[np.ndarray, "seeds paths"]]  # by method
+Values = dict[str, Float[np.ndarray, "seeds paths"]]  # by method, or by model
+
+
+class Shown(NamedTuple):
+    """What is shown of a model."""
+
+    world: str
+    model: str
+    norms: Values
+    scores: Values
+    start: Float[np.ndarray, " paths"]  # mean log π of a forget answer at step 0
 
 
 def _beta(method: str) -> str:
     return f"β = {dict(METHODS[method].constants)['beta']:g}"
 
 
-def _forgotten(records: pl.DataFrame, world: str, method: str) -> dict[str, Float[np.ndarray, "seeds paths"]]:
+def _forgotten(records: pl.DataFrame, world: str, method: str) -> Values:
     label = curves(records, world=world, method=method, metric="label_loglik")
     return {one.model: one.forgotten(max(one.steps)) for one in label}
 
 
-def _norms(records: pl.DataFrame, world: str, model: str) -> Values:
-    return {method: np.maximum(norms_at_start(records, world, method)[model], ZERO) for method in LOOKS}
+def _shown(records: pl.DataFrame, world: str) -> list[Shown]:
+    """The models of a world that were run at both β."""
+    norms = {method: norms_at_start(records, world, method) for method in LOOKS}
+    scores = {method: _forgotten(records, world, method) for method in LOOKS}
+    start = answers_at_start(records, world)
+
+    def of(found: dict[str, Values], model: str) -> Values:
+        return {method: found[method][model] for method in LOOKS}
+
+    return [
+        Shown(world, model, of(norms, model), of(scores, model), start[model].mean(axis=0))
+        for model in norms[SILENT]
+        if model in norms[ACTING]
+    ]
 
 
 def _draw(axes: Axes, values: Values, scale: str) -> None:
@@ -56,17 +78,16 @@ def _draw(axes: Axes, values: Values, scale: str) -> None:
         style.log_axis(axes)
 
 
-def _draw_model(cells: np.ndarray, records: pl.DataFrame, world: str, model: str) -> None:
+def _draw_model(cells: np.ndarray, shown: Shown) -> None:
     above, below = cells
-    _draw(above, _norms(records, world, model), "log")
-    _draw(below, {method: _forgotten(records, world, method)[model] for method in LOOKS}, "linear")
-    start = answers_at_start(records, world)[model].mean(axis=0)
-    above.set_title(f"{model}\n({world})" if world != model else model)
+    _draw(above, {method: np.maximum(norms, ZERO) for method, norms in shown.norms.items()}, "log")
+    _draw(below, shown.scores, "linear")
+    above.set_title(shown.model if shown.world == shown.model else f"{shown.model}\n({shown.world})")
     below.axhline(0, color="black", linewidth=0.8)
-    names = [f"{p}\n{level:.2g}".replace("-", "−") for p, level in enumerate(start, start=1)]
+    names = [f"{p}\n{level:.2g}".replace("-", "−") for p, level in enumerate(shown.start, start=1)]
     for axes in cells:
-        axes.set_xticks(range(1, start.size + 1), names)
-        axes.set_xlim(0.5, start.size + 0.5)
+        axes.set_xticks(range(1, len(names) + 1), names)
+        axes.set_xlim(0.5, len(names) + 0.5)
     below.set_xlabel("position p; log π at step 0")
 
 
@@ -74,18 +95,13 @@ def _draw_model(cells: np.ndarray, records: pl.DataFrame, world: str, model: str
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where SimNPO was not run at both β."""
     records = positions(tables)
-    models = [
-        (world, model)
-        for world in WORLDS
-        for model in norms_at_start(records, world, SILENT)
-        if model in norms_at_start(records, world, ACTING)
-    ]
+    models = [shown for world in WORLDS for shown in _shown(records.filter(world=world), world)]
     if not models:
         return None
     figure = Figure(figsize=(max(6.0, 0.4 + 2.2 * len(models)), 5.6), layout="constrained")
     grid = figure.subplots(2, len(models), squeeze=False)
-    for cells, (world, model) in zip(grid.T, models, strict=True):
-        _draw_model(cells, records, world, model)
+    for cells, shown in zip(grid.T, models, strict=True):
+        _draw_model(cells, shown)
     grid[0, 0].set_ylabel("gradient norm at step 0")
     grid[1, 0].set_ylabel("forget score, last step (nats)")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)

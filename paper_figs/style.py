@@ -85,8 +85,9 @@ def path_legend(figure: FigureBase, count: int, extra: tuple[Line2D, ...] = ()) 
     names = {1: "p = 1 (forget set learned first)", count: f"p = {count} (learned last)"}
     handles = [Line2D([], [], label=names.get(p, f"p = {p}"), **path_look(p)) for p in range(1, count + 1)]
     handles += extra
+    rows = 1 if len(handles) < 6 else 2  # more do not fit side by side
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(len(handles), 6), columnspacing=1.6, handlelength=3.2
+        handles=handles, loc="outside lower center", ncols=-(-len(handles) // rows), columnspacing=1.6, handlelength=3.2
     )
 
 

@@ -69,7 +69,7 @@ def test_a_path_without_a_pair_has_no_difference() -> None:
     drawn = dose.draw(records.Tables.concat(parts))
     assert drawn is not None
     assert not drawn.axes[1].containers
-    assert drawn.axes[1].get_title() == "L6: –, inconclusive"
+    assert drawn.axes[1].get_title() == "L6: –, not testable"
 
 
 def test_no_records_no_figure() -> None:
