@@ -52,7 +52,7 @@ def main(entry: FigureEntry) -> None:
         tables = read_all(out)[0].tables if entry.commands else Tables.concat([])
         saved = save(entry, tables, out / "figures")
         if saved is None:
-            raise InputError(f"{entry.name}: {entry.missing}; {out / 'records'} holds none")
+            raise InputError(f"{entry.missing}; {out / 'records'} holds none")
     except InputError as error:
         sys.exit(f"{entry.name}: {error}")
     print(" ".join(map(str, saved)))
