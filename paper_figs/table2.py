@@ -69,9 +69,10 @@ def _row(spec: Mapping[str, Any]) -> Row:
 def ours(specs: Mapping[str, str]) -> list[Row]:
     """Our language models, from configurations as JSON by hash; one row for all experiments of equal settings.
 
-    Configurations of another world, or that name none, are no language model's.
+    A configuration of another world may be any JSON; only experiments of the language models name "llm" as theirs.
     """
-    found = [_row(spec) for spec in map(json.loads, specs.values()) if spec.get("world") == "llm"]
+    every = map(json.loads, specs.values())
+    found = [_row(spec) for spec in every if isinstance(spec, dict) and spec.get("world") == "llm"]
     shared: dict[Row, list[str]] = {}
     for row in found:
         shared.setdefault(row._replace(experiments=""), []).append(row.experiments)

@@ -34,6 +34,7 @@ def test_ours_come_from_the_configurations() -> None:
         "d": spec("positions", "tiny-qwen2", kind="lora"),
         "e": spec("positions", "linear", world="linear"),
         "f": '{"instances": 64}',
+        "g": '["GA", 64]',
     }
     assert table2.ours(specs) == [
         ("tiny-llama", "dose, positions", "all weights", "5e-4", "2e-4", "32", "64", "–", "–"),
