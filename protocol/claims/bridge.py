@@ -50,7 +50,7 @@ def _bridge(key: tuple[str, str, str], records: pl.DataFrame) -> Bridge:
     ahead = int(np.flatnonzero(steps <= AHEAD)[-1])
     return Bridge(
         *key,
-        int(records["step"].to_numpy().max()),
+        int(steps[-1]),
         by_seed(records, "growth/rate"),
         by_seed(records, "growth/measured"),
         by_seed(records, "horizon/rate"),
