@@ -34,7 +34,7 @@ FIGURE = FigureEntry(
         " published models above, our models below."
     ),
     worlds=("llm",),
-    claims=("L1", "L2"),
+    claims=("L1", "L2", "L6e"),
     commands=("retrace llm positions",),
     draw=draw,
 )

@@ -77,7 +77,7 @@ FIGURE = FigureEntry(
         " per position of the forget set, a column per method."
     ),
     worlds=("linear",),
-    claims=("L1", "L2", "L3", "E1"),
+    claims=("L1", "L2", "L6e", "L3", "E1"),
     commands=("retrace theory positions",),
     draw=draw,
 )

@@ -76,7 +76,7 @@ FIGURE = FigureEntry(
         "method: label log-likelihood, and distances on forget and retained prompts on log scales."
     ),
     worlds=("network",),
-    claims=("L1", "L2", "L3", "E1"),
+    claims=("L1", "L2", "L6e", "L3", "E1"),
     commands=("retrace theory networks",),
     draw=draw,
 )

@@ -132,7 +132,7 @@ FIGURE = FigureEntry(
         "retrained model over steps."
     ),
     worlds=("linear", "network", "llm"),
-    claims=("G1", "G2", "G3", "D1"),
+    claims=("G1", "G2", "G3", "D1", "D2"),
     commands=("retrace theory secant", "retrace theory networks", "retrace llm positions"),
     draw=draw,
 )
