@@ -1,0 +1,34 @@
+"""The bridge as a table: rate of divergence promised at step 0, rate measured, how far ahead it tells; every world.
+
+A row a model and method. Rates are of log d per step; medians over seeds with their quartiles, steps as whole numbers.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from protocol.claims.bridge import Bridge, bridges
+from protocol.claims.rates import AHEAD
+from protocol.records import Tables
+
+HEAD = (
+    "World", "Model", "Method", "Seeds", "Rate promised at step 0", f"Rate measured, {AHEAD} steps",
+    "Horizon (steps)", "Horizon of no growth", f"Growth of d in {AHEAD} steps", "Exponential for (steps)",
+)  # fmt: skip
+WORDS = 3  # columns of text before those of numbers
+
+
+def _quartiles(values: Float[np.ndarray, " seeds"], digits: str) -> str:
+    low, middle, high = (format(value, digits) for value in np.quantile(values, [0.25, 0.5, 0.75]))
+    return f"{middle} ({low}–{high})"
+
+
+def _row(row: Bridge) -> tuple[str, ...]:
+    promised, measured = (_quartiles(values, ".3f") for values in (row.promised, row.measured))
+    horizon, nothing, span = (_quartiles(values, ".0f") for values in (row.horizon, row.nothing, row.span))
+    grown = _quartiles(row.grown, ".2f")
+    return row.world, row.model, row.method, str(row.span.size), promised, measured, horizon, nothing, grown, span
+
+
+def rows(tables: Tables) -> list[tuple[str, ...]]:
+    """The table's lines; none where experiment "secant" was not run."""
+    return [_row(row) for row in bridges(tables)]

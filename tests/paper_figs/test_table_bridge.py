@@ -1,0 +1,31 @@
+"""The bridge's table: medians and quartiles over seeds of what the claims speak of."""
+
+from paper_figs import table_bridge
+from protocol import records
+
+GROWTHS = (0.1, 0.2, 0.3)  # of log d per step, a seed each
+
+
+def tables() -> records.Tables:
+    parts = []
+    for seed, rate in enumerate(GROWTHS):
+        run = records.Run(f"r{seed}", "s", "secant", "llm", "tiny", "a|b", 1, "r", "NPO", seed)
+        values = [(step, "log_divergence", rate * step) for step in range(0, 21, 5)]
+        values += [(0, "growth/rate", rate / 2), (0, "growth/measured", rate)]
+        values += [(0, "horizon/rate", 10.0 + seed), (0, "horizon/constant", 4.0)]
+        parts.append(records.tables(run, values))
+    return records.Tables.concat(parts)
+
+
+def test_a_row_has_the_median_and_quartiles_over_seeds() -> None:
+    """d grows by e^{20·rate}: e² = 7.39, e⁴ = 54.6, e⁶ = 403.43; quartiles half-way between neighbours."""
+    (row,) = table_bridge.rows(tables())
+    assert row[:4] == ("llm", "tiny", "NPO", "3")
+    assert row[4:6] == ("0.100 (0.075–0.125)", "0.200 (0.150–0.250)")
+    assert row[6:8] == ("11 (10–12)", "4 (4–4)")
+    assert row[8:] == ("54.60 (30.99–229.01)", "20 (20–20)")
+    assert len(row) == len(table_bridge.HEAD)
+
+
+def test_no_rows_without_records() -> None:
+    assert table_bridge.rows(records.Tables.concat([])) == []
