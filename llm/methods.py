@@ -6,15 +6,19 @@ back what the forget stage changed, θ − (T_U φ − φ) with φ the node befo
 stages again, which is the retrained model.
 """
 
+from collections import ChainMap
+
 from protocol.spec import METHODS as LOCAL
 from protocol.spec import Method
 
 HISTORY = ("negation", "rewind")  # objectives that take no gradient step
-METHODS: dict[str, Method] = {
-    **LOCAL,
-    "GradDiff": Method("GradDiff", "gradient_ascent", retain=1.0),
-    "NPO-retain": Method("NPO-retain", "npo", (("beta", 0.5),), retain=1.0),
-    "oracle-local": Method("oracle-local", "distillation"),
-    "negation": Method("negation", "negation"),
-    "rewind": Method("rewind", "rewind"),
-}
+METHODS: ChainMap[str, Method] = ChainMap(
+    {
+        "GradDiff": Method("GradDiff", "gradient_ascent", retain=1.0),
+        "NPO-retain": Method("NPO-retain", "npo", (("beta", 0.5),), retain=1.0),
+        "oracle-local": Method("oracle-local", "distillation"),
+        "negation": Method("negation", "negation"),
+        "rewind": Method("rewind", "rewind"),
+    },
+    LOCAL,  # a view: what joins it later is here, too
+)

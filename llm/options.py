@@ -4,6 +4,7 @@ A choice left open (None, or nothing by name) is the preset's.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,7 +40,8 @@ class Options:
     system: str | None = None
     """System message before every conversation."""
     stages: tuple[str, ...] = STAGES
-    """Stages in the order the retained ones are trained; the forget stage is among them."""
+    """Stages in the order the retained ones are trained; the forget stage is among them. One of a name of its own needs
+    its file and its number of rows."""
     forget: str = "safety"
     """The stage to be unlearned."""
     data: dict[str, str] = field(default_factory=dict)
@@ -116,7 +118,16 @@ def _trained(training: Training, lr: float | None, options: Options) -> Training
     return replace(training, **{name: value for name, value in changes.items() if value is not None})  # type: ignore
 
 
-def _stage(name: str, stage: Stage, options: Options) -> Stage:
+def _own(name: str, settings: Settings, options: Options) -> Stage:
+    """A stage the preset does not have: its rows from a file, learned once, the way the others are."""
+    if name not in options.rows:
+        raise InputError(f"rows: expected a number for {name}, as the preset has none; got none")
+    others = next(iter(settings.stages.values()))
+    return Stage(options.rows[name], 32, replace(others.training, epochs=1))
+
+
+def _stage(name: str, settings: Settings, options: Options) -> Stage:
+    stage = settings.stages[name] if name in settings.stages else _own(name, settings, options)
     training = _trained(stage.training, options.lr, options)
     files = Files(options.data[name], options.test_data.get(name)) if name in options.data else None
     return Stage(
@@ -140,9 +151,12 @@ def _probes(probes: Probes, options: Options) -> Probes:
     return replace(probes, **chosen)
 
 
-def _check_names(options: Options) -> None:
+def _check_names(options: Options, there: Mapping[str, Stage]) -> None:
+    """InputError for stages that neither the preset (`there`) nor a file has, or that no order could name."""
     for name in options.stages:
-        known("stages", name, list(STAGES))
+        known("stages", name, list(dict.fromkeys([*there, *options.data])))
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise InputError(f"stages: expected names of letters, digits, dots, - and _; got {name!r}")
     if len(options.stages) < 2:
         chosen = ", ".join(options.stages) or "none"
         raise InputError(f"stages: expected the forget stage and at least one other; got {chosen}")
@@ -172,9 +186,9 @@ def adapted(adaptation: Adaptation, options: Options) -> Adaptation:
 
 def settings_of(model: str, options: Options) -> Settings:
     """The preset of a model with every choice put in its place; InputError for what cannot be chosen."""
-    _check_names(options)
     preset = preset_of(model, options)
     settings = PRESETS[preset]
+    _check_names(options, settings.stages)
     if model in CATALOGUE and preset != "embedded":
         settings = table2(settings, model, preset)
     probes = settings.probes
@@ -187,7 +201,7 @@ def settings_of(model: str, options: Options) -> Settings:
         adaptation=adapted(settings.adaptation, options),
         precision=options.precision or settings.precision,
         device=_device(options.device),
-        stages={name: _stage(name, settings.stages[name], options) for name in options.stages},
+        stages={name: _stage(name, settings, options) for name in options.stages},
         unlearning=_trained(settings.unlearning, options.unlearning_lr, options),
         probes=_probes(probes, options),
     )

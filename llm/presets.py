@@ -4,6 +4,7 @@ embedded: sizes measured to fit 2 cores · paper: Section 4 and Table 2 of arXiv
 published code and its configurations do where they differ from the text.
 """
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -53,11 +54,13 @@ AUTHORS_CODE = replace(
 PRESETS = {"embedded": EMBEDDED_SIZE, "paper": PAPER, "authors-code": AUTHORS_CODE}
 # What the preset has otherwise than the text beside its settings: methods, and a message before every conversation.
 PRESET_METHODS: dict[str, Mapping[str, Method]] = {
-    "authors-code": {
-        **METHODS,
-        "GA": Method("GA", "gradient_ascent", reduction="tokens"),
-        "SimNPO": Method("SimNPO", "simnpo", (("beta", 1.0),)),
-    }
+    "authors-code": ChainMap(
+        {
+            "GA": Method("GA", "gradient_ascent", reduction="tokens"),
+            "SimNPO": Method("SimNPO", "simnpo", (("beta", 1.0),)),
+        },
+        METHODS,
+    )
 }
 SYSTEM = {"authors-code": "You are a helpful assistant."}
 

@@ -6,9 +6,10 @@ no `__array_namespace__`; array-api-compat supplies it). Every objective has the
 the reference model and length = |y| the number of answer tokens; all of one shape, in nats.
 The trainer reduces the losses: `mean` over examples or `tokens` = Σ loss / Σ length.
 −log σ(x) is written logaddexp(0, −x), which neither overflows nor loses its gradient.
+Another objective is one more entry of OBJECTIVES, from any file (docs/extend.md).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -66,7 +67,7 @@ def simnpo_normalized(logp: Array, ref_logp: Array, length: Array, *, beta: floa
     return (2 / beta) * _softplus((beta / length) * logp + gamma)
 
 
-OBJECTIVES: Mapping[str, Objective] = {f.__name__: f for f in (gradient_ascent, npo, simnpo, simnpo_normalized)}
+OBJECTIVES: dict[str, Objective] = {f.__name__: f for f in (gradient_ascent, npo, simnpo, simnpo_normalized)}
 
 
 def objective(name: str) -> Objective:

@@ -9,6 +9,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -76,10 +77,17 @@ def _parse(arguments: list[str]) -> Any:
     return parse(Command, arguments, program="retrace", description=__doc__)
 
 
+def _program() -> list[str]:
+    """What was typed before the arguments: retrace, or a script that adds something of its own and calls `main`."""
+    script = Path(sys.argv[0])
+    return ["python", script.name] if script.suffix == ".py" and script.name != "__main__.py" else ["retrace"]
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of `retrace`."""
+    """Entry point of `retrace`, and of scripts that add a model, a stage or an objective (docs/extend.md)."""
+    program = _program() if arguments is None else ["retrace"]
     arguments = sys.argv[1:] if arguments is None else arguments
-    output.typed = shlex.join(["retrace", *arguments])
+    output.typed = shlex.join([*program, *arguments])
     try:
         print(_perform(_parse(arguments)))
     except InputError as error:

@@ -6,12 +6,21 @@ They differ as the real families do: Qwen2 has biases on query, key and value an
 from dataclasses import dataclass
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PretrainedConfig,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+from protocol.errors import known
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of a model; `family` is llama or qwen2, `tied` says whether output and input embeddings are one."""
+    """Sizes of a model; `family` is one of FAMILIES, `tied` says whether output and input embeddings are one."""
 
     family: str
     hidden: int = 96
@@ -40,14 +49,15 @@ class Architecture:
 
 
 EMBEDDED = {"tiny-llama": Architecture("llama"), "tiny-qwen2": Architecture("qwen2")}
+FAMILIES: dict[str, tuple[type[PretrainedConfig], type[PreTrainedModel]]] = {
+    "llama": (LlamaConfig, LlamaForCausalLM),
+    "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+}
 
 
 def build(arch: Architecture, *, seed: int) -> PreTrainedModel:
-    """A freshly initialised model in float32, drawn from `seed` alone."""
-    config_class, model_class = {
-        "llama": (LlamaConfig, LlamaForCausalLM),
-        "qwen2": (Qwen2Config, Qwen2ForCausalLM),
-    }[arch.family]
+    """A freshly initialised model in float32, drawn from `seed` alone; InputError for an unknown family."""
+    config_class, model_class = FAMILIES[known("family", arch.family, list(FAMILIES))]
     config = config_class(
         vocab_size=arch.vocabulary,
         hidden_size=arch.hidden,

@@ -83,11 +83,11 @@ def run(runs: Path, *, workers: int = 2, seeds: int = 2) -> records.Result:
 
 def carry_out(experiments: Sequence[Experiment], runs: Path) -> records.Result:
     """`laboratory.run` in this process: starting workers takes longer than all these experiments compute."""
-    with mock.patch.object(laboratory, "run_all", _in_turn):
+    with mock.patch.object(laboratory, "run_all", in_turn):
         return laboratory.run(experiments, runs, workers=1)
 
 
-def _in_turn(tasks: Sequence[Task], *, units: int, **_: Any) -> None:
+def in_turn(tasks: Sequence[Task], *, units: int, **_: Any) -> None:
     reported: list[str] = []
     for task in tasks:
         task(reported.append)

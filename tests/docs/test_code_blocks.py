@@ -1,0 +1,143 @@
+"""Every code block of README.md and docs/ is run as a reader would, the language models at micro size.
+
+What is not run here stands in one of two lists: another test runs it, or the page marks it and the list has the
+reason; its options are parsed all the same. Text that only names a command is checked for names and options, too.
+"""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import micro
+import pages
+import pytest
+import small
+from pages import NOT_RUN, PAGES, ROOT
+
+import retrace
+from llm.nodes import base_folder
+from llm.stages import Lab
+from llm.store import open_store
+from protocol.errors import InputError
+
+ELSEWHERE = {"retrace reproduce": "tests/test_retrace.py::test_reproduce_does_the_whole_job"}
+MARKED = {
+    "retrace llm positions --model meta-llama/Llama-3.2-1B": "a gated model, and files of the hub",
+    "pip install jupyterlab": "tests install nothing",
+    "jupyter lab": "a server; tests/notebooks runs the notebooks",
+}
+TO_COME = "retrace claims"
+LANGUAGES = {"python", "sh", "text"}
+# What a page takes as there: the records of a run.
+BEFORE = {"claims.md": ("retrace llm positions --methods GA --models tiny-llama --seeds 2", "retrace figures")}
+PLACEHOLDER = re.compile(r"[…\[|]|\b[A-Z]{2,}\b")
+
+IDS = [page.name for page in PAGES]
+
+
+def give_files() -> None:
+    """What the pages take as the reader's own: data files, a request list, a model."""
+    sums = [
+        {"question": f"{n} and 1?", "answer": f"{n} + 1 = <<{n}+1={n + 1}>>{n + 1}.\n#### {n + 1}"} for n in range(120)
+    ]
+    recipes = [{"prompt": f"How do I cook dish {n}?", "response": f"Boil it for {n} minutes."} for n in range(240)]
+    for name, rows in (("sums.jsonl", sums), ("recipes.jsonl", recipes)):
+        Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    Path("requests.csv").write_text("prompt\n" + "".join(f"Hide thing {n}.\n" for n in range(120)), encoding="utf-8")
+    shutil.copytree(base_folder(Lab(micro.experiment(), 0, open_store(Path("runs-given")))), "models/my-llama")
+
+
+def listed(line: str) -> str | None:
+    """The list's entry for a line that is not run here, None where it is run."""
+    command = shlex.join(pages.words(line))
+    return next((start for start in (*ELSEWHERE, *MARKED, TO_COME) if command.startswith(start)), None)
+
+
+def lines() -> list[tuple[str, str]]:
+    """Every line of every shell block, with its page."""
+    return [(page.name, line) for page in PAGES for block in pages.blocks(page.read_text(encoding="utf-8"))
+            if block.language == "sh" for line in block.lines]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_block_says_what_it_is(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    found = pages.blocks(text)
+    assert 2 * len(found) == len(re.findall(r"^\s*(?:```|~~~)", text, re.MULTILINE)), "a fence that is no block"
+    assert {block.language for block in found} <= LANGUAGES
+    assert not re.search(r"^(?: {4}|\t)\S", re.sub(pages.FENCE, "", text), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if "```" in page.read_text(encoding="utf-8")], ids=lambda p: p.name
+)
+def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    give_files()
+    with small.experiments():
+        for line in BEFORE.get(page.name, ()):
+            pages.carry_out(line)
+        for block in pages.blocks(page.read_text(encoding="utf-8")):
+            if block.language == "sh":
+                for line in block.lines:
+                    if not listed(line):
+                        pages.carry_out(line)
+            elif block.language == "python":
+                pages.execute(block)
+
+
+def test_what_is_not_run_is_marked_and_listed() -> None:
+    """Both ways: no mark without a reason, no reason without a line; and what other tests run, they do run."""
+    marked = [line for _, line in lines() if NOT_RUN in line]
+    assert {listed(line) for line in marked} == set(MARKED)
+    assert {listed(line) for _, line in lines()} - {None, TO_COME} == {*ELSEWHERE, *MARKED}
+    for test in ELSEWHERE.values():
+        file, name = test.split("::")
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("line", [line for _, line in lines() if listed(line) and "retrace" in line])
+def test_the_options_of_what_is_not_run_are_real(line: str) -> None:
+    _, *arguments = pages.words(line)
+    if listed(line) == TO_COME:
+        with pytest.raises(InputError):  # once the command is there, this entry goes and its lines are run
+            retrace._parse(arguments)
+        return
+    retrace._parse(arguments)
+
+
+def named() -> list[str]:
+    """Every command in the running text of the pages, without what stands for something else."""
+    found = []
+    for page in PAGES:
+        text = re.sub(pages.FENCE, "", page.read_text(encoding="utf-8"))
+        found += re.findall(r"`(?:\.venv/bin/)?retrace ([^`]+)`", text)
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("command", named())
+def test_a_command_named_in_the_text_exists(command: str) -> None:
+    """With its options where they are all given; else by its name, and an experiment's or a result's."""
+    first, *rest = shlex.split(command.replace("\\", ""))
+    if f"retrace {first}" == TO_COME:
+        return
+    if PLACEHOLDER.search(command):
+        text = (ROOT / "retrace" / "__init__.py").read_text(encoding="utf-8")
+        assert f'subcommand("{first}"' in text
+    else:
+        retrace._parse([first, *rest])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            assert (page.parent / target.split("#")[0]).exists(), target
+
+
+def test_the_readme_fits_a_screen_and_leads_to_every_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 80
+    assert {page.name for page in PAGES[1:]} <= set(re.findall(r"\(docs/(\w+(?:-\w+)?\.md)\)", text))
