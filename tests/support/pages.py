@@ -65,7 +65,8 @@ def _python(arguments: list[str]) -> None:
         subprocess.run([sys.executable, *arguments], check=True, env=there, stdout=subprocess.DEVNULL)
         return
     with mock.patch.object(sys, "argv", arguments):
-        runpy.run_path(arguments[0], run_name="__main__")
+        # whole, as worker processes look for it in the folder this process was started in
+        runpy.run_path(str(Path(arguments[0]).resolve()), run_name="__main__")
 
 
 def carry_out(line: str) -> None:

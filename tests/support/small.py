@@ -9,6 +9,7 @@ import micro
 
 from llm import laboratory, options
 from llm.models import Architecture
+from llm.presets import DEPTH
 from llm.settings import Settings, Stage
 from llm.training import Training
 
@@ -36,12 +37,20 @@ def shrunk(settings: Settings) -> Settings:
     )  # fmt: skip
 
 
+SHORT = replace(
+    DEPTH["embedded"],
+    learning=replace(DEPTH["embedded"].learning, epochs=1, batch=20),
+    unlearning=replace(DEPTH["embedded"].unlearning, epochs=3),
+)
+
+
 @contextlib.contextmanager
 def experiments(*, workers: bool = False) -> Iterator[None]:
     """Whatever is run is small; with `workers` in worker processes, else here."""
     with contextlib.ExitStack() as stack:
         small = mock.patch.object(options, "settings_of", lambda *chosen: shrunk(chosen_settings(*chosen)))
         stack.enter_context(small)
+        stack.enter_context(mock.patch.dict(DEPTH, embedded=SHORT))
         if not workers:
             stack.enter_context(mock.patch.object(laboratory, "run_all", micro.in_turn))
         yield
