@@ -1,8 +1,9 @@
-# Two commands on a fresh machine: `make reproduce` and `make test`; `make setup` is the environment alone.
+# Two commands on a fresh machine: `make reproduce` and `make test`; `make setup` is the environment alone, `make docs`
+# the reference of every module in docs/api/.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup reproduce test lint
+.PHONY: setup reproduce test lint docs
 
 setup: .venv/installed
 
@@ -24,3 +25,10 @@ lint: setup
 
 test: lint
 	$(BIN)/pytest
+
+# Each module by its name, too: pdoc passes over those that a package does not export, and warns of those it has.
+PACKAGES := protocol theory llm paper_figs retrace
+MODULES = $(shell find $(PACKAGES) -name '[!_]*.py' | sed 's/[.]py$$//; s,/,.,g' | sort)
+
+docs: setup
+	$(BIN)/python -W 'ignore:The module specification' -m pdoc --output-directory docs/api $(PACKAGES) $(MODULES)

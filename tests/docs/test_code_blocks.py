@@ -5,6 +5,7 @@ reason; its options are parsed all the same. Text that only names a command is c
 """
 
 import json
+import pkgutil
 import re
 import shlex
 import shutil
@@ -132,8 +133,18 @@ def test_a_command_named_in_the_text_exists(command: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_what_is_named_in_the_code_exists(page: Path) -> None:
+    """Dotted names in the running text, and paths of files and folders."""
+    text = re.sub(pages.FENCE, "", page.read_text(encoding="utf-8"))
+    for name in re.findall(r"`((?:theory|protocol|llm|paper_figs)(?:\.\w+)+)`", text):
+        pkgutil.resolve_name(name)
+    for path in re.findall(r"`((?:theory|protocol|llm|paper_figs|tests|notebooks|examples|docs)/[\w/.-]*)[` ]", text):
+        assert (ROOT / path).exists() or path == "docs/api/", path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)]+)\)", re.sub(pages.FENCE, "", page.read_text(encoding="utf-8"))):
         if not target.startswith("https://"):
             assert (page.parent / target.split("#")[0]).exists(), target
 

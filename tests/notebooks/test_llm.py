@@ -1,17 +1,12 @@
 """The notebook of the language models: saved, it reads without a kernel; at small size it runs through."""
 
-import copy
 import json
 import math
-import re
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
+from notebook_pages import check_saved, execute, images, outputs, printed, saved
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "llm.ipynb"
 # A base that has read two batches, stages of one batch an epoch, two updates of unlearning.
 SMALL = """
 MODEL = "tiny-llama"
@@ -40,63 +35,23 @@ print(json.dumps({"by_claims": {method: list(scores) for method, scores in by_cl
 """
 
 
-def saved() -> Any:
-    return nbformat.read(NOTEBOOK, as_version=4)
-
-
-def outputs(notebook: Any) -> list[Any]:
-    return [out for cell in notebook.cells for out in cell.get("outputs", ())]
-
-
-def printed(notebook: Any) -> str:
-    """Everything the notebook's own cells print."""
-    return "".join(out.text for out in outputs(notebook) if out.output_type == "stream")
-
-
-def shown(notebook: Any, kind: str) -> list[str]:
-    """Everything of one kind that is displayed; a figure counts as an image alone."""
+def shown(notebook: Any) -> list[str]:
+    """Everything displayed as text alone."""
     found = [out.data for out in outputs(notebook) if out.output_type == "display_data"]
-    return [data[kind] for data in found if kind in data and (kind == "image/png" or "image/png" not in data)]
-
-
-def settings(source: str) -> list[str]:
-    return re.findall(r"^([A-Z]+) = ", source, re.MULTILINE)
-
-
-def test_the_first_code_cell_holds_the_settings() -> None:
-    first = next(cell for cell in saved().cells if cell.cell_type == "code")
-    assert first.metadata.tags == ["parameters"]
-    assert settings(first.source) == settings(SMALL) == ["MODEL", "METHODS", "ROWS", "PRETRAINING", "WORKERS"]
+    return [data["text/plain"] for data in found if "image/png" not in data]
 
 
 def test_the_saved_notebook_reads_without_a_kernel() -> None:
-    notebook = saved()
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert not [out for out in outputs(notebook) if out.output_type == "error" or out.get("name") == "stderr"]
-    assert len(shown(notebook, "image/png")) == 2
-    assert "False" not in printed(notebook)
-    assert notebook.metadata.kernelspec.name == "python3"
-
-
-def test_the_saved_notebook_is_small_and_knows_neither_machine_nor_time() -> None:
-    text = NOTEBOOK.read_text(encoding="utf-8")
-    assert len(text) < 400_000
-    images = re.sub(r'"image/png": "[^"]*"', "", text)
-    assert not re.search(r"/(home|root|work|tmp|Users|usr)/|\.venv|site-packages", images)
-    assert {key for cell in saved().cells for key in cell.metadata} == {"tags"}
-    assert "widgets" not in json.loads(text)["metadata"]
+    check_saved("llm", SMALL, size=400_000)
+    assert images(saved("llm")) == 2
+    assert {key for cell in saved("llm").cells for key in cell.metadata} == {"tags"}, "no times"
 
 
 @pytest.fixture(scope="module")
 def executed() -> tuple[Any, Any]:
     """The notebook run with small settings, and what the cell run after it told."""
-    notebook = copy.deepcopy(saved())
-    (parameters,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
-    parameters.source = SMALL
-    notebook.cells.append(nbformat.v4.new_code_cell(TOLD))
-    NotebookClient(notebook, timeout=120, kernel_name="python3", coalesce_streams=True).execute()
-    (out,) = notebook.cells.pop().outputs
+    notebook, told = execute("llm", SMALL, after=TOLD)
+    (out,) = told.outputs
     return notebook, json.loads(out.text)
 
 
@@ -107,12 +62,12 @@ def test_it_runs_from_top_to_bottom(executed: tuple[Any, Any]) -> None:
     """
     notebook, told = executed
     text = printed(notebook)
-    assert text.count(": True") == printed(saved()).count(": True") == 2 + 4
+    assert text.count(": True") == printed(saved("llm")).count(": True") == 2 + 4
     assert "False" not in text
     assert "2 updates of unlearning by GA and NPO" in text
     assert "11 stages in the orders, 8 nodes trained:" in text and "and 4 runs" in text
-    assert shown(notebook, "text/plain") == ["language models: 13 of 13 done"]
-    assert len(shown(notebook, "image/png")) == 2
+    assert shown(notebook) == ["language models: 13 of 13 done"]
+    assert images(notebook) == 2
     assert not [out for out in outputs(notebook) if out.get("name") == "stderr"]
 
     assert {method: pytest.approx(scores) for method, scores in told["by_claims"].items()} == told["by_notebook"]

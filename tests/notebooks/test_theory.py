@@ -1,16 +1,10 @@
 """The theory notebook: saved, it reads without a kernel; at small size it runs through, every slider included."""
 
-import copy
-import json
-import re
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
+from notebook_pages import check_saved, execute, images, printed, saved
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "theory.ipynb"
 SMALL = "INSTANCES, STEPS, D, N = 5, 30, 50, 9"
 
 # Every slider at both ends, the others where they stand; every figure drawn once.
@@ -28,67 +22,25 @@ print("called", called)
 """
 
 
-def saved() -> Any:
-    return nbformat.read(NOTEBOOK, as_version=4)
-
-
-def outputs(notebook: Any) -> list[Any]:
-    return [out for cell in notebook.cells for out in cell.get("outputs", ())]
-
-
-def printed(notebook: Any) -> str:
-    """Everything the notebook's own cells print."""
-    return "".join(out.text for out in outputs(notebook) if out.output_type == "stream")
-
-
-def figures(notebook: Any) -> int:
-    return sum("image/png" in out.data for out in outputs(notebook) if out.output_type == "display_data")
-
-
 @pytest.fixture(scope="module")
 def executed() -> tuple[Any, Any]:
     """The notebook run with a small parameter cell, and the cell run after it that goes to every slider's ends."""
-    notebook = copy.deepcopy(saved())
-    (parameters,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
-    parameters.source = SMALL
-    notebook.cells.append(nbformat.v4.new_code_cell(ENDS))
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    return notebook, notebook.cells.pop()
-
-
-def test_the_first_code_cell_holds_the_sizes() -> None:
-    first = next(cell for cell in saved().cells if cell.cell_type == "code")
-    assert first.metadata.tags == ["parameters"]
-    names = re.findall(r"^(\w+) = \d+", first.source, re.MULTILINE)
-    assert set(names) == set(re.findall(r"[A-Z]+", SMALL)) == {"INSTANCES", "STEPS", "D", "N"}
+    return execute("theory", SMALL, after=ENDS)
 
 
 def test_the_saved_notebook_reads_without_a_kernel() -> None:
-    notebook = saved()
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert not [out for out in outputs(notebook) if out.output_type == "error" or out.get("name") == "stderr"]
-    assert figures(notebook) >= 8
-    assert "False" not in printed(notebook)
-    assert notebook.metadata.kernelspec.name == "python3"
-
-
-def test_the_saved_notebook_is_small_and_knows_no_machine() -> None:
-    text = NOTEBOOK.read_text(encoding="utf-8")
-    assert len(text) < 1_000_000
-    images = re.sub(r'"image/png": "[^"]*"', "", text)
-    assert not re.search(r"/(home|root|work|tmp|Users|usr)/|\.venv|site-packages", images)
-    assert "widgets" not in json.loads(text)["metadata"]
+    check_saved("theory", SMALL, size=1_000_000)
+    assert images(saved("theory")) >= 8
 
 
 def test_it_runs_from_top_to_bottom(executed: tuple[Any, Any]) -> None:
     """Every statement the notebook makes of its own numbers comes out true at this size, too."""
     notebook, _ = executed
     text = printed(notebook)
-    assert text.count(": True") == printed(saved()).count(": True") >= 12
+    assert text.count(": True") == printed(saved("theory")).count(": True") >= 12
     assert "False" not in text
     assert "the bound holds in all 5 instances" in text
-    assert figures(notebook) == figures(saved())
+    assert images(notebook) == images(saved("theory"))
 
 
 def test_every_slider_runs_at_its_ends(executed: tuple[Any, Any]) -> None:
