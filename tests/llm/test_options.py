@@ -72,6 +72,17 @@ def test_another_forget_stage_and_fewer_stages_can_be_chosen() -> None:
     assert experiment.orders == (("inst", "math"), ("math", "inst"))
 
 
+def test_a_stage_of_another_name_takes_its_rows_from_a_file() -> None:
+    """It is learned once, the way the preset's stages are, where nothing else is chosen."""
+    options = Options(stages=("inst", "poems", "safety"), data={"poems": "a.json"}, rows={"poems": 50}, seeds=1)
+    experiment = base_experiment("tiny-llama", options)
+    assert experiment.orders == (("safety", "inst", "poems"), ("inst", "safety", "poems"), ("inst", "poems", "safety"))
+    assert experiment.settings.stages["poems"] == Stage(50, 32, Training(lr=5e-4), Files("a.json"))
+    chosen = settings_of("llama-3.2-1b", replace(options, held_out={"poems": 5}, epochs={"poems": 3}, forget="poems"))
+    learned = replace(chosen.stages["inst"].training, epochs=3)
+    assert chosen.stages["poems"] == Stage(50, 5, learned, Files("a.json"))
+
+
 def test_quick_leaves_what_was_chosen() -> None:
     quick = base_experiment("tiny-llama", Options(quick=True))
     assert (quick.seeds, quick.settings.pretraining_rows, quick.settings.probes.sums) == ((0,), 9600, 40)
@@ -99,6 +110,14 @@ UNMEASURABLE = (("tofu", -1), ("sums", -5), ("sums", math.nan), ("temperature", 
         ({"data": {"poems": "a.json"}}, "data: expected one of inst, tofu, math, safety; got 'poems'"),
         ({"test_data": {"poems": "a.json"}}, "test-data: expected one of inst, tofu, math, safety; got 'poems'"),
         ({"test_data": {"inst": "a.json"}}, "test-data: expected training rows in data, too; inst has none"),
+        (
+            {"stages": ("inst", "poems", "safety"), "data": {"poems": "a.json"}},
+            "rows: expected a number for poems, as the preset has none; got none",
+        ),
+        (
+            {"stages": ("inst", "a+b", "safety"), "data": {"a+b": "a.json"}, "rows": {"a+b": 9}},
+            r"stages: expected names of letters, digits, dots, - and _; got 'a\+b'",
+        ),
         ({"rows": {"poems": 1}}, "rows: expected one of inst, tofu, math, safety; got 'poems'"),
         ({"held_out": {"poems": 1}}, "held-out: expected one of inst, tofu, math, safety; got 'poems'"),
         ({"epochs": {"poems": 1}}, "epochs: expected one of inst, tofu, math, safety; got 'poems'"),

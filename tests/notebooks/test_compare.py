@@ -9,6 +9,7 @@ import pytest
 from notebook_pages import check_saved, execute, images, outputs, printed, saved
 
 from paper_figs import published
+from paper_figs.published_claims import judge_published
 from protocol import records
 
 SMALL = """
@@ -21,7 +22,7 @@ TOLD = """
 import json
 
 print(json.dumps({"titles": list(labels), "asked": {title: asked(values) for title, values in labels.items()},
-                  "verdicts": first.rows()}))
+                  "verdicts": judged.rows()}))
 """
 
 
@@ -62,6 +63,8 @@ def test_it_compares_runs_and_published_curves(executed: tuple[Any, Any]) -> Non
     )
     assert shown["asked"]["published: Llama8B"]["p=1"] == round(panel.values[0, 0] - panel.values[0, -1], 2)
     assert re.fullmatch("[0-2] of 2", shown["asked"]["one: tiny-llama"]["last slowest"])
-    verdicts = {(id, method): (one, two) for id, method, one, two in shown["verdicts"]}
+    verdicts = {(id, method): (one, two) for id, method, _, one, two in shown["verdicts"]}
+    theirs = {(id, method): column for id, method, column, *_ in shown["verdicts"] if column}
+    assert set(theirs) == {(claim.id, claim.method) for claim in judge_published()}
     assert verdicts["L1", "NPO"][1] == "1 not testable", "one seed"
     assert verdicts["L1", "NPO"][0] != "1 not testable"

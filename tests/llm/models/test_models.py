@@ -41,6 +41,11 @@ def test_the_parameter_count_is_the_built_models(family, tied) -> None:
     assert arch.lora_parameters(3) == sum(p.numel() for p in adapters.trainable(model))
 
 
+def test_an_unknown_family_is_named() -> None:
+    with pytest.raises(InputError, match="family: expected one of llama, qwen2; got 'gpt'"):
+        models.build(Architecture("gpt"), seed=0)
+
+
 def test_the_catalogue_has_the_published_sizes() -> None:
     """Totals as the hub's safetensors headers give them."""
     expected = {
