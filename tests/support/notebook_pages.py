@@ -5,9 +5,11 @@ What both kinds of test ask of a notebook stands here; what one notebook says of
 
 import copy
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import nbformat
 from nbclient import NotebookClient
@@ -66,5 +68,6 @@ def execute(name: str, small: str, *, after: str | None = None, folder: Path | N
     if after is not None:
         notebook.cells.append(nbformat.v4.new_code_cell(after))
     there = {"metadata": {"path": str(folder or ROOT)}}
-    NotebookClient(notebook, timeout=120, kernel_name="python3", coalesce_streams=True, resources=there).execute()
+    with mock.patch.dict(os.environ, PYTHONPATH=str(ROOT)):
+        NotebookClient(notebook, timeout=120, kernel_name="python3", coalesce_streams=True, resources=there).execute()
     return notebook, notebook.cells.pop() if after is not None else None
