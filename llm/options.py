@@ -179,8 +179,11 @@ def preset_of(model: str, options: Options) -> str:
 
 
 def adapted(adaptation: Adaptation, options: Options) -> Adaptation:
-    """A preset's adaptation with the chosen kind, rank and way through the stages."""
+    """A preset's adaptation with the chosen kind, rank and way through the stages; InputError for what has no use."""
     adaptation = replace(adaptation, kind=options.adaptation or adaptation.kind, anew=options.anew)
+    for name, given in (("rank", options.rank is not None), ("anew", options.anew)):
+        if given and adaptation.kind == "full":
+            raise InputError(f"{name}: expected with --adaptation lora or qlora; all weights are trained: leave it out")
     return adaptation if options.rank is None else replace(adaptation, rank=options.rank, alpha=2 * options.rank)
 
 
