@@ -1,8 +1,9 @@
-"""From a claim to its evidence: the figure that shows it, the folders of its records, the commands that made them."""
+"""From a claim, a figure or a table to its evidence: the folders of its records and the commands that made them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from paper_figs.entry import FigureEntry
 from paper_figs.registry import FIGURES
 from protocol.claims import Claim
 from protocol.sources import Source, sources_of
@@ -24,9 +25,23 @@ class Evidence:
 def of(claim: Claim, sources: Sequence[Source]) -> Evidence:
     """The evidence of a claim; its figure is the first of the registry that lists its id and its world."""
     shown = (entry.name for entry in FIGURES if claim.id in entry.claims and claim.world in entry.worlds)
-    found = sources_of(sources, claim.experiments, claim.world, claim.model)
+    return _evidence(next(shown, None), sources_of(sources, claim.experiments, claim.world, claim.model))
+
+
+def of_figure(entry: FigureEntry, sources: Sequence[Source]) -> Evidence:
+    """The evidence of a figure: the sources its commands make (`retrace llm positions` makes llm/positions)."""
+    folders = {"/".join(command.split()[1:3]) for command in entry.commands}
+    return _evidence(entry.name, [source for source in sources if source.folder in folders])
+
+
+def of_table1(sources: Sequence[Source]) -> Evidence:
+    """The evidence of Table 1: the sources with positions of language models."""
+    return _evidence(None, sources_of(sources, ("positions",), "llm", ""))
+
+
+def _evidence(figure: str | None, found: Sequence[Source]) -> Evidence:
     return Evidence(
-        next(shown, None),
+        figure,
         tuple(f"records/{source.folder}" for source in found),
         tuple(dict.fromkeys(source.command for source in found)),
     )

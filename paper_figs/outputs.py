@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from paper_figs import claim_text, entry, evidence, table1, table2, table_text
+from paper_figs import claim_text, evidence, hover, style, table1, table2, table_text
 from paper_figs.registry import FIGURES
 from paper_figs.report import Drawn, render
 from protocol.claims import Claim, judge, write_claims
@@ -22,11 +22,12 @@ from protocol.sources import Source
 def write_figures(tables: Tables, folder: Path, progress: Progress = quiet) -> list[Drawn]:
     """Draw every figure the tables hold records for into `folder`, as PDF and PNG; returns those drawn."""
     drawn = []
-    for done, figure in enumerate(FIGURES):
+    for done, entry in enumerate(FIGURES):
         progress("figures", done, len(FIGURES))
-        saved = entry.save(figure, tables, folder)
-        if saved is not None:
-            drawn.append(Drawn(figure, saved[1]))
+        figure = entry.draw(tables)
+        if figure is not None:
+            style.save(figure, folder, entry.name)
+            drawn.append(Drawn(entry, style.svg(figure), hover.panels(figure)))
     progress("figures", len(FIGURES), len(FIGURES))
     return drawn
 
@@ -69,8 +70,8 @@ def build(
     """Write claims.json, claims.md, figures/, tables/ and report.html into `out`; returns the report's path.
 
     sources: where the records of `result` come from · machine: what the report says of the machine, name and value ·
-    progress: called as (label, done, total). Figures
-    and tables of earlier results that this one holds no records for are removed. InputError where `out` is a file.
+    progress: called as (label, done, total). Figures and tables of earlier results that this one holds no records for
+    are removed. InputError where `out` is a file.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"out: expected a folder; got the file {out}")
@@ -79,9 +80,22 @@ def build(
     claims = write_judgement(result.tables, sources, out)
     drawn = write_figures(result.tables, out / "figures", progress)
     ours = write_table1(result.tables, out / "tables")
-    write_table2(result.specs, out / "tables")
+    tuning = write_table2(result.specs, out / "tables")
+    names = {one.entry.name for one in drawn}
+    page = render(
+        result,
+        sources,
+        claims=claims,
+        published=[],
+        facts=[],
+        drawn=drawn,
+        missing=[entry for entry in FIGURES if entry.name not in names],
+        ours=ours,
+        tuning=tuning,
+        machine=machine,
+    )
     report = out / "report.html"
-    report.write_text(render(result, claims, drawn, ours, machine), encoding="utf-8")
+    report.write_text(page, encoding="utf-8")
     return report
 
 

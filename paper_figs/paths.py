@@ -51,10 +51,10 @@ def geometric_band(values: Float[np.ndarray, "seeds paths points"]) -> Band:
 
 
 def draw_paths(axes: Axes, band: Band, steps: Sequence[int]) -> None:
-    """A line per path in its look, its interval shaded, a marker at every fifth step (the first one included)."""
+    """A line per path in its look, labelled "p = 1" …, its interval shaded, a marker at every fifth step from 0 on."""
     marked = [i for i, step in enumerate(steps) if step % 5 == 0]
     for p, middle in enumerate(band.middle, start=1):
-        axes.plot(steps, middle, markevery=marked, **style.path_look(p))
+        axes.plot(steps, middle, markevery=marked, label=f"p = {p}", **style.path_look(p))
         if band.low is not None and band.high is not None:
             axes.fill_between(steps, band.low[p - 1], band.high[p - 1], color=style.colour(p), alpha=0.18, linewidth=0)
 

@@ -1,71 +1,86 @@
 """The report: one HTML file that holds everything it shows (figures as base64), and fetches nothing.
 
 `render` only arranges: claims are judged, figures drawn and tables laid out before. The page follows the reader's light
-or dark setting, prints, and keeps wide tables in scrolling boxes of their own.
+or dark setting, prints, and is complete without scripts; its own script lets curves be read and figures be enlarged.
 """
 
 import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from paper_figs import claim_text, table_text
+from paper_figs import claim_text, evidence, hover, lens, short_answer, table2, table_text, what_was_run
+from paper_figs.audit import Fact
 from paper_figs.entry import FigureEntry
 from paper_figs.table1 import Table, printed
 from protocol.claims import Claim, tally
+from protocol.claims.multiplicity import LEVEL, adjusted
 from protocol.records import Result
+from protocol.sources import Source
 
 TEMPLATES = Path(__file__).parent / "templates"
+ANSWER = "answer"  # name of the figure that opens the report; without it the first one does
+SEVERAL = "All worlds on common axes"
+NO_WORLD = "The experiment and the published numbers"
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure of the registry and the PNG it was saved as."""
+    """A figure of the registry, as SVG text, and what can be read off it."""
 
     entry: FigureEntry
-    png: Path
+    svg: str
+    panels: tuple[hover.Panel, ...] = ()
 
 
-class Part(NamedTuple):
-    """One line of "what was run"."""
+@dataclass(frozen=True)
+class World:
+    """The figures of one world: those drawn, and those no records were there for."""
 
-    experiment: str
-    world: str
-    model: str
-    methods: str
-    orders: int
-    seeds: int
-    last_step: int
-    rows: int
+    title: str
+    drawn: tuple[Drawn, ...]
+    missing: tuple[FigureEntry, ...]
 
 
-def what_was_run(result: Result) -> list[Part]:
-    """Experiments and models with their methods, orders, seeds, last step and number of rows in both tables."""
-    columns = ["experiment", "world", "model", "method", "order", "seed", "step"]
-    rows = pl.concat([result.tables.records.select(columns), result.tables.examples.select(columns)])
-    summary = rows.group_by("experiment", "world", "model").agg(
-        pl.col("method").unique().sort().str.join(", "),
-        pl.col("order").n_unique(),
-        pl.col("seed").n_unique(),
-        pl.col("step").max(),
-        pl.len(),
-    )
-    return [
-        Part(*row) for row in summary.sort("world", "experiment", "model", descending=[True, False, False]).iter_rows()
+def _title(entry: FigureEntry) -> str:
+    worlds = [world for world in entry.worlds if world in short_answer.WORLDS]
+    return NO_WORLD if not worlds else short_answer.WORLDS[worlds[0]] if len(worlds) == 1 else SEVERAL
+
+
+def by_world(drawn: Sequence[Drawn], missing: Sequence[FigureEntry]) -> list[World]:
+    """Figures under the title of their world, of several, or of none; only the groups there are."""
+    found = [
+        World(
+            title,
+            tuple(one for one in drawn if _title(one.entry) == title),
+            tuple(entry for entry in missing if _title(entry) == title),
+        )
+        for title in (NO_WORLD, *short_answer.WORLDS.values(), SEVERAL)
     ]
+    return [world for world in found if world.drawn or world.missing]
 
 
-def _image(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+def opening(drawn: Sequence[Drawn]) -> Drawn | None:
+    """The figure that gives the answer: the one of that name, else the first; None where there is none."""
+    return next((one for one in drawn if one.entry.name == ANSWER), drawn[0] if drawn else None)
+
+
+def _image(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
 
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def _anchor(text: str) -> str:
+    """An id of letters, digits and hyphens."""
+    return "-".join("".join(c if c.isalnum() else " " for c in text).split())
 
 
 def _environment() -> Environment:
@@ -78,31 +93,70 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        number=claim_text.number,
-        interval=claim_text.interval,
+        anchor=_anchor,
         badge=claim_text.badge,
         cell=table_text.cell_text,
-        image=_image,
+        common=short_answer.common_verdict,
+        counted=short_answer.counted,
+        curves=lambda panels: Markup(hover.to_json(panels)),
         duration=_duration,
+        image=_image,
+        interval=claim_text.interval,
+        mark=lambda verdict: claim_text.MARKS.get(verdict, "◐"),
+        number=claim_text.number,
+        verdicts=lambda claims: [(verdict, count) for verdict, count in tally(claims).items() if count],
     )
     return environment
 
 
 def render(
-    result: Result, claims: Sequence[Claim], figures: Sequence[Drawn], ours: Table | None, machine: Mapping[str, str]
+    result: Result,
+    sources: Sequence[Source],
+    *,
+    claims: Sequence[Claim],
+    published: Sequence[Claim],
+    facts: Sequence[Fact],
+    drawn: Sequence[Drawn],
+    missing: Sequence[FigureEntry],
+    ours: Table | None,
+    tuning: Sequence[table2.Row],
+    machine: Mapping[str, str],
 ) -> str:
-    """The whole page as text; `machine` is shown as given, name and value."""
+    """The whole page as text.
+
+    sources: where the records of `result` come from · claims: ours · published: the same claims judged on the paper's
+    curves · facts: the audit of the published numbers · missing: figures that the records are not enough for · ours:
+    Table 1 · tuning: our rows of Table 2 · machine: name and value, shown as given.
+    """
+    first = opening(drawn)
+    rest = [one for one in drawn if one is not first]
     specs = {name: json.dumps(json.loads(text), indent=2, ensure_ascii=False) for name, text in result.specs.items()}
     return _environment().get_template("report.html.jinja").render(
-        headline=claim_text.headline(list(claims)),
+        answers=short_answer.answers(claims),
+        adjusted=adjusted(claims),
+        claims=claims,
         counts=tally(list(claims)),
+        evidence_of=partial(evidence.of, sources=sources),
+        evidence_of_figure=partial(evidence.of_figure, sources=sources),
+        facts=facts,
+        first=first,
         groups=claim_text.groups(claims),
-        parts=what_was_run(result),
-        figures=figures,
-        ours=ours,
-        printed=printed(),
-        specs=dict(sorted(specs.items())),
-        timings=result.timings,
-        total=sum(seconds for _, seconds in result.timings),
+        headline=claim_text.headline(list(claims)),
+        level=LEVEL,
         machine=machine,
+        ours=ours,
+        pairs=lens.pairs(published, claims),
+        printed=printed(),
+        ran=what_was_run.what_was_run(result, sources),
+        seeds=what_was_run.seeds_by_model(result),
+        settings=what_was_run.settings(result),
+        specs=specs,
+        standing=short_answer.standing(claims, "llm"),
+        table2=(*table2.printed(), *tuning),
+        table2_head=table2.HEAD,
+        table1_evidence=evidence.of_table1(sources),
+        times=what_was_run.times(result.timings),
+        timings=result.timings,
+        world_titles=short_answer.WORLDS,
+        worlds=by_world(rest, missing),
     )  # fmt: skip
