@@ -6,6 +6,7 @@ x label or a y label of its own has those of the panels above, below or left of 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
@@ -18,7 +19,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import FixedLocator
+from matplotlib.transforms import Transform
 
 MOST_POINTS = 300  # of one curve; longer ones are thinned evenly
 DIGITS = 5  # significant ones of a value
@@ -49,26 +51,34 @@ class Panel:
     series: tuple[Series, ...]
 
 
-def _box(axes: Axes) -> tuple[float, float, float, float]:
+def _to_figure(axes: Axes) -> Transform:
+    """From pixels to fractions of the figure, bottom left first."""
     figure = axes.get_figure(root=True)
-    left, bottom, right, top = axes.get_window_extent().transformed(figure.transFigure.inverted()).extents
+    if figure is None:
+        raise ValueError("axes: expected axes of a figure; got some that were removed")
+    return figure.transFigure.inverted()
+
+
+def _box(axes: Axes) -> tuple[float, float, float, float]:
+    left, bottom, right, top = axes.get_window_extent().transformed(_to_figure(axes)).extents
     return round(left, 4), round(1 - top, 4), round(right, 4), round(1 - bottom, 4)
 
 
 def _values(axis: Axis, values: Float[np.ndarray, " points"]) -> list[float | str]:
-    """Rounded numbers; on an axis whose ticks have names, the name of the nearest tick."""
-    formatter = axis.get_major_formatter()
-    if not isinstance(formatter, FixedFormatter):
-        return [float(f"{value:.{DIGITS}g}") for value in values]
-    ticks = np.asarray(axis.get_majorticklocs())
-    return [formatter(0.0, int(np.abs(ticks - value).argmin())) for value in values]
+    """Rounded numbers; on an axis whose ticks were given words, the words of the nearest tick."""
+    if isinstance(axis.get_major_locator(), FixedLocator):
+        ticks = np.asarray(axis.get_majorticklocs())
+        words = [_flat(text) for text in axis.get_major_formatter().format_ticks(list(ticks))]
+        if any(re.search(r"[^\W\d_]", text) for text in words):
+            return [words[np.abs(ticks - value).argmin()] for value in values]
+    return [float(f"{value:.{DIGITS}g}") for value in values]
 
 
-def _points(axes: Axes, data: Points) -> tuple[Point, ...]:
-    """Points inside the panel, thinned, with their positions on the figure."""
-    figure = axes.get_figure(root=True)
+def _points(axes: Axes, given: object) -> tuple[Point, ...]:
+    """Points (x, y) inside the panel, thinned, with their positions on the figure."""
+    data: Points = np.ma.filled(np.ma.asarray(given, float), np.nan)
     data = data[np.isfinite(data).all(axis=1)]
-    places = figure.transFigure.inverted().transform(axes.transData.transform(data)) if data.size else data
+    places = (axes.transData + _to_figure(axes)).transform(data)
     left, top, right, bottom = _box(axes)
     across, down = places[:, 0], 1 - places[:, 1]
     inside = (across > left - SAME) & (across < right + SAME) & (down > top - SAME) & (down < bottom + SAME)
@@ -82,26 +92,33 @@ def _look(line: Line2D) -> Look:
     return to_hex(line.get_color()), str(line.get_linestyle()), str(line.get_marker())
 
 
-def _legend_names(figure: Figure) -> dict[Look, str]:
-    """Names of lines by their look, from every legend of the figure; the first one counts."""
-    legends = figure.findobj(Legend)
-    handles = [handle for legend in legends for handle in legend.legend_handles if isinstance(handle, Line2D)]  # type: ignore[attr-defined]
-    return {_look(handle): str(handle.get_label()) for handle in reversed(handles)}
+def _legend_names(figure: Figure) -> dict[tuple[str, ...], str]:
+    """Names of curves by their look, and by their colour alone where all legends have one name for it."""
+    legends = [artist for artist in figure.findobj(Legend) if isinstance(artist, Legend)]
+    handles = [handle for legend in legends for handle in legend.legend_handles if isinstance(handle, Line2D)]
+    looks: dict[tuple[str, ...], str] = {_look(handle): str(handle.get_label()) for handle in reversed(handles)}
+    by_colour: dict[str, set[str]] = {}
+    for (colour, *_), name in looks.items():
+        by_colour.setdefault(colour, set()).add(name)
+    return {**looks, **{(colour,): found.pop() for colour, found in by_colour.items() if len(found) == 1}}
 
 
-def _series(axes: Axes, names: dict[Look, str]) -> Iterator[Series]:
+def _named(label: object, look: Look, names: dict[tuple[str, ...], str]) -> str:
+    """A curve's own label, else its name in a legend, else ""."""
+    return names.get(look, names.get(look[:1], "")) if str(label).startswith("_") else str(label)
+
+
+def _series(axes: Axes, names: dict[tuple[str, ...], str]) -> Iterator[Series]:
     """Curves and clouds in data coordinates; lines across a whole panel are no curves."""
     for line in axes.get_lines():
         if line.get_transform() == axes.transData:
-            label = str(line.get_label())
-            name = names.get(_look(line), "") if label.startswith("_") else label
-            yield Series(name, to_hex(line.get_color()), _points(axes, np.asarray(line.get_xydata(), float)))
+            look = _look(line)
+            yield Series(_named(line.get_label(), look, names), look[0], _points(axes, line.get_xydata()))
     for cloud in axes.collections:
         if isinstance(cloud, PathCollection):
-            label, colours = str(cloud.get_label()), cloud.get_facecolor()
-            offsets = np.ma.filled(np.ma.asarray(cloud.get_offsets(), float), np.nan)
-            name = "" if label.startswith("_") else label
-            yield Series(name, to_hex(colours[0]) if len(colours) else "#000000", _points(axes, offsets))
+            colours = np.atleast_2d(np.asarray(cloud.get_facecolor(), float))
+            look = (to_hex(tuple(colours[0])) if colours.size else "#000000", "", "")
+            yield Series(_named(cloud.get_label(), look, names), look[0], _points(axes, cloud.get_offsets()))
 
 
 def _inherited(panels: list[Panel], own: Panel, text: Callable[[Panel], str], line: int, towards: int) -> str:

@@ -1,15 +1,15 @@
-"""The report: one HTML file that holds everything it shows (figures as base64), and fetches nothing.
+"""The report: one HTML file that holds everything it shows (figures as SVG), and fetches nothing.
 
 `render` only arranges: claims are judged, figures drawn and tables laid out before. The page follows the reader's light
 or dark setting, prints, and is complete without scripts; its own script lets curves be read and figures be enlarged.
 """
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -70,8 +70,9 @@ def opening(drawn: Sequence[Drawn]) -> Drawn | None:
     return next((one for one in drawn if one.entry.name == ANSWER), drawn[0] if drawn else None)
 
 
-def _image(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
+def _image(svg: str) -> Markup:
+    """An SVG as a data URI, percent-encoded only where an attribute in double quotes needs it."""
+    return Markup("data:image/svg+xml," + quote(" ".join(svg.split()), safe=" <>/:;=,.()+-"))
 
 
 def _duration(seconds: float) -> str:

@@ -1,8 +1,8 @@
 """How every figure looks and how it is saved: equal records give files that are equal to the byte.
 
 Figures are plain `matplotlib.figure.Figure` objects, never pyplot's, so importing or drawing leaves no open figures and
-no changed defaults behind. `styled` puts the fonts and sizes around a drawing function; `save` writes PDF and PNG, `svg`
-gives the figure as text for a page, both without dates or program versions that change.
+no changed defaults behind. `styled` puts the fonts and sizes around a drawing function; `save` writes PDF and PNG,
+without dates or program versions that change, `svg` gives the figure for a page.
 """
 
 import io
@@ -150,13 +150,14 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     return pdf, png
 
 
-def _short_path(path: re.Match[str]) -> str:
+def _rounded(path: re.Match[str]) -> str:
     return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", path[0])
 
 
 @styled
 def svg(figure: Figure) -> str:
-    """A figure as SVG text, as `save` left it; paths to a hundredth of a point, which halves a page of figures."""
+    """A figure as SVG text, as `save` left it; paths to a hundredth of a point and no comments keep it small."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return re.sub(r' d="[^"]*"', _short_path, text.getvalue())
+    bare = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text.getvalue(), flags=re.DOTALL)
+    return re.sub(r' d="[^"]*"', _rounded, bare)

@@ -13,6 +13,7 @@ import pytest
 
 from protocol import records
 from protocol.orders import positions, retrained
+from protocol.sources import Source
 
 STEPS = 20
 PARTS = ("forget", "inst", "tofu", "math")
@@ -143,3 +144,24 @@ def make_result() -> Callable[..., records.Result]:
 @pytest.fixture(scope="session")
 def full(make_result: Callable[..., records.Result]) -> records.Result:
     return make_result()
+
+
+def sources_of(result: records.Result) -> tuple[Source, ...]:
+    """Where `build` would have its records from; the language models' command was typed with an option."""
+    columns = ["experiment", "world", "model"]
+    held = {row for frame in (result.tables.records, result.tables.examples) for row in frame.select(columns).rows()}
+    folders = {f"{'llm' if world == 'llm' else 'theory'}/{experiment}" for experiment, world, _ in held}
+    return tuple(
+        Source(
+            folder,
+            f"retrace {folder.replace('/', ' ')}" + (" --seeds 3" if folder.startswith("llm") else ""),
+            {"torch": "2.13.0"} if folder.startswith("llm") else {},
+            frozenset(row for row in held if folder == f"{'llm' if row[1] == 'llm' else 'theory'}/{row[0]}"),
+        )
+        for folder in sorted(folders)
+    )
+
+
+@pytest.fixture(scope="session")
+def make_sources() -> Callable[[records.Result], tuple[Source, ...]]:
+    return sources_of

@@ -4,6 +4,7 @@ Messages are JSON objects ended by a zero byte: commands to the browser's file 3
 """
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -109,22 +110,22 @@ class Tab:
         path.write_bytes(base64.b64decode(answer["data"]))
 
 
+def _far(ends: tuple[int, int]) -> list[int]:
+    """The ends of a pipe above the files 3 and 4, which the browser's ends are copied to."""
+    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
+    for end in ends:
+        os.close(end)
+    return moved
+
+
 @contextmanager
 def tab(program: str, profile: Path) -> Iterator[Tab]:
     """A page of a new browser with its profile in an empty folder; the browser ends with the block."""
-    (theirs_in, out), (back, theirs_out) = os.pipe(), os.pipe()
+    (theirs_in, out), (back, theirs_out) = _far(os.pipe()), _far(os.pipe())
     os.set_blocking(back, False)
-
-    def connect() -> None:
-        # Copies first: 3 or 4 may be one of the ends themselves.
-        ends = os.dup(theirs_in), os.dup(theirs_out)
-        os.dup2(ends[0], 3)
-        os.dup2(ends[1], 4)
-
-    process = subprocess.Popen(
-        [program, *OPTIONS, f"--user-data-dir={profile}"], preexec_fn=connect, close_fds=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    start = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out} </dev/null >/dev/null 2>&1'
+    command = ["bash", "-c", start, program, *OPTIONS, f"--user-data-dir={profile}"]
+    process = subprocess.Popen(command, pass_fds=(theirs_in, theirs_out))
     os.close(theirs_in)
     os.close(theirs_out)
     try:
