@@ -9,7 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from paper_figs import claim_text, evidence, hover, style, table1, table2, table_text
+from paper_figs import audit, claim_text, evidence, hover, style, table1, table2, table_text
+from paper_figs.published_claims import judge_published
 from paper_figs.registry import FIGURES
 from paper_figs.report import Drawn, render
 from protocol.claims import Claim, judge, write_claims
@@ -86,8 +87,8 @@ def build(
         result,
         sources,
         claims=claims,
-        published=[],
-        facts=[],
+        published=judge_published(),
+        facts=audit.facts(),
         drawn=drawn,
         missing=[entry for entry in FIGURES if entry.name not in names],
         ours=ours,

@@ -7,10 +7,12 @@ p = last is slowest; noise is drawn from a generator seeded by what the value is
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from paper_figs import outputs
 from protocol import records
 from protocol.orders import positions, retrained
 from protocol.sources import Source
@@ -25,6 +27,7 @@ ORDERS = {
     "linear": positions(("a", "b", "c"), "u"),
 }
 QUESTIONS = 30
+MACHINE = {"memory": "8 GB"}
 LEARNING = {"training": {"lr": 5e-4, "batch": 32}}
 SPEC = {
     "world": "llm", "name": "positions", "model": "tiny-llama",
@@ -165,3 +168,16 @@ def sources_of(result: records.Result) -> tuple[Source, ...]:
 @pytest.fixture(scope="session")
 def make_sources() -> Callable[[records.Result], tuple[Source, ...]]:
     return sources_of
+
+
+@pytest.fixture(scope="session")
+def one_model(make_result: Callable[..., records.Result]) -> records.Result:
+    return make_result(models=("tiny-llama",))
+
+
+@pytest.fixture(scope="session")
+def built(one_model: records.Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder `build` filled from `one_model`; not to be changed."""
+    out = tmp_path_factory.mktemp("out")
+    outputs.build(one_model, sources_of(one_model), out, MACHINE)
+    return out

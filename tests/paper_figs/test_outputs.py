@@ -14,61 +14,47 @@ from protocol.errors import InputError
 from protocol.records import Result
 from protocol.sources import Source
 
-MACHINE = {"memory": "8 GB"}
 TABLES = {f"tables/table{number}.{ending}" for number in (1, 2) for ending in ("csv", "md", "tex")}
 
 
 @pytest.fixture(scope="module")
-def result(make_result: Callable[..., Result]) -> Result:
-    return make_result(models=("tiny-llama",))
-
-
-@pytest.fixture(scope="module")
-def sources(result: Result, make_sources: Callable[[Result], tuple[Source, ...]]) -> tuple[Source, ...]:
-    return make_sources(result)
-
-
-@pytest.fixture(scope="module")
-def out(result: Result, sources: tuple[Source, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("out")
-    assert build(result, sources, folder, MACHINE) == folder / "report.html"
-    return folder
-
-
-@pytest.fixture(scope="module")
-def drawn(result: Result) -> list[FigureEntry]:
+def drawn(one_model: Result) -> list[FigureEntry]:
     """The figures the made-up records are enough for; the command line's test has records for all of them."""
-    return [entry for entry in FIGURES if entry.draw(result.tables) is not None]
+    return [entry for entry in FIGURES if entry.draw(one_model.tables) is not None]
 
 
-def test_everything_is_written(out: Path, drawn: list[FigureEntry]) -> None:
-    names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+def test_everything_is_written(built: Path, drawn: list[FigureEntry]) -> None:
+    names = {str(path.relative_to(built)) for path in built.rglob("*") if path.is_file()}
     figures = {f"figures/{entry.name}.{ending}" for entry in drawn for ending in ("pdf", "png")}
     assert names == figures | TABLES | {"claims.json", "claims.md", "report.html"}
 
 
-def test_the_page_shows_what_was_judged_drawn_and_audited(out: Path, result: Result, drawn: list[FigureEntry]) -> None:
-    page = Page((out / "report.html").read_text(encoding="utf-8"))
-    assert read_claims(out / "claims.json") == judge(result.tables)
+def test_the_page_shows_what_was_judged_drawn_and_audited(
+    built: Path, one_model: Result, drawn: list[FigureEntry]
+) -> None:
+    page = Page((built / "report.html").read_text(encoding="utf-8"))
+    assert {image["alt"] for image in page.all("img")} == {entry.alt for entry in drawn}
+    assert read_claims(built / "claims.json") == judge(one_model.tables)
     assert len(page.all("img")) == len(drawn)
     listed = [a["id"] for a in page.all("li") if str(a.get("id")).startswith("figure-")]
     assert len(listed) == len(FIGURES) - len(drawn)
     assert any(str(a.get("id")).startswith("fact-") for a in page.all("tr"))
 
 
-def test_figure_files_carry_no_date_and_no_version(out: Path, drawn: list[FigureEntry]) -> None:
+def test_figure_files_carry_no_date_and_no_version(built: Path, drawn: list[FigureEntry]) -> None:
     for entry in drawn:
-        assert b"CreationDate" not in (out / "figures" / f"{entry.name}.pdf").read_bytes()
-        assert b"Software" not in (out / "figures" / f"{entry.name}.png").read_bytes()
-    assert not re.search(r"dc:date|matplotlib v", (out / "report.html").read_text(encoding="utf-8"), re.IGNORECASE)
+        assert b"CreationDate" not in (built / "figures" / f"{entry.name}.pdf").read_bytes()
+        assert b"Software" not in (built / "figures" / f"{entry.name}.png").read_bytes()
+    assert not re.search(r"dc:date|matplotlib v", (built / "report.html").read_text(encoding="utf-8"), re.IGNORECASE)
 
 
 def test_a_second_run_gives_the_same_bytes(
-    result: Result, sources: tuple[Source, ...], out: Path, tmp_path: Path
+    one_model: Result, make_sources: Callable[[Result], tuple[Source, ...]], built: Path, tmp_path: Path
 ) -> None:
-    build(result, sources, tmp_path, MACHINE)
-    files = [path.relative_to(out) for path in out.rglob("*") if path.is_file()]
-    assert [name for name in files if (out / name).read_bytes() != (tmp_path / name).read_bytes()] == []
+    path = build(one_model, make_sources(one_model), tmp_path, {"memory": "8 GB"})
+    assert path == tmp_path / "report.html"
+    files = [path.relative_to(built) for path in built.rglob("*") if path.is_file()]
+    assert [name for name in files if (built / name).read_bytes() != (tmp_path / name).read_bytes()] == []
 
 
 def test_a_result_without_language_models_replaces_an_earlier_one(
@@ -93,7 +79,7 @@ def test_an_empty_result_still_gives_a_page(make_result: Callable[..., Result], 
     assert "Of 0 claims judged" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_file_in_the_folders_place_is_refused(result: Result, tmp_path: Path) -> None:
+def test_a_file_in_the_folders_place_is_refused(one_model: Result, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(InputError, match=r"out: expected a folder; got the file"):
-        build(result, (), tmp_path / "out", {})
+        build(one_model, (), tmp_path / "out", {})

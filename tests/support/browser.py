@@ -84,6 +84,14 @@ class Tab:
             raise RuntimeError(str(answer["exceptionDetails"]))
         return answer["result"].get("value")
 
+    def until(self, expression: str) -> None:
+        """Wait until a JavaScript expression is true; TimeoutError where it does not become so."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.ask(expression):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"still not true: {expression}")
+            time.sleep(0.02)
+
     def size(self, width: int, height: int = 900) -> None:
         """Set the window's size in CSS pixels; below 600 wide it is a phone."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
