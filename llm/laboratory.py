@@ -18,8 +18,9 @@ from llm.runs import floor_folder, read, retrained_folder, run_folder
 from llm.stages import Lab, stage_rows
 from llm.store import Store, open_store, seconds
 from llm.unlearning import own_place
-from llm.workers import Report, Task, default_workers, run_all
+from llm.workers import Report, Task, run_all
 from protocol import orders, records
+from protocol.cores import cores
 from protocol.errors import InputError
 from protocol.orders import Order
 from protocol.progress import Progress, quiet
@@ -152,7 +153,7 @@ def run(
     if not experiments:
         raise InputError("models: expected at least one model; got none")
     on_gpu = any(experiment.settings.device == "cuda" for experiment in experiments)
-    workers = (1 if on_gpu else default_workers()) if workers is None else workers
+    workers = (1 if on_gpu else cores()) if workers is None else workers
     if workers < 1:
         raise InputError(f"workers: expected at least 1; got {workers}")
     store = open_store(runs, checkpoint_every=checkpoint_every)

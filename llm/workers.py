@@ -22,11 +22,6 @@ Task = Callable[[Report], None]
 _reports: Any = None  # this process's end of the queue of finished units
 
 
-def default_workers() -> int:
-    """One process a core this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -9,28 +9,16 @@ from pathlib import Path
 
 import polars as pl
 
-from paper_figs import audit, claim_text, evidence, hover, style, table1, table2, table_text
+from paper_figs import audit, claim_text, evidence, table1, table2, table_bridge, table_text
+from paper_figs.drawing import draw_all
 from paper_figs.published_claims import judge_published
 from paper_figs.registry import FIGURES
-from paper_figs.report import Drawn, render
+from paper_figs.report import render
 from protocol.claims import Claim, judge, write_claims
 from protocol.errors import InputError
 from protocol.progress import Progress, quiet
 from protocol.records import Result, Tables
 from protocol.sources import Source
-
-
-def write_figures(tables: Tables, folder: Path, progress: Progress = quiet) -> list[Drawn]:
-    """Draw every figure the tables hold records for into `folder`, as PDF and PNG; returns those drawn."""
-    drawn = []
-    for done, entry in enumerate(FIGURES):
-        progress("figures", done, len(FIGURES))
-        figure = entry.draw(tables)
-        if figure is not None:
-            style.save(figure, folder, entry.name)
-            drawn.append(Drawn(entry, style.svg(figure), hover.panels(figure)))
-    progress("figures", len(FIGURES), len(FIGURES))
-    return drawn
 
 
 def write_table1(tables: Tables, folder: Path) -> table1.Table | None:
@@ -45,16 +33,28 @@ def write_table1(tables: Tables, folder: Path) -> table1.Table | None:
     return table
 
 
+def write_lines(folder: Path, name: str, head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> None:
+    """Write a table of texts as NAME.csv, .md and .tex; its first `words` columns are words, the rest numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(rows, schema=list(head), orient="row").write_csv(folder / f"{name}.csv")
+    (folder / f"{name}.md").write_text(table_text.markdown_lines(head, rows, words), encoding="utf-8")
+    (folder / f"{name}.tex").write_text(table_text.latex_lines(head, rows, words), encoding="utf-8")
+
+
 def write_table2(specs: Mapping[str, str], folder: Path) -> list[table2.Row]:
     """Write table2.csv, .md and .tex, the paper's rows before ours; nothing where there are none of ours."""
     ours = table2.ours(specs)
     if ours:
-        folder.mkdir(parents=True, exist_ok=True)
-        rows, words = [*table2.printed(), *ours], 3
-        pl.DataFrame(rows, schema=table2.Row._fields, orient="row").write_csv(folder / "table2.csv")
-        (folder / "table2.md").write_text(table_text.markdown_lines(table2.HEAD, rows, words), encoding="utf-8")
-        (folder / "table2.tex").write_text(table_text.latex_lines(table2.HEAD, rows, words), encoding="utf-8")
+        write_lines(folder, "table2", table2.HEAD, [*table2.printed(), *ours], 3)
     return ours
+
+
+def write_bridge(tables: Tables, folder: Path) -> list[tuple[str, ...]]:
+    """Write bridge.csv, .md and .tex, and return their rows; nothing where experiment "secant" was not run."""
+    rows = table_bridge.rows(tables)
+    if rows:
+        write_lines(folder, "bridge", table_bridge.HEAD, rows, table_bridge.WORDS)
+    return rows
 
 
 def write_judgement(tables: Tables, sources: Sequence[Source], out: Path) -> Sequence[Claim]:
@@ -66,22 +66,29 @@ def write_judgement(tables: Tables, sources: Sequence[Source], out: Path) -> Seq
 
 
 def build(
-    result: Result, sources: Sequence[Source], out: Path, machine: Mapping[str, str], progress: Progress = quiet
+    result: Result,
+    sources: Sequence[Source],
+    out: Path,
+    machine: Mapping[str, str],
+    progress: Progress = quiet,
+    *,
+    workers: int = 1,
 ) -> Path:
     """Write claims.json, claims.md, figures/, tables/ and report.html into `out`; returns the report's path.
 
     sources: where the records of `result` come from · machine: what the report says of the machine, name and value ·
-    progress: called as (label, done, total). Figures and tables of earlier results that this one holds no records for
-    are removed. InputError where `out` is a file.
+    progress: called as (label, done, total) · workers: processes that draw. Figures and tables of earlier results that
+    this one holds no records for are removed. InputError where `out` is a file.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"out: expected a folder; got the file {out}")
     out.mkdir(parents=True, exist_ok=True)
     _clear(out)
     claims = write_judgement(result.tables, sources, out)
-    drawn = write_figures(result.tables, out / "figures", progress)
+    drawn = draw_all(result.tables, out / "figures", workers=workers, progress=progress)
     ours = write_table1(result.tables, out / "tables")
     tuning = write_table2(result.specs, out / "tables")
+    bridge = write_bridge(result.tables, out / "tables")
     names = {one.entry.name for one in drawn}
     page = render(
         result,
@@ -93,6 +100,7 @@ def build(
         missing=[entry for entry in FIGURES if entry.name not in names],
         ours=ours,
         tuning=tuning,
+        bridge=bridge,
         machine=machine,
     )
     report = out / "report.html"
@@ -103,6 +111,6 @@ def build(
 def _clear(out: Path) -> None:
     """Remove the files of this module alone: a figure of an earlier result must not pass for one of this."""
     names = [f"figures/{figure.name}.{ending}" for figure in FIGURES for ending in ("pdf", "png")]
-    names += [f"tables/table{number}.{ending}" for number in (1, 2) for ending in ("csv", "md", "tex")]
+    names += [f"tables/{name}.{ending}" for name in ("table1", "table2", "bridge") for ending in ("csv", "md", "tex")]
     for name in names:
         (out / name).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from paper_figs import claim_text, evidence, hover, lens, short_answer, table2, table_text, what_was_run
+from paper_figs import claim_text, evidence, hover, lens, short_answer, table2, table_bridge, table_text, what_was_run
 from paper_figs.audit import Fact
 from paper_figs.entry import FigureEntry
 from paper_figs.table1 import Table, printed
@@ -121,13 +121,14 @@ def render(
     missing: Sequence[FigureEntry],
     ours: Table | None,
     tuning: Sequence[table2.Row],
+    bridge: Sequence[tuple[str, ...]],
     machine: Mapping[str, str],
 ) -> str:
     """The whole page as text.
 
     sources: where the records of `result` come from · claims: ours · published: the same claims judged on the paper's
     curves · facts: the audit of the published numbers · missing: figures that the records are not enough for · ours:
-    Table 1 · tuning: our rows of Table 2 · machine: name and value, shown as given.
+    Table 1 · tuning: our rows of Table 2 · bridge: rows of the bridge's table · machine: name and value.
     """
     first = opening(drawn)
     rest = [one for one in drawn if one is not first]
@@ -135,6 +136,9 @@ def render(
     return _environment().get_template("report.html.jinja").render(
         answers=short_answer.answers(claims),
         adjusted=adjusted(claims),
+        bridge=bridge,
+        bridge_head=table_bridge.HEAD,
+        bridge_words=table_bridge.WORDS,
         claims=claims,
         counts=tally(list(claims)),
         evidence_of=partial(evidence.of, sources=sources),

@@ -29,7 +29,7 @@ class Claims:
 def _cells(group: "Group", sources: Sequence[Source]) -> list[tuple[str, ...]]:
     from paper_figs import claim_text, evidence
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for claim in group.claims:
         found = evidence.of(claim, sources)
         rows.append((

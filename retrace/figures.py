@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocol.claims import read_claims, tally
+from protocol.cores import cores
 from protocol.errors import InputError
 from protocol.progress import Progress
 from protocol.sources import read_all
@@ -41,7 +42,7 @@ def run(command: Figures, report: Progress) -> str:
         return _some(command)
     result, sources = read_all(command.out)
     out = writable(command.out)
-    path = build(result, sources, out, machine(), report)
+    path = build(result, sources, out, machine(), report, workers=cores())
     counts = tally(read_claims(out / "claims.json"))
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     return f"report: {path} · claims: {verdicts}, of {sum(counts.values())}"
