@@ -106,7 +106,7 @@ FIGURE = FigureEntry(
         "and distance to the retrained model below, the linear model at the left and a language model at the right."
     ),
     worlds=("linear", "llm"),
-    claims=()  # those of the figures that show every model and method,
+    claims=(),  # they are those of the figures that show every model and method
     commands=("retrace theory positions", "retrace llm positions"),
     draw=draw,
 )
