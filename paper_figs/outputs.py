@@ -33,10 +33,12 @@ def write_table1(tables: Tables, folder: Path) -> table1.Table | None:
     return table
 
 
-def write_lines(folder: Path, name: str, head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> None:
-    """Write a table of texts as NAME.csv, .md and .tex; its first `words` columns are words, the rest numbers."""
+def write_lines(
+    folder: Path, name: str, frame: pl.DataFrame, head: Sequence[str], rows: Sequence[Sequence[str]], words: int
+) -> None:
+    """Write a frame as NAME.csv and its rows as texts as NAME.md and .tex; the first `words` columns are words."""
     folder.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(rows, schema=list(head), orient="row").write_csv(folder / f"{name}.csv")
+    frame.write_csv(folder / f"{name}.csv", float_precision=6)
     (folder / f"{name}.md").write_text(table_text.markdown_lines(head, rows, words), encoding="utf-8")
     (folder / f"{name}.tex").write_text(table_text.latex_lines(head, rows, words), encoding="utf-8")
 
@@ -45,7 +47,9 @@ def write_table2(specs: Mapping[str, str], folder: Path) -> list[table2.Row]:
     """Write table2.csv, .md and .tex, the paper's rows before ours; nothing where there are none of ours."""
     ours = table2.ours(specs)
     if ours:
-        write_lines(folder, "table2", table2.HEAD, [*table2.printed(), *ours], 3)
+        rows = [*table2.printed(), *ours]
+        frame = pl.DataFrame(rows, schema=table2.Row._fields, orient="row")
+        write_lines(folder, "table2", frame, table2.HEAD, rows, 3)
     return ours
 
 
@@ -53,7 +57,7 @@ def write_bridge(tables: Tables, folder: Path) -> list[tuple[str, ...]]:
     """Write bridge.csv, .md and .tex, and return their rows; nothing where experiment "secant" was not run."""
     rows = table_bridge.rows(tables)
     if rows:
-        write_lines(folder, "bridge", table_bridge.HEAD, rows, table_bridge.WORDS)
+        write_lines(folder, "bridge", table_bridge.frame(tables), table_bridge.HEAD, rows, table_bridge.WORDS)
     return rows
 
 

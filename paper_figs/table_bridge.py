@@ -4,6 +4,7 @@ A row a model and method. Rates are of log d per step; medians over seeds with t
 """
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float
 
 from protocol.claims.bridge import Bridge, bridges
@@ -14,6 +15,7 @@ HEAD = (
     "World", "Model", "Method", "Seeds", "Rate promised at step 0", f"Rate measured, {AHEAD} steps",
     "Horizon (steps)", "Horizon of no growth", f"Growth of d in {AHEAD} steps", "Exponential for (steps)",
 )  # fmt: skip
+QUANTITIES = ("promised", "measured", "horizon", "nothing", "grown", "span")  # of protocol.claims.bridge.Bridge
 WORDS = 3  # columns of text before those of numbers
 
 
@@ -27,6 +29,18 @@ def _row(row: Bridge) -> tuple[str, ...]:
     horizon, nothing, span = (_quartiles(values, ".0f") for values in (row.horizon, row.nothing, row.span))
     grown = _quartiles(row.grown, ".2f")
     return row.world, row.model, row.method, str(row.span.size), promised, measured, horizon, nothing, grown, span
+
+
+def frame(tables: Tables) -> pl.DataFrame:
+    """The same as numbers: of each quantity the median over seeds and its quartiles, low and high."""
+    lines = []
+    for row in bridges(tables):
+        line: dict[str, object] = {"world": row.world, "model": row.model, "method": row.method, "seeds": row.span.size}
+        for name in QUANTITIES:
+            low, middle, high = np.quantile(getattr(row, name), [0.25, 0.5, 0.75])
+            line |= {name: middle, f"{name}_low": low, f"{name}_high": high}
+        lines.append(line)
+    return pl.DataFrame(lines)
 
 
 def rows(tables: Tables) -> list[tuple[str, ...]]:

@@ -15,15 +15,15 @@ from paper_figs.registry import FIGURES
 from protocol.claims.curves import Curves
 from protocol.records import Result
 
-LLM = {"answer", "gradient", "figure1", "figure3", "figure5", "distance-forget", "distance-retained"}
-LINEAR = {"answer", "gradient", "linear", "theorem"}
+LLM = {"answer", "gradient", "path-effect", "figure1", "figure3", "figure5", "distance-forget", "distance-retained"}
+LINEAR = {"answer", "gradient", "path-effect", "linear", "theorem"}
 ALWAYS = {"figure2"}  # a diagram, it needs no records
 
 PARTIAL = {
     "all": ({}, LLM | LINEAR),
     "only linear": ({"seeds": 0}, LINEAR),
     "only llm": ({"instances": 0, "theorem": False}, LLM),
-    "one seed": ({"seeds": 1, "instances": 1, "models": ("tiny-llama",)}, LLM | LINEAR),
+    "one seed": ({"seeds": 1, "instances": 1, "models": ("tiny-llama",)}, (LLM | LINEAR) - {"path-effect"}),
     "only GA": ({"seeds": 2, "methods": ("GA",), "models": ("tiny-qwen2",)}, (LLM | LINEAR) - {"figure3", "gradient"}),
     "no GA, no floor": (
         {"seeds": 2, "methods": ("NPO", "SimNPO"), "models": ("tiny-llama",), "floor": False},

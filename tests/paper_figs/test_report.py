@@ -67,7 +67,7 @@ def text(
 ) -> str:  # fmt: skip
     return render(
         result, sources, claims=claims, published=published, facts=FACTS, drawn=drawn, missing=missing,
-        ours=layout(measured(result.tables)), tuning=[], machine={"processor": "2 cores <made up>"},
+        ours=layout(measured(result.tables)), tuning=[], bridge=[], machine={"processor": "2 cores <made up>"},
     )  # fmt: skip
 
 
@@ -212,7 +212,16 @@ def test_the_number_of_verdicts_is_told_and_p_values_are_adjusted(
 ) -> None:
     """Four p-values .01, .02, .03, .5: three below 5%, three after Benjamini and Hochberg, one after Holm (.04)."""
     tested = [replace(claim, p_value=p) for claim, p in zip(claims, (0.01, 0.02, 0.03, 0.5), strict=False)]
-    bare = {"published": [], "facts": [], "drawn": [], "missing": [], "ours": None, "tuning": [], "machine": {}}
+    bare = {
+        "published": [],
+        "facts": [],
+        "drawn": [],
+        "missing": [],
+        "ours": None,
+        "tuning": [],
+        "bridge": [],
+        "machine": {},
+    }
     words = Page(render(result, sources, claims=tested, **bare)).words  # type: ignore[arg-type]
     assert "This page gives 4 verdicts on" in words
     assert "4 of them test “no effect”" in words

@@ -1,5 +1,7 @@
 """The bridge's table: medians and quartiles over seeds of what the claims speak of."""
 
+import pytest
+
 from paper_figs import table_bridge
 from protocol import records
 
@@ -25,6 +27,10 @@ def test_a_row_has_the_median_and_quartiles_over_seeds() -> None:
     assert row[6:8] == ("11 (10–12)", "4 (4–4)")
     assert row[8:] == ("54.60 (30.99–229.01)", "20 (20–20)")
     assert len(row) == len(table_bridge.HEAD)
+    (numbers,) = table_bridge.frame(tables()).iter_rows(named=True)
+    quartiles = [numbers[f"measured{part}"] for part in ("_low", "", "_high")]
+    assert quartiles == pytest.approx([0.15, 0.2, 0.25])
+    assert (numbers["horizon"], numbers["span"], numbers["seeds"]) == (11.0, 20.0, 3)
 
 
 def test_no_rows_without_records() -> None:
