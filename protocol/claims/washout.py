@@ -34,6 +34,7 @@ def with_updates(runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def name_of(updates: float) -> str:
+    """A number of updates in words; ∞ is the whole stage."""
     return "whole stage" if math.isinf(updates) else f"{updates:g}"
 
 

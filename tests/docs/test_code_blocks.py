@@ -15,12 +15,14 @@ import micro
 import pages
 import pytest
 import small
+from markdown_it import MarkdownIt
 from pages import NOT_RUN, PAGES, ROOT
 
 import retrace
 from llm.nodes import base_folder
 from llm.stages import Lab
 from llm.store import open_store
+from paper_figs.registry import FIGURES
 
 ELSEWHERE = {"retrace reproduce": "tests/test_retrace.py::test_reproduce_does_the_whole_job"}
 MARKED = {
@@ -139,6 +141,23 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", re.sub(pages.FENCE, "", page.read_text(encoding="utf-8"))):
         if not target.startswith("https://"):
             assert (page.parent / target.split("#")[0]).exists(), target
+
+
+def test_formulas_come_out_as_they_stand() -> None:
+    """Underscores and stars of the theory's formulas begin no emphasis in CommonMark."""
+    rendered = MarkdownIt("commonmark").enable("table").render((ROOT / "docs" / "theory.md").read_text("utf-8"))
+    assert "<em>" not in rendered and "<strong>" not in rendered
+
+
+def test_the_theory_names_figures_and_claims_that_are_there() -> None:
+    """Of every result with a command: each claim is shown by one of the figures beside it."""
+    entries = {entry.name: entry for entry in FIGURES}
+    text = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\|[^|]*\| `retrace theory [^|]*\|[^|]*\| (.*) \| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) == 10
+    for claims, figures in rows:
+        shown = {id for figure in figures.split(", ") for id in entries[figure].claims}
+        assert set(re.findall(r"\w+", re.sub("[A-Z]\\d–", "", claims))) <= shown, claims
 
 
 def test_the_readme_fits_a_screen_and_leads_to_every_page() -> None:
