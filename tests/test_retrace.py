@@ -130,7 +130,7 @@ def test_reproduce_does_the_whole_job(tmp_path, monkeypatch, capsys) -> None:
     last = capsys.readouterr().out.strip().splitlines()[-1]
     assert last.startswith(f"report: {out / 'report.html'} · claims: ")
     claims = json.loads((out / "claims.json").read_text())
-    every = "T1 T2 T3 L1 L2 L3 L4 E1 N1 K1 G1 G2 G3 D1 R1 R2 B1 B2 B3 B4 W1 W2 W3 C1 C2 H1 H2"
+    every = "T1 T2 T3 L1 L2 L3 L4 L6e E1 N1 K1 G1 G2 G3 G4 D1 D2 R1 R2 B1 B2 B3 B4 W1 W2 W3 C1 C2 H1 H2"
     assert {claim["id"] for claim in claims} == set(every.split())
     assert {claim["world"] for claim in claims} == {"linear", "network", "llm"}
     counted = [sum(claim["verdict"] == v for claim in claims) for v in VERDICTS]
