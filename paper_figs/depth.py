@@ -96,7 +96,7 @@ def _draw(tables: Tables, world: str) -> Figure | None:
 
 
 def _seeds(count: int) -> str:
-    return "1 seed" if count == 1 else f"mean of {count} seeds with {'their range' if count == 2 else '95% t interval'}"
+    return "1 seed" if count == 1 else f"mean of {count} seeds with {'their range' if count == 2 else '95% interval'}"
 
 
 @style.styled

@@ -90,7 +90,7 @@ FIGURE = FigureEntry(
         "that it starts unlearning from a lower label log-likelihood. Rows by model: forget score by the label at the "
         "last step against the level it started from; every seed is a line of doses and a marker for each path. Last "
         "row: the dose interpolated to the path's starting level minus the path, over the seeds of all models (dots), "
-        "mean and 95% t interval (of two seeds their range); below 0 the forget set learned last is forgotten slower "
+        "mean and 95% interval (of two seeds their range); below 0 the forget set learned last is forgotten slower "
         "at equal start. In the titles L6: share of seeds whose mean difference is below 0, with its exact interval."
     ),
     alt=(

@@ -68,8 +68,8 @@ FIGURE = FigureEntry(
     title="Linear model: label log-likelihood and distance to the retrained model",
     caption=(
         "The positions experiment of the linear model. Above: label log-likelihood −(xθ − y)² on the forget rows, "
-        "mean over instances with the 95% t interval. Below: RE distance to the retrained model on test inputs, "
-        "geometric mean, log scale; dotted: before unlearning. Where ascent ran beyond −100 the upper axis is "
+        "mean over instances with the 95% bootstrap interval. Below: RE distance to the retrained model on test "
+        "inputs, geometric mean, log scale; dotted: before unlearning. Where ascent ran beyond −100 the upper axis is "
         "logarithmic, too."
     ),
     alt=(

@@ -78,7 +78,7 @@ FIGURE = FigureEntry(
     caption=(
         "Tiny language models, experiment orders: every order of the stages, unlearned from its own model. Forget "
         "score by the label at the last step against the number of stages after the forget stage. Dots: orders, mean "
-        "over seeds. Markers: mean over the orders with that next stage, with the 95% t interval over seeds (of two "
+        "over seeds. Markers: mean over the orders with that next stage, with the 95% interval over seeds (of two "
         "seeds their range). Line: mean over all orders. In the titles, over all models: O1, slope of the score on "
         "the number of later stages with its interval over seeds; O2, F of which stage comes next beside how many do."
     ),

@@ -27,15 +27,14 @@ class Band(NamedTuple):
 
 
 def mean_band(values: Float[np.ndarray, "seeds paths points"]) -> Band:
-    """Mean over seeds with its 95% Student interval; of two seeds their range (the interval is 13 standard errors each
-    way and hides the curves), of one the curve alone.
+    """Mean over seeds with its 95% interval, Student's below 8 seeds, the bootstrap's from there on; of two seeds their
+    range (the interval is 13 standard errors each way and hides the curves), of one the curve alone.
     """
     if values.shape[0] < 2:
         return Band(values[0], None, None)
     if values.shape[0] == 2:
         return Band(values.mean(axis=0), values.min(axis=0), values.max(axis=0))
-    low, high = np.apply_along_axis(metrics.t_interval, 0, values)
-    return Band(values.mean(axis=0), low, high)
+    return Band(values.mean(axis=0), *metrics.mean_intervals(values))
 
 
 def positive(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -100,7 +99,8 @@ def seeds_text(measured: Iterable[Curves], unit: str = "seed") -> str:
     counts = sorted({one.values.shape[0] for one in measured})
     if counts == [1]:
         return f"1 {unit}, no band"
-    interval = "95% t interval" if counts[-1] > 2 else ""
+    kinds = {"t" if count < metrics.FEW_SEEDS else "bootstrap" for count in counts if count > 2}
+    interval = f"95% {' or '.join(sorted(kinds, reverse=True))} interval" if kinds else ""
     shown = "their range" if not interval else f"{interval}, of 2 {unit}s their range"
     band = shown if 2 in counts else interval
     return f"mean of {'–'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} {unit}s; band: {band}"

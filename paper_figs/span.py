@@ -1,7 +1,7 @@
 """The span barrier: best stopping time of every method by position against doing nothing and against the floor.
 
-A panel per optimizer; geometric mean over instances with its 95% t interval. Then the share of the displacement that
-lies outside the span at the end of a run, and how near two paths come, as a multiple of their floor.
+A panel per optimizer; geometric mean over instances with its 95% bootstrap interval. Then the share of the
+displacement that lies outside the span at the end of a run, and how near two paths come, as a multiple of their floor.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ def _by_position(frame: pl.DataFrame, column: str) -> tuple[list[int], Float[np.
     found, positions = [], frame["position"].unique().sort().to_list()
     for position in positions:
         logs = np.log(np.maximum(frame.filter(position=position)[column].to_numpy(), 1e-300))
-        found.append((logs.mean(), *metrics.t_interval(logs)) if logs.size > 1 else (logs.mean(),) * 3)
+        found.append((logs.mean(), *metrics.mean_interval(logs)) if logs.size > 1 else (logs.mean(),) * 3)
     return positions, np.exp(np.array(found))
 
 
@@ -129,11 +129,11 @@ FIGURE = FigureEntry(
     caption=(
         "Linear model. Four panels, one per optimizer: RE distance on test inputs to the model retrained without the "
         "forget set, by position of the forget set: before unlearning, at the best stopping time of each method, and "
-        "the floor that no span method can pass; geometric mean over instances with its 95% t interval. The informed "
-        "method follows a gradient on the forget set that knows the retrained model. For p = last the floor is 0 up "
-        "to rounding; points below the axis are not drawn. Top right: share of the squared displacement at the end of"
-        " a run outside the span of the forget gradients. Bottom right, span methods: smallest divergence of two "
-        "paths at equal steps as a multiple of the floor of that pair; GA, NPO and SimNPO lie on one another."
+        "the floor that no span method can pass; geometric mean over instances with its 95% bootstrap interval. The "
+        "informed method follows a gradient on the forget set that knows the retrained model. For p = last the floor "
+        "is 0 up to rounding; points below the axis are not drawn. Top right: share of the squared displacement at "
+        "the end of a run outside the span of the forget gradients. Bottom right, span methods: smallest divergence "
+        "of two paths at equal steps as a multiple of the floor of that pair; GA, NPO and SimNPO lie on one another."
     ),
     alt=(
         "Four panels of distances to the retrained model on a log scale by position, one per optimizer, with the "

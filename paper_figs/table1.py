@@ -1,6 +1,6 @@
 """Table 1: forget score, TOFU utility and math utility after unlearning, by model, algorithm and path p = 1..4.
 
-Ours are means over seeds with the half-width of the 95% t interval, at the last unlearning step; the levels before and
+Ours are means over seeds with the half-width of the 95% interval, at the last unlearning step; the levels before and
 after stay in the CSV. Beside the paper's three quantities ours has the forget score of label and paraphrases: the
 printed forget score follows the label alone, although the caption speaks of both (published/SOURCE.md).
 """
@@ -81,7 +81,7 @@ class Table:
 def _summaries(method: str, quantity: Quantity, one: Curves) -> Iterator[dict[str, object]]:
     scores = quantity.score(one.values)
     for p, column in enumerate(scores.T, start=1):
-        low, high = metrics.t_interval(column)
+        low, high = metrics.mean_interval(column)
         yield {
             "model": one.model, "method": method, "quantity": quantity.name, "position": p,
             "mean": float(column.mean()), "half_width": (high - low) / 2 if np.isfinite(high) else None,
@@ -94,7 +94,7 @@ def measured(tables: Tables) -> pl.DataFrame:
     """Ours in long form, by model, method, quantity and position; empty where no language model was unlearned.
 
     mean: over seeds, in nats (forget scores), 1 − nats (TOFU utility) or shares (math utility) · half_width: of the 95%
-    t interval, null for one seed · before, after: mean levels of the underlying metric at the first and last step.
+    interval, null for one seed · before, after: mean levels of the underlying metric at the first and last step.
     """
     records = positions(tables)
     rows = [

@@ -1,6 +1,6 @@
 """Tables as Markdown and LaTeX. Table 1: a row per model and algorithm, a column per quantity and path.
 
-Numbers are "mean ± half-width" of the 95% t interval, the mean alone where there is one seed, "–" where nothing was
+Numbers are "mean ± half-width" of the 95% interval, the mean alone where there is one seed, "–" where nothing was
 measured. LaTeX cells are shaded by their value among the four paths, as the paper does; it needs the packages booktabs
 and xcolor with its option table.
 """

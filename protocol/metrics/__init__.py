@@ -1,6 +1,6 @@
 """The measures both worlds share: distance between models, forgetting and utility, growth rates, statistics."""
 
-from protocol.metrics.bootstrap import mean_interval, mean_intervals, nested_bootstrap_interval
+from protocol.metrics.bootstrap import FEW_SEEDS, mean_interval, mean_intervals, nested_bootstrap_interval
 from protocol.metrics.depth import DEEP, depth_score, ends_below, is_deep
 from protocol.metrics.distance import (
     centred_logits,
@@ -44,6 +44,7 @@ from protocol.metrics.variance import Components, PathEffect, path_effect, varia
 
 __all__ = [
     "DEEP",
+    "FEW_SEEDS",
     "Components",
     "FTest",
     "GrowthRate",

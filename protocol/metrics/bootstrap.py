@@ -1,6 +1,6 @@
 """Intervals of a mean over seeds, each of which may have answered the same questions.
 
-Below `FEW` seeds the Student interval of the seeds' means; from there on a nested bootstrap: seeds are drawn with
+Below `FEW_SEEDS` seeds the Student interval of the seeds' means; from there on a nested bootstrap: seeds are drawn with
 replacement, then questions within each drawn seed. Its percentiles are widened for few seeds (Hesterberg, The American
 Statistician 69, 2015): α/2 becomes Φ(−√(S/(S − 1)) t_{S−1, 1−α/2}), without which 8 seeds cover 90%.
 """
@@ -12,7 +12,7 @@ from scipy import stats
 from protocol.errors import InputError
 from protocol.metrics.statistics import t_interval
 
-FEW = 8  # seeds below which a bootstrap covers too little (76% at 3)
+FEW_SEEDS = 8  # seeds below which a bootstrap covers too little (76% at 3)
 
 
 def _widened(seeds: int, confidence: float) -> float:
@@ -51,7 +51,7 @@ def nested_bootstrap_interval(
 
 def mean_interval(values: Float[np.ndarray, " seeds *questions"], *, confidence: float = 0.95) -> tuple[float, float]:
     """Interval of the mean over seeds and questions: Student's below 8 seeds, the nested bootstrap from there on."""
-    if values.shape[0] >= FEW:
+    if values.shape[0] >= FEW_SEEDS:
         return nested_bootstrap_interval(values, confidence=confidence)
     return t_interval(values.reshape(values.shape[0], -1).mean(axis=1), confidence=confidence)
 
@@ -61,7 +61,7 @@ def mean_intervals(
 ) -> tuple[Float[np.ndarray, " *points"], Float[np.ndarray, " *points"]]:
     """`mean_interval` of the seeds' means at every point of a curve; no questions."""
     flat = values.reshape(values.shape[0], -1)
-    if values.shape[0] < FEW:
+    if values.shape[0] < FEW_SEEDS:
         low, high = np.apply_along_axis(lambda column: t_interval(column, confidence=confidence), 0, flat)
     else:
         found = stats.bootstrap(

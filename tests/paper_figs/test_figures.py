@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from paper_figs import distance, figure1, figure3, linear, style, theorem
 from paper_figs.paths import geometric_band, mean_band, seeds_text
 from paper_figs.registry import FIGURES
+from protocol import metrics
 from protocol.claims.curves import Curves
 from protocol.records import Result
 
@@ -139,6 +140,14 @@ def test_seeds_are_told_in_words() -> None:
     assert seeds_text([three, three]) == "mean of 3 seeds; band: 95% t interval"
     assert seeds_text([two]) == "mean of 2 seeds; band: their range"
     assert seeds_text([two, three]) == "mean of 2–3 seeds; band: 95% t interval, of 2 seeds their range"
+    many = Curves("m", np.zeros((8, 4, 2)))
+    assert seeds_text([many]) == "mean of 8 seeds; band: 95% bootstrap interval"
+    assert seeds_text([three, many]) == "mean of 3–8 seeds; band: 95% t or bootstrap interval"
+
+
+def test_from_eight_seeds_on_the_band_is_a_bootstrap() -> None:
+    values = np.random.default_rng(0).standard_normal((8, 2, 3))
+    assert np.array_equal(mean_band(values).low, metrics.mean_intervals(values)[0])
 
 
 def test_of_two_seeds_the_range_is_shaded() -> None:
