@@ -143,9 +143,45 @@ def test_reproduce_does_the_whole_job(tmp_path, monkeypatch, capsys) -> None:
         if not entry.commands or any(command.startswith(tuple(made)) for command in entry.commands)
     }
     assert files == {f"{name}.{ending}" for name in names for ending in ("pdf", "png")}
-    before = (out / "claims.json").read_bytes()
-    retrace.main(["figures", "--out", str(out)])
-    assert (out / "claims.json").read_bytes() == before
+    retrace.main(["claims", "--out", str(out)])  # from the records again
+    told = capsys.readouterr().out
+    assert all(f"\n{id}  " in told for id in every.split())
+    for verdict in VERDICTS:
+        assert told.count(f" {verdict} ") >= sum(claim["verdict"] == verdict for claim in claims)
+    assert "records/llm/depth" in told and "records/theory/networks" in told
+    origin = json.loads((out / "records" / "llm" / "depth" / "origin.json").read_text())
+    assert origin["command"].startswith("retrace reproduce --quick")
+    assert {"torch", "numpy", "python", "cores"} <= set(origin["environment"])
+
+
+def test_claims_by_id_have_their_rule_and_detail(tmp_path, capsys) -> None:
+    small = ["--seeds", "2", "--steps", "3", "--problem.d", "30", "--problem.n", "8", "--out", str(tmp_path)]
+    retrace.main(["theory", "positions", *small, "--methods", "GA"])
+    capsys.readouterr()
+    retrace.main(["claims", "--out", str(tmp_path), "--id", "L1"])
+    told = capsys.readouterr().out
+    assert told.startswith("Of 1 claims judged")
+    assert "(95% quantile) at steps 1 and 3; fails below 1" in told and "2 seeds" in told
+    assert "L2" not in told
+    assert "id: expected one of L1, L2, L3, L6e, E1; got 'X9'" in refused(
+        capsys, "claims", "--out", str(tmp_path), "--id", "X9"
+    )
+    assert "run `retrace reproduce` first" in refused(capsys, "claims", "--out", str(tmp_path / "nothing"))
+    assert "figure: expected one of answer, figure1" in refused(
+        capsys, "figures", "--out", str(tmp_path), "--only", "12"
+    )
+    line = refused(capsys, "figures", "--out", str(tmp_path), "--only", "4")
+    assert "only: figure4 needs the records of `retrace llm depth`" in line
+
+
+def test_one_figure_is_drawn_alone(tmp_path, capsys) -> None:
+    small = ["--seeds", "2", "--steps", "3", "--problem.d", "30", "--problem.n", "8", "--out", str(tmp_path)]
+    retrace.main(["theory", "positions", *small, "--methods", "GA"])
+    retrace.main(["figures", "--out", str(tmp_path), "--only", "linear"])
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"figures: {tmp_path / 'figures' / 'linear.pdf'}")
+    assert {path.name for path in tmp_path.rglob("*.p*") if path.suffix in (".pdf", ".png")} == {
+        "linear.pdf", "linear.png"
+    }  # fmt: skip
 
 
 def test_llm_alone_writes_its_tables_again_to_the_bit(tmp_path, monkeypatch, capsys) -> None:
