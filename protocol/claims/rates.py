@@ -101,7 +101,7 @@ def _ahead(key: tuple[str, str, str], records: pl.DataFrame) -> Claim:
     growth = {name: float(np.median(by_seed(records, f"growth/{name}"))) for name in ("measured", "rate", "ratio")}
     notes.append("growth of log d per step: " + ", ".join(f"{name} {value:.3g}" for name, value in growth.items()))
     return Claim(
-        "G2", "The first step tells how fast two paths part: their divergence grows like (1 + r₀)^{2t} for a while.",
+        "G2", "The first step tells how fast two paths part: their divergence grows like (1 + r₀)²ᵗ for a while.",
         "Lemma 3.2, read in outputs", *key, "steps within a factor 2, median over seeds", float(np.median(rate)),
         (low, high), f"exact 95% lower bound of the median ≥ {AHEAD}, and above that of no growth", verdict,
         f"median (quartiles) of {rate.size} seeds, runs of {steps} steps: " + "; ".join(notes),
