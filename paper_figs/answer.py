@@ -91,10 +91,10 @@ def draw(tables: Tables) -> Figure | None:
 
 FIGURE = FigureEntry(
     name="answer",
-    title="The answer in one figure: what is forgotten depends on when it was learned",
+    title="The answer in one figure: does what is forgotten depend on when it was learned?",
     caption=(
         "Gradient ascent on the forget set after training in stages, one line per position p of the forget set. Left: "
-        "the linear regression model. Right: a language model of about half a million parameters. Above: log-likelihood"
+        "the linear regression model. Right: a language model. Above: log-likelihood"
         " of what is to be forgotten; the title counts the runs in which p = last fell least up to the last step. "
         "Below: RE distance to the model retrained without the forget set; dotted: doing nothing. The linear model's "
         "retraining is exact, so any distance is a difference; the language model's is held against the noise floor, "

@@ -73,8 +73,7 @@ FIGURE = FigureEntry(
         "their outputs on test inputs: predictions of the linear model, centred logits of the networks and language "
         "models. Median over seeds (each the median over its pairs), bands quartiles. Above: growth of d, log scale; "
         "exponential growth is a straight line; dashed: what the first step promises. Below: the rate of growth over "
-        f"windows of {WINDOW} steps; exponential growth is flat. Runs are shown up to step {SHOWN}; those of the "
-        "language models have 20 steps."
+        f"windows of {WINDOW} steps; exponential growth is flat. Runs are shown up to step {SHOWN}."
     ),
     alt=(
         "Two rows of line charts, a column per unlearning method, a line per model of every world: growth of the "

@@ -82,7 +82,7 @@ def _escaped(text: str) -> str:
 
 def markdown(claims: list[Claim]) -> str:
     """All claims as one Markdown table under the headline; a statement stands where its id begins."""
-    head = ["id", "statement", "world", "model", "method", "statistic", "value", "95% interval", "threshold", "verdict"]
+    head = ["id", "statement", "world", "model", "method", "statistic", "value", "95% bounds", "threshold", "verdict"]
     lines = [headline(claims), "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for group in groups(claims):
         for i, claim in enumerate(group.claims):

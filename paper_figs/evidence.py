@@ -23,15 +23,25 @@ class Evidence:
 
 
 def of(claim: Claim, sources: Sequence[Source]) -> Evidence:
-    """The evidence of a claim; its figure is the first of the registry that lists its id and its world."""
-    shown = (entry.name for entry in FIGURES if claim.id in entry.claims and claim.world in entry.worlds)
-    return _evidence(next(shown, None), sources_of(sources, claim.experiments, claim.world, claim.model))
+    """The evidence of a claim.
+
+    Its figure is the first of the registry that lists its id and its world; of those that do, one drawn from the
+    claim's own records goes first (L5 of the schedules is in Figure 8, not 6).
+    """
+    found = sources_of(sources, claim.experiments, claim.world, claim.model)
+    shown = [entry for entry in FIGURES if claim.id in entry.claims and claim.world in entry.worlds]
+    own = [entry for entry in shown if _folders(entry) & {source.folder for source in found}]
+    return _evidence(next((entry.name for entry in [*own, *shown]), None), found)
+
+
+def _folders(entry: FigureEntry) -> set[str]:
+    """What the commands of a figure make: `retrace llm positions` makes llm/positions."""
+    return {"/".join(command.split()[1:3]) for command in entry.commands}
 
 
 def of_figure(entry: FigureEntry, sources: Sequence[Source]) -> Evidence:
-    """The evidence of a figure: the sources its commands make (`retrace llm positions` makes llm/positions)."""
-    folders = {"/".join(command.split()[1:3]) for command in entry.commands}
-    return _evidence(entry.name, [source for source in sources if source.folder in folders])
+    """The evidence of a figure: the sources its commands make."""
+    return _evidence(entry.name, [source for source in sources if source.folder in _folders(entry)])
 
 
 def of_table1(sources: Sequence[Source]) -> Evidence:

@@ -87,8 +87,8 @@ def build(
     if out.exists() and not out.is_dir():
         raise InputError(f"out: expected a folder; got the file {out}")
     out.mkdir(parents=True, exist_ok=True)
+    claims = write_judgement(result.tables, sources, out)  # raises for records of a run that broke off
     _clear(out)
-    claims = write_judgement(result.tables, sources, out)
     drawn = draw_all(result.tables, out / "figures", workers=workers, progress=progress)
     ours = write_table1(result.tables, out / "tables")
     tuning = write_table2(result.specs, out / "tables")

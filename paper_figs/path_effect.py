@@ -31,7 +31,7 @@ def _draw(axes: Axes, one: Curves) -> None:
         height = np.array([getattr(share, part) for share in shares])
         axes.fill_between(steps, bottom, bottom + height, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
         bottom = bottom + height
-    for step in steps[4::5]:
+    for step in (step for step in steps if step % 5 == 0):
         effect = metrics.path_effect(scores[step])
         bar = [[effect.share - effect.low], [effect.high - effect.share]]
         axes.errorbar(step, effect.share, yerr=bar, color="black", marker="o", markersize=3.5, linewidth=1.0)
@@ -82,10 +82,11 @@ FIGURE = FigureEntry(
     caption=(
         "Variance of the forget score (fall of the label log-likelihood) in the positions experiment, by unlearning "
         "step, split into a part between paths, a part between seeds that is the same for every path, and the rest. "
-        "All paths of a seed share their base, shuffles and unlearning rows. In the linear model a seed is a random "
-        "instance of its own, so that its part holds the difference between problems, too. Dots: share of the paths in "
-        "what is left once the seed is fixed, with its exact 95% interval for normal values; with 2 or 3 seeds it says "
-        "little."
+        "All paths of a seed share their base, shuffles and unlearning rows; all seeds of a model share one base, so "
+        "that the part of the paths holds what the order does to that base. In the linear model a seed is a random "
+        "instance of its own, so that its part holds the difference between problems, too. Dots: share of the paths "
+        "in what is left once the seed is fixed, with its exact 95% interval for normal values; with 2 or 3 seeds it "
+        "says little."
     ),
     alt=(
         "Stacked areas of three shares of variance over unlearning steps, a row per model of every world and a column "

@@ -1,4 +1,4 @@
-"""Claims L1–L5 on the published numbers, judged by the same functions and thresholds as ours.
+"""Claims L1–L5 and L6e on the published numbers, judged by the same functions and thresholds as ours.
 
 Where the paper publishes no spread over seeds, L1, L3 and L4 are not testable; their numbers stand in the detail.
 """
@@ -44,7 +44,7 @@ def _read_twice(claim: Claim, other: Claim) -> Claim:
 
 
 def judge_published() -> list[Claim]:
-    """L1–L5 by method, in the order of `claims.judge`; a unit of L2 is a model, each counted once."""
+    """By method, in the order of `claims.judge`; a unit of L2 and L6e is a model, each counted once."""
     second = {(claim.id, claim.method, claim.model): claim for claim in paths.judge(tables(normal=True))}
     return [
         _read_twice(claim, second[claim.id, claim.method, claim.model])

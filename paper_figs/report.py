@@ -20,6 +20,7 @@ from paper_figs.entry import FigureEntry
 from paper_figs.table1 import Table, printed
 from protocol.claims import Claim, tally
 from protocol.claims.multiplicity import LEVEL, adjusted
+from protocol.metrics import exact_interval
 from protocol.records import Result
 from protocol.sources import Source
 
@@ -105,6 +106,7 @@ def _environment() -> Environment:
         interval=claim_text.interval,
         mark=lambda verdict: claim_text.MARKS.get(verdict, "◐"),
         number=claim_text.number,
+        percent=lambda share: f"{share:.0%}",
         verdicts=lambda claims: [(verdict, count) for verdict, count in tally(claims).items() if count],
     )
     return environment
@@ -144,6 +146,7 @@ def render(
         evidence_of=partial(evidence.of, sources=sources),
         evidence_of_figure=partial(evidence.of_figure, sources=sources),
         facts=facts,
+        five_of_five=exact_interval(5, 5)[0],
         first=first,
         groups=claim_text.groups(claims),
         headline=claim_text.headline(list(claims)),

@@ -22,7 +22,7 @@ class Source:
     """A folder of tables."""
 
     folder: str  # below OUT/records, as "llm/positions"
-    command: str  # as typed; by the folder's name where it was not noted
+    command: str  # as typed; where that was not noted, the one that writes the folder, with words that say so
     environment: Mapping[str, str]  # name -> version or description; empty where it was not noted
     holds: frozenset[Held]
 
@@ -44,7 +44,7 @@ def _source(folder: Path, root: Path, tables: Tables) -> Source:
     name = folder.relative_to(root).as_posix()
     path = folder / ORIGIN
     noted = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    command = noted.get("command", f"retrace {name.replace('/', ' ')}")
+    command = noted.get("command", f"retrace {name.replace('/', ' ')} (options not noted)")
     return Source(name, command, noted.get("environment", {}), _held(tables))
 
 

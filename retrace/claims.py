@@ -13,7 +13,7 @@ from retrace.terminal import aligned
 if TYPE_CHECKING:
     from paper_figs.claim_text import Group
 
-HEADER = ("verdict", "value", "95% interval", "world", "method", "models", "figure", "records")
+HEADER = ("verdict", "value", "95% bounds", "world", "method", "models", "figure", "records")
 
 
 @dataclass(frozen=True)

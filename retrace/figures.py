@@ -7,6 +7,7 @@ from protocol.claims import read_claims, tally
 from protocol.cores import cores
 from protocol.errors import InputError
 from protocol.progress import Progress
+from protocol.records import Tables
 from protocol.sources import read_all
 from retrace.output import machine, writable
 
@@ -26,7 +27,8 @@ def _some(command: Figures) -> str:
     from paper_figs import entry, registry
 
     chosen = registry.chosen(command.only)
-    tables = read_all(command.out)[0].tables
+    needed = any(figure.commands for figure in chosen)  # a diagram is drawn without records
+    tables = read_all(command.out)[0].tables if needed else Tables.concat([])
     saved = [entry.save(figure, tables, writable(command.out) / "figures") for figure in chosen]
     for figure, files in zip(chosen, saved, strict=True):
         if files is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from protocol import records
 from protocol.errors import InputError
-from protocol.sources import note_origin
+from protocol.sources import ORIGIN, note_origin
 
 LIBRARIES = {"theory": ("jax", "jaxlib", "flax", "optax"), "llm": ("torch", "transformers", "peft")}
 typed = "retrace"  # the command of this process as it was typed; `main` sets it
@@ -48,5 +48,6 @@ def save(result: records.Result, out: Path, part: str) -> None:
     """
     folder = out / "records" / part
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / ORIGIN).unlink(missing_ok=True)  # tables are never told to come from an earlier command
     records.write(result, folder)
     note_origin(folder, typed, environment(part.split("/")[0]))

@@ -61,6 +61,7 @@ def _across(family: str, measured: dict[str, list[Curves]], world: str, method: 
         f"= 1 of {', '.join(measured)}; fails where an L1 or L2 fails at one of them",
         every(list(verdicts)),
         " | ".join(told),
+        experiments=(family,),
     )  # fmt: skip
 
 

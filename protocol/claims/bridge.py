@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from protocol import metrics
 from protocol.claims.claim import Claim
 from protocol.claims.rates import AHEAD, by_seed, secant_records, series
+from protocol.errors import InputError
 from protocol.records import Tables
 
 WINDOW = 5  # steps
@@ -41,7 +42,12 @@ def growth_curves(records: pl.DataFrame) -> tuple[Int[np.ndarray, " points"], Fl
     """log d at every window's end, median over the pairs of each seed, seeds in ascending order."""
     chosen = records.filter((pl.col("metric") == "log_divergence") & (pl.col("step") % WINDOW == 0))
     middle = chosen.group_by("seed", "step").agg(pl.col("value").median()).sort("seed", "step")
-    steps = middle["step"].unique().sort().to_numpy()
+    steps, seeds = middle["step"].unique().sort().to_numpy(), middle["seed"].n_unique()
+    if middle.height != seeds * steps.size:
+        raise InputError(
+            f"records: expected log_divergence at {steps.size} steps under each of {seeds} seeds; got {middle.height} "
+            "values: run the experiment to its end"
+        )
     return steps, middle["value"].to_numpy().reshape(-1, steps.size)
 
 
@@ -78,7 +84,8 @@ def _exponential(row: Bridge) -> Claim:
         "G4", "The divergence of two paths grows exponentially.", "Theorem 3.1, read in outputs", row.world, row.model,
         row.method, "steps for which the rate stays within a factor 2 of the first, median over seeds",
         float(np.median(row.span)), (low, high),
-        f"exact 95% lower bound of the median ≥ {AHEAD}; inconclusive where d does not double", verdict,
+        f"exact 95% lower bound of the median ≥ {AHEAD}, fails where the upper one is below; inconclusive where d does "
+        "not double", verdict,
         f"runs of {row.steps} steps, {row.span.size} seeds; " + "; ".join(notes),
     )  # fmt: skip
 

@@ -19,7 +19,9 @@ VERDICTS = ("holds", "fails", "inconclusive", "not testable")
 
 @dataclass(frozen=True)
 class Claim:
-    """id as in SPEC of the project's README table · value: the statistic as measured · interval: of the value, 95%."""
+    """id as in the table of docs/claims.md · value: the statistic as measured · interval: 95% bounds of the value, of a
+    share or a median each one-sided (exact), of a mean both together (Student's).
+    """
 
     id: str
     statement: str

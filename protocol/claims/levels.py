@@ -3,7 +3,9 @@
 p = last starts nearer to saturation than the others. So each path p < last is met where p = last, on its way down,
 stands at the lower of both starts, and what both fall in the next `AHEAD` steps is compared (label log-likelihood;
 metrics.equal_level_differences). A seed counts by the mean over its pairs; seeds in which p = last never falls that far
-have none. L6e: share of seeds with a negative mean difference, its exact interval wholly above ½ or below.
+have none. The levels are equal, the rate of learning need not be: path p is met at step 0, p = last later in its
+schedule, which is nearly flat in the embedded preset and errs against recency there.
+L6e: share of seeds with a negative mean difference, its exact interval wholly above ½ or below.
 """
 
 import numpy as np
@@ -32,7 +34,8 @@ def _level(world: str, method: str, label: list[Curves]) -> Claim:
     seeds = _differences(label)
     means = np.array([np.mean(list(pairs.values())) for pairs in seeds if pairs])
     if means.size == 0:
-        return Claim(*head, None, None, rule, "not testable", "p = last never falls to where another path starts")
+        missing = "p = last never falls to where another path starts" if seeds else "needs the label at every step"
+        return Claim(*head, None, None, rule, "not testable", missing)
     hits = int(np.sum(means < 0))
     interval = metrics.exact_interval(hits, means.size)
     return Claim(

@@ -1,9 +1,9 @@
-"""D2: is the spread of the outcomes more than chance? The half-diameter bound held against the noise of retraining.
+"""D2: does the spread of the outcomes exceed the noise of retraining? The half-diameter bound beside the noise floor.
 
 ½ max √d(u_p, u_q) says how far some outcome stays from any one target, whatever it is (D1). It means something where it
 exceeds the noise floor: the largest √d between two retrained models that differ in the shuffle seed alone. Both on
 centred logits of retained prompts: the half-diameter over all of them ("secant"), the floor by part ("positions"), of
-which the largest is taken, at least that of all parts together.
+which the largest is taken: about at least that of all parts together, whose positions are others of the same prompts.
 """
 
 import numpy as np
@@ -35,9 +35,10 @@ def _spread(key: tuple[str, str, str], records: pl.DataFrame, noise: float) -> C
     hits = int(np.sum(half > noise))
     interval = metrics.exact_interval(hits, half.size)
     return Claim(
-        "D2", "The spread of the outcomes is more than retraining with other seeds explains.", "noise floor", *key,
+        "D2", "The spread of the outcomes exceeds the distance of two retrained models.", "noise floor", *key,
         f"share of seeds with ½ max √d(u_p, u_q) above the largest √d of two retrained models, step {step}",
-        hits / half.size, interval, "exact 95% lower bound > 0.5", share_verdict(interval, 0.5),
+        hits / half.size, interval, "exact 95% lower bound > 0.5; fails where the upper one is below",
+        share_verdict(interval, 0.5),
         f"half-diameter, median over {half.size} seeds: {np.median(start):.3g} at step 0, {np.median(half):.3g} then; "
         f"noise floor {noise:.3g}",
     )  # fmt: skip

@@ -69,8 +69,9 @@ def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | No
     detail = f"p {test.p_value:.2g}"
     if max(part.height for _, part in by_run.group_by("model")) < 2:
         verdict, detail = "not testable", f"needs at least 2 seeds, one cannot tell path from shuffle; {detail}"
-    elif world == "llm":
-        detail += f", by seeds {metrics.path_spread_test(by_run.select(paths).to_numpy()).p_value:.2g}"
+    by_seed = metrics.path_spread_test(by_run.select(paths).to_numpy()).p_value if world == "llm" else test.p_value
+    if world == "llm":
+        detail += f", by seeds {by_seed:.2g}"
     detail += f"; mean change {means}{_by_model(by_run, paths)}; {changes.height} {UNITS[world]}"
     if metric == "math_accuracy":
         low = [f"p={p}: {n} of {of}" for p, (n, of) in unmet_starts(tables, world).items() if n]
@@ -79,7 +80,7 @@ def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | No
         "L3", "The loss of utility depends on the path.", "Table 1", world,
         " + ".join(by_run["model"].unique().sort()), method, f"max − min over paths of the change of {metric}",
         test.spread, None, f"> {test.threshold:.3g} (95% of the permutation null); fails if p > 0.5", verdict, detail,
-        None if verdict == "not testable" else test.p_value,
+        None if verdict == "not testable" else by_seed,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The measures both worlds share: distance between models, forgetting and utility, growth rates, statistics."""
 
-from protocol.metrics.bootstrap import FEW_SEEDS, mean_interval, mean_intervals, nested_bootstrap_interval
+from protocol.metrics.bootstrap import FEW_SEEDS, bootstrap_interval, mean_interval, mean_intervals
 from protocol.metrics.depth import DEEP, depth_score, ends_below, is_deep
 from protocol.metrics.distance import (
     centred_logits,
@@ -77,7 +77,7 @@ __all__ = [
     "mean_interval",
     "mean_intervals",
     "median_interval",
-    "nested_bootstrap_interval",
+    "bootstrap_interval",
     "output_growth",
     "output_rate",
     "pairwise_divergence",

@@ -1,8 +1,9 @@
 """Intervals of a mean over seeds, each of which may have answered the same questions.
 
-Below `FEW_SEEDS` seeds the Student interval of the seeds' means; from there on a nested bootstrap: seeds are drawn with
-replacement, then questions within each drawn seed. Its percentiles are widened for few seeds (Hesterberg, The American
-Statistician 69, 2015): α/2 becomes Φ(−√(S/(S − 1)) t_{S−1, 1−α/2}), without which 8 seeds cover 90%.
+Below `FEW_SEEDS` seeds the Student interval of the seeds' means; from there on a bootstrap: seeds are drawn with
+replacement, then questions, the same for every drawn seed, as all seeds answer the same ones. Its percentiles are
+widened for few seeds (Hesterberg, The American Statistician 69, 2015): α/2 becomes Φ(−√(S/(S − 1)) t_{S−1, 1−α/2}),
+without which 8 seeds cover 90%.
 """
 
 import numpy as np
@@ -21,13 +22,14 @@ def _widened(seeds: int, confidence: float) -> float:
     return float(1 - 2 * stats.norm.cdf(-np.sqrt(seeds / (seeds - 1)) * quantile))
 
 
-def nested_bootstrap_interval(
+def bootstrap_interval(
     values: Float[np.ndarray, " seeds *questions"], *, confidence: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
     """Bootstrap interval of the mean over seeds (and questions), values (S,) or (S, Q), through scipy.stats.bootstrap.
 
-    Where questions, not seeds, make the spread, drawing both counts the questions twice: the interval is then too wide
-    by a factor up to √2, never too narrow. Raises InputError for other shapes or fewer than 2 seeds.
+    Speaks of other seeds and other questions alike. Where what a seed does to a question makes the spread, that counts
+    in both draws and the interval is too wide, by a factor up to √2 (Owen, Annals of Applied Statistics 1, 2007).
+    Raises InputError for other shapes or fewer than 2 seeds.
     """
     if values.ndim not in (1, 2) or values.shape[0] < 2:
         raise InputError(f"values: expected (seeds,) or (seeds, questions), at least 2 seeds; got {values.shape}")
@@ -38,7 +40,7 @@ def nested_bootstrap_interval(
     def mean(drawn: Int[np.ndarray, "*draws seeds"], axis: int) -> Float[np.ndarray, " *draws"]:
         chosen = values[drawn]  # (*draws, S) or (*draws, S, Q)
         if values.ndim == 2:
-            questions = rng.integers(values.shape[1], size=chosen.shape)
+            questions = rng.integers(values.shape[1], size=(*chosen.shape[:-2], 1, values.shape[1]))
             chosen = np.take_along_axis(chosen, questions, axis=-1).mean(axis=-1)
         return chosen.mean(axis=axis)
 
@@ -50,9 +52,9 @@ def nested_bootstrap_interval(
 
 
 def mean_interval(values: Float[np.ndarray, " seeds *questions"], *, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean over seeds and questions: Student's below 8 seeds, the nested bootstrap from there on."""
+    """Interval of the mean over seeds and questions: Student's below 8 seeds, the bootstrap from there on."""
     if values.shape[0] >= FEW_SEEDS:
-        return nested_bootstrap_interval(values, confidence=confidence)
+        return bootstrap_interval(values, confidence=confidence)
     return t_interval(values.reshape(values.shape[0], -1).mean(axis=1), confidence=confidence)
 
 

@@ -148,6 +148,9 @@ def path_spread_test(
     A unit is what the paths have in common (one question under one seed; one instance): under the null its values may
     be exchanged between the paths. p_value = (1 + #{null ≥ observed}) / (1 + draws).
     """
+    if not np.all(np.isfinite(values)):
+        others = int(np.sum(~np.isfinite(values)))
+        raise InputError(f"values: expected a finite number for every unit and path; got {others} that are not")
     rng = np.random.default_rng(seed)
     observed = float(np.ptp(values.mean(axis=0)))
     null = np.array([np.ptp(rng.permuted(values, axis=1).mean(axis=0)) for _ in range(draws)])

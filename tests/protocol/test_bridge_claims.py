@@ -5,6 +5,7 @@ import pytest
 
 from protocol import metrics, records
 from protocol.claims import Claim, bridge, spread
+from protocol.errors import InputError
 
 
 def run(order: str, seed: int, experiment: str = "secant", method: str = "GA") -> records.Run:
@@ -48,6 +49,12 @@ def test_g4_needs_seeds_and_twenty_steps() -> None:
     assert judged([0.1] * 6, seeds=4).verdict == "inconclusive"
     short = judged([0.3] * 3)
     assert (short.verdict, "too few steps" in short.detail) == ("inconclusive", True)
+
+
+def test_a_run_that_broke_off_is_named() -> None:
+    parts = [*tables(0, [0.1] * 4), *tables(1, [0.1] * 3)]
+    with pytest.raises(InputError, match="log_divergence at 5 steps under each of 2 seeds; got 9 values"):
+        bridge.judge(records.Tables.concat(parts))
 
 
 def test_a_span_ends_where_the_rate_first_leaves() -> None:

@@ -1,6 +1,7 @@
 """L6e on made-up positions: straight lines that start at different levels."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from protocol import records
@@ -33,3 +34,11 @@ def test_what_never_falls_to_the_level_is_no_pair() -> None:
     assert claim.detail == "1 of 1 seeds, mean difference -0.5 nats; 1 pairs, 1 seeds without"
     (none,) = levels.judge(positions([-0.01, -0.01]))
     assert (none.verdict, none.value) == ("not testable", None)
+    assert none.detail == "p = last never falls to where another path starts"
+
+
+def test_it_needs_every_step() -> None:
+    tables = positions([-0.1])
+    sparse = records.Tables(tables.records.filter(pl.col("step") % 2 == 0), tables.examples)
+    (claim,) = levels.judge(sparse)
+    assert (claim.verdict, claim.detail) == ("not testable", "needs the label at every step")

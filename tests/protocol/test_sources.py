@@ -21,7 +21,9 @@ def test_folders_are_joined_and_know_their_command(tmp_path) -> None:
     result, sources = read_all(tmp_path)
     assert result.tables.records.height == 2
     assert [source.folder for source in sources] == ["llm/positions", "llm/schedules"]
-    assert [source.command for source in sources] == ["retrace llm positions --seeds 2", "retrace llm schedules"]
+    assert [source.command for source in sources] == [
+        "retrace llm positions --seeds 2", "retrace llm schedules (options not noted)"
+    ]  # fmt: skip
     assert sources[0].environment == {"torch": "2"}
 
 
