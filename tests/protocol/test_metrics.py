@@ -182,6 +182,13 @@ def test_path_spread_null_matches_the_known_size_of_sampling_noise() -> None:
     assert metrics.path_spread_test(values + np.array([0, 0, 0, 0.3])).p_value < 0.001
 
 
+def test_path_spread_test_refuses_what_is_no_number() -> None:
+    values = np.zeros((5, 4))
+    values[2, 1] = np.nan
+    with pytest.raises(InputError, match="a finite number for every unit and path; got 1 that are not"):
+        metrics.path_spread_test(values)
+
+
 def test_path_spread_test_keeps_its_level() -> None:
     rng = np.random.default_rng(3)
     p_values = [metrics.path_spread_test(rng.standard_normal((12, 4)), draws=200).p_value for _ in range(200)]
