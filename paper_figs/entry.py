@@ -53,6 +53,8 @@ def main(entry: FigureEntry) -> None:
         saved = save(entry, tables, out / "figures")
         if saved is None:
             raise InputError(f"{entry.missing}; {out / 'records'} holds none")
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")
     except InputError as error:
         sys.exit(f"{entry.name}: {error}")
     print(" ".join(map(str, saved)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from paper_figs.entry import FigureEntry
 from paper_figs.registry import FIGURES
 from protocol.claims import Claim
-from protocol.sources import Source, sources_of
+from protocol.sources import Source, by_name, sources_of
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Evidence:
 
     figure: str | None  # name of its figure, None where there is none
     records: tuple[str, ...]  # folders below the output folder
-    commands: tuple[str, ...]  # as typed when the records were made
+    commands: tuple[str, ...]  # as typed when the records were made, and the one that makes a folder alone
 
     def row(self) -> dict[str, object]:
         """As it stands in claims.json."""
@@ -49,9 +49,14 @@ def of_table1(sources: Sequence[Source]) -> Evidence:
     return _evidence(None, sources_of(sources, ("positions",), "llm", ""))
 
 
+def _alone(found: Sequence[Source]) -> list[str]:
+    """The commands that make one folder each, where a larger one was typed (`retrace reproduce`)."""
+    return [by_name(source.folder) for source in found if not source.command.startswith(by_name(source.folder))]
+
+
 def _evidence(figure: str | None, found: Sequence[Source]) -> Evidence:
     return Evidence(
         figure,
         tuple(f"records/{source.folder}" for source in found),
-        tuple(dict.fromkeys(source.command for source in found)),
+        tuple(dict.fromkeys([*(source.command for source in found), *_alone(found)])),
     )

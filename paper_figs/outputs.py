@@ -20,6 +20,8 @@ from protocol.progress import Progress, quiet
 from protocol.records import Result, Tables
 from protocol.sources import Source
 
+TABLES = ("table1", "table2", "bridge")
+
 
 def write_table1(tables: Tables, folder: Path) -> table1.Table | None:
     """Write table1.csv (long form, with levels), table1.md and table1.tex; nothing where there are no records."""
@@ -88,7 +90,6 @@ def build(
         raise InputError(f"out: expected a folder; got the file {out}")
     out.mkdir(parents=True, exist_ok=True)
     claims = write_judgement(result.tables, sources, out)  # raises for records of a run that broke off
-    _clear(out)
     drawn = draw_all(result.tables, out / "figures", workers=workers, progress=progress)
     ours = write_table1(result.tables, out / "tables")
     tuning = write_table2(result.specs, out / "tables")
@@ -109,12 +110,16 @@ def build(
     )
     report = out / "report.html"
     report.write_text(page, encoding="utf-8")
+    made = {"table1": ours, "table2": tuning, "bridge": bridge}
+    _remove_stale(out, names, {name for name, rows in made.items() if rows})
     return report
 
 
-def _clear(out: Path) -> None:
-    """Remove the files of this module alone: a figure of an earlier result must not pass for one of this."""
-    names = [f"figures/{figure.name}.{ending}" for figure in FIGURES for ending in ("pdf", "png")]
-    names += [f"tables/{name}.{ending}" for name in ("table1", "table2", "bridge") for ending in ("csv", "md", "tex")]
+def _remove_stale(out: Path, figures: set[str], tables: set[str]) -> None:
+    """Remove the files of this module that were not made anew: a figure of an earlier result must not pass for one of
+    this. Last of all, so that nothing is lost where drawing is stopped.
+    """
+    names = [f"figures/{one.name}.{ending}" for one in FIGURES if one.name not in figures for ending in ("pdf", "png")]
+    names += [f"tables/{name}.{ending}" for name in TABLES if name not in tables for ending in ("csv", "md", "tex")]
     for name in names:
         (out / name).unlink(missing_ok=True)

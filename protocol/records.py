@@ -176,8 +176,11 @@ def write(result: Result, folder: Path) -> None:
 
 def _read_frame(path: Path, schema: Mapping[str, Any]) -> pl.DataFrame:
     if not path.is_file():
-        raise InputError(f"records: expected {path}; not found: run `retrace reproduce` first")
-    frame = pl.read_parquet(path)
+        raise InputError(f"records: expected {path}; not found: run the command that makes this folder again")
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{path}: expected a whole Parquet file; it cannot be read: run its command again") from error
     if dict(frame.schema) != dict(schema):
         raise InputError(f"{path}: expected the columns {', '.join(schema)}; got {', '.join(frame.columns)}")
     return frame

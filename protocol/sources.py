@@ -42,10 +42,24 @@ def _held(tables: Tables) -> frozenset[Held]:
 
 def _source(folder: Path, root: Path, tables: Tables) -> Source:
     name = folder.relative_to(root).as_posix()
-    path = folder / ORIGIN
-    noted = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    command = noted.get("command", f"retrace {name.replace('/', ' ')} (options not noted)")
-    return Source(name, command, noted.get("environment", {}), _held(tables))
+    command, environment = _noted(folder / ORIGIN)
+    return Source(name, command or f"{by_name(name)} (options not noted)", environment, _held(tables))
+
+
+def by_name(folder: str) -> str:
+    """The command that writes a folder of this name: "llm/positions" is written by `retrace llm positions`."""
+    return f"retrace {folder.replace('/', ' ')}"
+
+
+def _noted(path: Path) -> tuple[str | None, dict[str, str]]:
+    """What origin.json says: None and nothing where there is none; InputError where it is not as it was written."""
+    if not path.is_file():
+        return None, {}
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        return str(noted["command"]), {str(name): str(value) for name, value in noted["environment"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: expected command and environment as JSON; remove the file, or run again") from error
 
 
 def read_all(out: Path) -> tuple[Result, tuple[Source, ...]]:
@@ -53,7 +67,7 @@ def read_all(out: Path) -> tuple[Result, tuple[Source, ...]]:
     root = out / "records"
     if not root.is_dir():
         raise InputError(f"out: expected a folder with records in it; got {out}: run `retrace reproduce` first")
-    folders = sorted(path.parent for path in root.rglob("records.parquet"))
+    folders = sorted({path.parent for path in root.rglob("*.parquet")})
     if not folders:
         raise InputError(f"out: expected tables in {root}; found none: run `retrace theory` or `retrace llm`")
     results = [records.read(folder) for folder in folders]

@@ -5,6 +5,7 @@ OUT/records; `figures` joins what is there into figures, tables, claims and the 
 standard error and exit code 2.
 """
 
+import os
 import shlex
 import sys
 import time
@@ -89,9 +90,15 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     output.typed = shlex.join([*program, *arguments])
     try:
-        print(_perform(_parse(arguments)))
+        print(_perform(_parse(arguments)), flush=True)
     except InputError as error:
         print(f"retrace: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader has seen enough (`retrace claims | head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        print(f"retrace: {error.filename or 'files'}: {error.strerror or error}; nothing is lost", file=sys.stderr)
         sys.exit(2)
     except FloatingPointError as error:
         print(f"retrace: {error}; what is finished is kept", file=sys.stderr)

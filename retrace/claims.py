@@ -1,19 +1,20 @@
 """`retrace claims`: every claim with its verdict, judged anew from the records, and where its evidence lies."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocol.claims import judge
-from protocol.errors import known
+from protocol.errors import InputError, known
 from protocol.sources import Source, read_all
 from retrace.terminal import aligned
 
 if TYPE_CHECKING:
     from paper_figs.claim_text import Group
 
-HEADER = ("verdict", "value", "95% bounds", "world", "method", "models", "figure", "records")
+HEADER = ("verdict", "value", "95% bounds", "world", "method", "models", "figure", "records", "")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,21 @@ class Claims:
     """Only these claims, with the rule and the details of each; by default all, a line each."""
 
 
+def _short(names: str) -> str:
+    return textwrap.shorten(names, 32, placeholder=" …")
+
+
+def _known(ids: Sequence[str], judged: list[str], records: Path) -> None:
+    """InputError for an id that no record speaks of, with the command that makes such records where there is one."""
+    from paper_figs.registry import FIGURES
+
+    for id in ids:
+        entry = next((entry for entry in FIGURES if id in entry.claims), None)
+        if id not in judged and entry is not None:
+            raise InputError(f"id: {id} {entry.missing}; {records} holds none")
+        known("id", id, judged)
+
+
 def _cells(group: "Group", sources: Sequence[Source]) -> list[tuple[str, ...]]:
     from paper_figs import claim_text, evidence
 
@@ -34,8 +50,9 @@ def _cells(group: "Group", sources: Sequence[Source]) -> list[tuple[str, ...]]:
         found = evidence.of(claim, sources)
         rows.append((
             claim_text.badge(claim.verdict), claim_text.number(claim.value), claim_text.interval(claim.interval),
-            claim.world, claim.method or claim_text.MISSING, claim.model, found.figure or claim_text.MISSING,
-            ", ".join(found.records),
+            claim.world, _short(claim.method or claim_text.MISSING), _short(claim.model),
+            found.figure or claim_text.MISSING, ", ".join(found.records),
+            "" if group.statistic else claim.statistic,
         ))  # fmt: skip
     return rows
 
@@ -56,8 +73,7 @@ def run(command: Claims) -> str:
 
     result, sources = read_all(command.out)
     claims = judge(result.tables)
-    for id in command.id:
-        known("id", id, list(dict.fromkeys(claim.id for claim in claims)))
+    _known(command.id, list(dict.fromkeys(claim.id for claim in claims)), command.out / "records")
     groups = claim_text.groups(claim for claim in claims if not command.id or claim.id in command.id)
     cells = [_cells(group, sources) for group in groups]
     table: list[tuple[str, ...]] = [HEADER, *(row for rows in cells for row in rows)]

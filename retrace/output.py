@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -48,6 +49,18 @@ def save(result: records.Result, out: Path, part: str) -> None:
     """
     folder = out / "records" / part
     folder.mkdir(parents=True, exist_ok=True)
+    _tell_of_replacement(result, folder)
     (folder / ORIGIN).unlink(missing_ok=True)  # tables are never told to come from an earlier command
     records.write(result, folder)
     note_origin(folder, typed, environment(part.split("/")[0]))
+
+
+def _tell_of_replacement(result: records.Result, folder: Path) -> None:
+    """A line on standard error where tables of other settings are written over."""
+    try:
+        earlier = records.read(folder).specs if (folder / "specs.parquet").is_file() else {}
+    except InputError:
+        return
+    if set(earlier) - set(result.specs):
+        print(f"retrace: {folder} held records of other settings; they are replaced (--out takes another folder)",
+              file=sys.stderr)  # fmt: skip

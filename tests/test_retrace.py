@@ -166,12 +166,56 @@ def test_claims_by_id_have_their_rule_and_detail(tmp_path, capsys) -> None:
     assert "id: expected one of L1, L2, L3, L6e, E1; got 'X9'" in refused(
         capsys, "claims", "--out", str(tmp_path), "--id", "X9"
     )
+    assert "id: L4 needs the records of `retrace llm depth`" in refused(
+        capsys, "claims", "--out", str(tmp_path), "--id", "L4"
+    )
     assert "run `retrace reproduce` first" in refused(capsys, "claims", "--out", str(tmp_path / "nothing"))
     assert "figure: expected one of answer, figure1" in refused(
         capsys, "figures", "--out", str(tmp_path), "--only", "12"
     )
     line = refused(capsys, "figures", "--out", str(tmp_path), "--only", "4")
     assert "only: figure4 needs the records of `retrace llm depth`" in line
+
+
+def small_positions(out: Path, *more: str) -> Path:
+    """Records of the linear positions at the smallest size; their folder."""
+    size = ["--seeds", "2", "--steps", "3", "--problem.d", "30", "--problem.n", "8", "--methods", "GA"]
+    retrace.main(["theory", "positions", *size, "--out", str(out), *more])
+    return out / "records" / "theory" / "positions"
+
+
+def test_damaged_records_are_named_in_one_line(tmp_path, capsys) -> None:
+    folder = small_positions(tmp_path)
+    capsys.readouterr()
+    whole = (folder / "records.parquet").read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2], b"no table"):
+        (folder / "records.parquet").write_bytes(damaged)
+        for command in ("claims", "figures"):
+            line = refused(capsys, command, "--out", str(tmp_path))
+            assert "records.parquet: expected a whole Parquet file" in line
+    (folder / "records.parquet").unlink()
+    assert "records.parquet; not found" in refused(capsys, "claims", "--out", str(tmp_path))
+    (folder / "records.parquet").write_bytes(whole)
+    for damaged in ("{", "[1, 2]", '{"command": 5, "environment": "x"}'):
+        (folder / "origin.json").write_text(damaged)
+        assert "origin.json: expected command and environment" in refused(capsys, "claims", "--out", str(tmp_path))
+
+
+def test_a_figure_folder_that_is_a_file(tmp_path, capsys) -> None:
+    small_positions(tmp_path)
+    (tmp_path / "figures").write_text("precious")
+    capsys.readouterr()
+    assert "figures: " in refused(capsys, "figures", "--out", str(tmp_path), "--only", "linear")
+    assert (tmp_path / "figures").read_text() == "precious"
+
+
+def test_records_of_other_settings_are_not_replaced_in_silence(tmp_path, capsys) -> None:
+    small_positions(tmp_path)
+    assert "replaced" not in capsys.readouterr().err
+    small_positions(tmp_path)
+    assert "replaced" not in capsys.readouterr().err  # the same again
+    small_positions(tmp_path, "--problem.mu", "2")
+    assert "positions held records of other settings; they are replaced" in " ".join(capsys.readouterr().err.split())
 
 
 def test_one_figure_is_drawn_alone(tmp_path, capsys) -> None:

@@ -101,6 +101,8 @@ def curves(records: pl.DataFrame, *, world: str, method: str, metric: str) -> li
                 f"records: expected every path and step of {model}, {method}, {metric} under every seed, "
                 f"{math.prod(shape)} values; got {part.height}: run the experiment to its end"
             )
+        if part["value"].is_nan().any():
+            raise InputError(f"records: expected numbers in {metric} of {model}, {method}; got nan: run it again")
         steps = tuple(part["step"].unique().sort())
         averaged = _averaged(records.filter(world=world, method=method, model=model), metric, shape[1:])
         result.append(Curves(str(model), part["value"].to_numpy().reshape(shape), steps, averaged))
