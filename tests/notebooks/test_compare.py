@@ -49,8 +49,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
 def test_it_compares_runs_and_published_curves(executed: tuple[Any, Any]) -> None:
     notebook, told = executed
     text = printed(notebook)
-    assert "one: tiny-llama (2 seeds); made by retrace llm positions\n" in text
-    assert "two: tiny-qwen2 (1 seeds); made by retrace llm positions\n" in text
+    assert "one: tiny-llama (2 seeds); made by retrace llm positions (options not noted)\n" in text
+    assert "two: tiny-qwen2 (1 seeds); made by retrace llm positions (options not noted)\n" in text
     assert "none: no records in nowhere; left out\n" in text
     assert images(notebook) == 1
     assert not [out for out in outputs(notebook) if out.get("name") == "stderr"]
