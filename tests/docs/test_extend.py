@@ -49,7 +49,7 @@ def in_folder(folder: Path) -> Iterator[None]:
 
 
 def carried_out(line: str) -> Done:
-    world, out = "theory" if " theory " in line else "llm", "other" if "--out other" in line else "out"
+    world, out = "theory" if " theory " in line else "llm", [*line.partition("--out ")[2].split(), "out"][0]
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         pages.carry_out(line)
     folder = Path(out, "records", world, "positions")

@@ -44,7 +44,7 @@ def test_bulk_rows_equal_single_ones() -> None:
 
 
 def test_missing_and_foreign_tables_are_named(tmp_path) -> None:
-    with pytest.raises(InputError, match=r"records: expected .*records.parquet; not found: run `retrace reproduce`"):
+    with pytest.raises(InputError, match=r"records: expected .*records.parquet; not found: run the command"):
         records.read(tmp_path)
     records.write(result(), tmp_path)
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "specs.parquet")
