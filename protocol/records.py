@@ -186,10 +186,14 @@ def _read_frame(path: Path, schema: Mapping[str, Any]) -> pl.DataFrame:
     return frame
 
 
+def read_specs(folder: Path) -> dict[str, str]:
+    """The configurations `write` left in `folder`, by hash."""
+    return dict(_read_frame(folder / "specs.parquet", SPEC_SCHEMA).iter_rows())
+
+
 def read(folder: Path) -> Result:
     """What `write` left in `folder`; InputError where a table is missing or has other columns."""
     tables = Tables(
         _read_frame(folder / "records.parquet", RECORD_SCHEMA), _read_frame(folder / "examples.parquet", EXAMPLE_SCHEMA)
     )
-    specs = dict(_read_frame(folder / "specs.parquet", SPEC_SCHEMA).iter_rows())
-    return Result(tables, specs, tuple(_read_frame(folder / "timings.parquet", TIMING_SCHEMA).iter_rows()))
+    return Result(tables, read_specs(folder), tuple(_read_frame(folder / "timings.parquet", TIMING_SCHEMA).iter_rows()))

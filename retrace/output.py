@@ -58,8 +58,8 @@ def save(result: records.Result, out: Path, part: str) -> None:
 def _tell_of_replacement(result: records.Result, folder: Path) -> None:
     """A line on standard error where tables of other settings are written over."""
     try:
-        earlier = records.read(folder).specs if (folder / "specs.parquet").is_file() else {}
-    except InputError:
+        earlier = records.read_specs(folder)
+    except InputError:  # none yet, or none that can be read
         return
     if set(earlier) - set(result.specs):
         print(f"retrace: {folder} held records of other settings; they are replaced (--out takes another folder)",
