@@ -79,18 +79,9 @@ def _rates(
     kept = [read_parameters(folder) for folder in folders]
     if all(one is not None for one in kept):
         weights = np.stack([one.numpy() for one in kept if one is not None])
-        measured[0]["secant_rate"] = (range(steps), _secant_rates(weights))
+        measured[0].update(growth.in_parameters(growth.secant_rates(weights), reading.every))
     for runs, found in zip(growth.runs(source, [lab.seed]), measured, strict=True):
         yield from growth.frames(runs, found)
-
-
-def _secant_rates(weights: np.ndarray) -> np.ndarray:
-    """ρ_t of every pair, (pairs, T), from weights (paths, T + 1, d)."""
-    rates = []
-    for a, b in growth.pairs(len(weights)):
-        delta = weights[a].astype(np.float64) - weights[b]
-        rates.append(metrics.secant_rate(delta[:-1], np.diff(delta, axis=0)))
-    return np.array(rates)
 
 
 def together(lab: Lab) -> records.Tables:

@@ -92,6 +92,23 @@ def pair_metrics(growths: Sequence[metrics.OutputGrowth], where: Reading) -> Mea
     }
 
 
+def secant_rates(parameters: Float[np.ndarray, "paths points d"]) -> Float[np.ndarray, "pairs steps"]:
+    """ρ_t of every pair of paths, in float64."""
+    rates = []
+    for a, b in pairs(len(parameters)):
+        delta = np.subtract(parameters[a], parameters[b], dtype=np.float64)
+        rates.append(metrics.secant_rate(delta[:-1], np.diff(delta, axis=0)))
+    return np.array(rates)
+
+
+def in_parameters(rates: Float[np.ndarray, "pairs steps"], every: int) -> Measured:
+    """What the secant rates of pairs tell: the curve, every so many steps, and the growth ρ_0 promises."""
+    return {
+        "secant_rate": (range(0, rates.shape[1], every), rates[:, ::every]),
+        "growth/secant": ((0,), metrics.growth_by_rate(rates[:, :1])),
+    }
+
+
 def half_diameters(growths: Sequence[metrics.OutputGrowth]) -> Float[np.ndarray, " points"]:
     """½ max √d over all pairs at every step, from their growth."""
     return np.array([metrics.half_diameter(d) for d in np.array([growth.divergence for growth in growths]).T])

@@ -8,7 +8,8 @@ Experiment "mixture": staged paths and as many shuffles of the i.i.d. mixture of
 "mixture", by step: path_distance/part = mean over pairs of paths of one seed of d(u_p, u_q), in probabilities on the
 held-out prompts of the part, test or forget; label_variance = variance over paths of the label log-likelihood; and
 label_loglik, its mean over paths.
-Experiment "secant" (theory/experiments/secant.py): rates of divergence of centred logits on the test prompts.
+Experiment "secant" (theory/experiments/secant.py): rates of divergence, of centred logits on the test prompts and of
+parameters.
 """
 
 import itertools
@@ -26,6 +27,7 @@ from theory.networks.unlearning import HELD_OUT
 
 Found = dict[str, Float[np.ndarray, "seeds methods paths points *shape"]]
 Curve = Float[np.ndarray, "runs points"]
+NUMBER = 4  # axes of what is one number at each point
 RATED = ("GA", "NPO", "SimNPO")  # methods whose rates are read
 
 
@@ -53,7 +55,7 @@ def positions(spec: Experiment, found: Found) -> tuple[list[pl.DataFrame], list[
         _run(spec, order_name(order), position=p, method=method.name, seed=seed, experiment=spec.name)
         for seed, method, (p, order) in itertools.product(spec.seeds, spec.methods, enumerate(spec.orders, start=1))
     ]
-    curves = {m: values.reshape(len(runs), -1) for m, values in found.items() if not m.startswith("outputs/")}
+    curves = {m: values.reshape(len(runs), -1) for m, values in found.items() if values.ndim == NUMBER}
     which, step = np.repeat(np.arange(len(runs)), 2), np.tile([0, spec.steps], len(runs))
     value, example = curves["retain_loglik"][:, [0, -1]].ravel(), np.zeros_like(which)
     examples = gathered(runs, which, step=step, metric="retain_loglik", value=value, example=example)
@@ -98,13 +100,15 @@ def control(spec: Experiment, order: str, found: Found) -> list[pl.DataFrame]:
 def rates(
     spec: Experiment, name: str, reading: Reading, found: Found, logits: dict[str, Float[np.ndarray, "seeds prompts c"]]
 ) -> list[pl.DataFrame]:
-    """Rates of divergence of every pair of paths, on the test prompts; `name` of their configuration."""
+    """Rates of divergence of every pair of paths, on the test prompts and in parameters; `name` of their settings."""
     frames: list[pl.DataFrame] = []
     target = metrics.centred_logits(logits["test"])
     for number, method in enumerate(spec.methods):
         if method.name in RATED:
             source = growth.Source(name, spec.world, spec.model, method.name, spec.orders, spec.retain)
-            told = growth.read_off(found["outputs/test"][:, number], reading, target)
-            for runs, measured in zip(growth.runs(source, spec.seeds), told, strict=True):
+            of_pairs, of_paths = growth.read_off(found["outputs/test"][:, number], reading, target)
+            secant = [growth.secant_rates(parameters) for parameters in found["parameters"][:, number]]
+            of_pairs |= growth.in_parameters(np.concatenate(secant), reading.every)
+            for runs, measured in zip(growth.runs(source, spec.seeds), (of_pairs, of_paths), strict=True):
                 frames += growth.frames(runs, measured)
     return frames

@@ -118,7 +118,7 @@ def draw(world: World, base: int) -> Task:
 def prepared(spec: Experiment, steps: int) -> tuple[Plan, Data, Path]:
     """What `ensemble.run` takes for `steps` updates of the staged paths."""
     world = spec.settings
-    plan = Plan(world.network, world.recipe, spec.methods, steps, "sgd", world.lr)
+    plan = Plan(world.network, world.recipe, spec.methods, steps, "sgd", world.lr, parameters=True)
     given = ensemble.data(world.network, draw(world, spec.base), spec.base)
     paths = ensemble.staged_paths(
         NAMES, ORDERS, RETAIN, world.rows, world.recipe, base=spec.base, seeds=spec.seeds
@@ -127,10 +127,12 @@ def prepared(spec: Experiment, steps: int) -> tuple[Plan, Data, Path]:
 
 
 def _computed(plan: Plan, given: Data, paths: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Logits of the retrained models by part, and every metric of the runs."""
+    """Logits of the retrained models by part, and every metric of the runs; float64 but for the parameters."""
     trained, found = ensemble.run(plan, given, paths)
+    kept = {"parameters": np.asarray(found.pop("parameters"))}
     retrained = {part: logits[:, -1] for part, logits in trained.logits.items()}
-    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (retrained, found))
+    retrained, found = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (retrained, found))
+    return retrained, found | kept
 
 
 def _staged(spec: Experiment, settings: Settings, plan: Plan, given: Data, paths: Path) -> Tables:

@@ -134,16 +134,13 @@ def follow(
 def _in_parameters(followed: Followed, method: Method, every: int) -> growth.Measured:
     """What a batch of instances tells in parameters, a row per pair."""
     secant = followed.secant_rate.reshape(-1, followed.secant_rate.shape[-1])
-    at_start = {
-        "growth/secant": metrics.growth_by_rate(secant[:, 0]),
-        "identity_error/parameters": followed.identity_error.ravel(),
-    }
+    at_start = {"identity_error/parameters": followed.identity_error.ravel()}
     if method.objective == "gradient_ascent":
         rho = followed.rho.ravel()
         at_start["growth/theorem"] = metrics.growth_by_rate(rho)
         at_start["projected_rate_error"] = np.abs(followed.projected_rate.ravel() / rho - 1)
     told: growth.Measured = {name: ((0,), np.asarray(values)[:, None]) for name, values in at_start.items()}
-    return told | {"secant_rate": (range(0, secant.shape[1], every), secant[:, ::every])}
+    return told | growth.in_parameters(secant, every)
 
 
 def run(settings: Settings, progress: Progress) -> Result:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from protocol.orders import Order
@@ -38,6 +39,7 @@ class Plan:
     steps: int
     optimizer: str = "sgd"
     lr: float = 0.1
+    parameters: bool = False  # whether the parameters of every step are returned
 
     def __post_init__(self) -> None:
         checks.positive("lr", self.lr)
@@ -113,7 +115,8 @@ def _unlearn(plan: Plan, given: Data, start: Parameters, reference: Logits, meth
     apply, prompts = models.apply(plan.network), given.prompts
 
     def measure(parameters: Parameters) -> dict[str, Array]:
-        return unlearning.measured(prompts, unlearning.part_logits(apply, parameters, prompts), reference)
+        told = unlearning.measured(prompts, unlearning.part_logits(apply, parameters, prompts), reference)
+        return told | ({"parameters": ravel_pytree(parameters)[0]} if plan.parameters else {})
 
     return unlearning.unlearn(
         apply, start, prompts.forget, prompts.forget_answers,
@@ -141,7 +144,8 @@ def _program(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, A
 def run(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, jax.Array]]:
     """Train every path, unlearn all but each seed's last by every method: by metric (seeds, methods, paths, T + 1).
 
-    outputs/part are centred logits, (..., T + 1, prompts, c). Arrays stay on the devices, spread over them by seed.
+    outputs/part are centred logits, (..., T + 1, prompts, c); parameters, where the plan asks for them, flat vectors,
+    (..., T + 1, d). Arrays stay on the devices, spread over them by seed.
     """
     seeds = paths.rows.shape[0]
     mesh = devices_mesh()

@@ -92,6 +92,21 @@ def test_rates_go_ahead_on_centred_logits(result, computed):
     np.testing.assert_allclose(told["value"].to_numpy(), expected, rtol=1e-9)
 
 
+def test_rates_in_parameters(result, computed):
+    """ρ_t = ⟨Δ_t, Δ_{t+1} − Δ_t⟩/‖Δ_t‖² at every second step, and log (1 + ρ_0)² at step 0."""
+    _, found = computed
+    theta = found["parameters"][1, 0]  # seed 1, GA: (paths, points, parameters)
+    delta = theta[1] - theta[3]
+    expected = [delta[t] @ (delta[t + 1] - delta[t]) / (delta[t] @ delta[t]) for t in range(8)]
+    names = "|".join(map(records.order_name, (networks.ORDERS[1], networks.ORDERS[3])))
+    pair = {"experiment": "secant", "seed": 1, "method": "GA", "order": names}
+    np.testing.assert_allclose(values(result, metric="secant_rate", **pair), expected[::2], rtol=1e-9)
+    promised = values(result, metric="growth/secant", **pair)
+    np.testing.assert_allclose(promised, [2 * np.log(1 + expected[0])], rtol=1e-9)
+    start = delta[0] @ delta[0]
+    assert delta[1] @ delta[1] > start * (1 + 2 * expected[0]) > start  # ascent parts them, by more than the rate
+
+
 def test_records_follow_the_contract(result):
     table = result.tables.records
     assert set(table["experiment"]) == {"positions", "mixture", "secant"}
