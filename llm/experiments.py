@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from llm.options import Options, adapted, base_experiment, preset_of
 from llm.presets import DEPTH
-from llm.settings import Stage
+from llm.settings import Pretrained, Stage
 from llm.training import updates_of
 from protocol import orders
 from protocol.errors import InputError, known
@@ -24,6 +24,7 @@ SCHEDULES = ("wsd", "cosine", "constant")
 # million; plain steps of that length need it over the gradient's norm, about 300 under GA on the tiny models.
 OPTIMIZERS = {"adamw": 1.0, "normalized": 700.0, "sgd": 2.3}
 DOSES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)  # shares of the forget stage's updates
+BASES = 3
 WASHED = (5, 10, 20, 50)  # updates of another stage after the forget stage
 
 
@@ -156,6 +157,15 @@ def optimizers(model: str, options: Options) -> list[Experiment]:
     ]  # fmt: skip
 
 
+def bases(model: str, options: Options) -> list[Experiment]:
+    """The positions on three bases, each pretrained anew, under two shuffle seeds or as many as are chosen."""
+    many = options if options.seeds is not None else replace(options, seeds=2)
+    base = _sparse(_base(model, many), many)
+    if isinstance(base.settings.model, Pretrained):
+        raise InputError(f"model: expected an embedded one, as bases pretrains it anew; got {model}")
+    return [replace(base, name=f"bases/{number}", base=number) for number in range(base.base, base.base + BASES)]
+
+
 def seeds(model: str, options: Options) -> list[Experiment]:
     """The positions under four shuffle seeds, or as many as are chosen (Figure 5)."""
     many = options if options.seeds is not None else replace(options, seeds=4)
@@ -175,4 +185,5 @@ EXPERIMENTS: dict[str, Callable[[str, Options], list[Experiment]]] = {
     "schedules": schedules,
     "optimizers": optimizers,
     "seeds": seeds,
+    "bases": bases,
 }

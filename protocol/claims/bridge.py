@@ -31,6 +31,7 @@ class Bridge(NamedTuple):
     method: str
     steps: int  # length of the runs
     promised: Float[np.ndarray, " seeds"]  # log (1 + r_0)²
+    secant: Float[np.ndarray, " measured"]  # log (1 + ρ_0)², in parameters; empty where these were not kept
     measured: Float[np.ndarray, " seeds"]  # slope of log d over the first 20 steps
     horizon: Float[np.ndarray, " seeds"]  # steps for which (1 + r_0)^{2t} d_0 stays within a factor 2
     nothing: Float[np.ndarray, " seeds"]  # the same of d_0
@@ -58,6 +59,7 @@ def _bridge(key: tuple[str, str, str], records: pl.DataFrame) -> Bridge:
         *key,
         int(steps[-1]),
         by_seed(records, "growth/rate"),
+        by_seed(records, "growth/secant"),
         by_seed(records, "growth/measured"),
         by_seed(records, "horizon/rate"),
         by_seed(records, "horizon/constant"),

@@ -8,6 +8,7 @@ Experiment "mixture": staged paths and as many shuffles of the i.i.d. mixture of
 "mixture", by step: path_distance/part = mean over pairs of paths of one seed of d(u_p, u_q), in probabilities on the
 held-out prompts of the part, test or forget; label_variance = variance over paths of the label log-likelihood; and
 label_loglik, its mean over paths.
+Experiments "bases/BASE": label_loglik of the staged paths on one of several bases.
 Experiment "secant" (theory/experiments/secant.py): rates of divergence, of centred logits on the test prompts and of
 parameters.
 """
@@ -49,12 +50,23 @@ def _frames(runs: list[Run], curves: dict[str, Curve]) -> list[pl.DataFrame]:
     return frames
 
 
-def positions(spec: Experiment, found: Found) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
-    """Records of every run; examples of retain_loglik before and after, a seed being one example."""
-    runs = [
+def _paths(spec: Experiment) -> list[Run]:
+    """A run per seed, method and path, as `Found` has its axes."""
+    return [
         _run(spec, order_name(order), position=p, method=method.name, seed=seed, experiment=spec.name)
         for seed, method, (p, order) in itertools.product(spec.seeds, spec.methods, enumerate(spec.orders, start=1))
     ]
+
+
+def on_base(spec: Experiment, found: Found) -> list[pl.DataFrame]:
+    """Records of label_loglik of every run on one of several bases."""
+    runs = _paths(spec)
+    return _frames(runs, {"label_loglik": found["label_loglik"].reshape(len(runs), -1)})
+
+
+def positions(spec: Experiment, found: Found) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
+    """Records of every run; examples of retain_loglik before and after, a seed being one example."""
+    runs = _paths(spec)
     curves = {m: values.reshape(len(runs), -1) for m, values in found.items() if values.ndim == NUMBER}
     which, step = np.repeat(np.arange(len(runs)), 2), np.tile([0, spec.steps], len(runs))
     value, example = curves["retain_loglik"][:, [0, -1]].ravel(), np.zeros_like(which)

@@ -5,7 +5,8 @@ all mixtures. Their records: theory/experiments/network_records.py.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -71,6 +72,8 @@ class Settings:
     """Unlearning methods."""
     base: int = 0
     """Seed of the data and the initial parameters."""
+    bases: int = 4
+    """Bases from that one on whose paths are compared."""
     mlp: World = MLP
     """The MLP."""
     transformer: World = TRANSFORMER
@@ -84,6 +87,8 @@ class Settings:
                 f"ahead: expected at least steps = {self.steps} and more than {self.reading.last}, the window and "
                 f"every start of the reading; got {self.ahead}"
             )
+        if self.bases < 1:
+            raise InputError(f"bases: expected at least 1; got {self.bases}")
         if not self.models:
             raise InputError("models: expected mlp, transformer or both; got none")
         for name in self.models:
@@ -95,7 +100,7 @@ class Settings:
         return tuple({"mlp": self.mlp, "transformer": self.transformer}[name] for name in self.models)
 
 
-QUICK = Settings(models=("mlp",), seeds=3)
+QUICK = Settings(models=("mlp",), seeds=3, bases=2)
 
 
 def experiment(settings: Settings, world: World) -> Experiment:
@@ -142,6 +147,7 @@ def _staged(spec: Experiment, settings: Settings, plan: Plan, given: Data, paths
     rows, examples = records.positions(spec, short)
     answers = np.asarray(given.prompts.test_answers)
     rows += records.retrained(spec, retrained, answers) + records.control(spec, "staged", short)
+    rows += records.on_base(_of_base(spec, spec.base), short)
     rows += records.rates(spec, digest(_rated(spec, settings)), settings.reading, found, retrained)
     return Tables.from_frames(rows, examples)
 
@@ -149,6 +155,16 @@ def _staged(spec: Experiment, settings: Settings, plan: Plan, given: Data, paths
 def _rated(spec: Experiment, settings: Settings) -> list[str | int]:
     """The configuration behind the rates."""
     return ["secant", canonical(spec), settings.ahead, canonical(settings.reading)]
+
+
+def _of_base(spec: Experiment, base: int) -> Experiment:
+    return replace(spec, name=f"bases/{base}", base=base)
+
+
+def _on_base(spec: Experiment, settings: Settings) -> Tables:
+    """What the staged paths of another base forget."""
+    found = _computed(*prepared(spec, settings.ahead))[1]
+    return Tables.from_frames(records.on_base(spec, {"label_loglik": found["label_loglik"][..., : spec.steps + 1]}))
 
 
 def _mixed(spec: Experiment, plan: Plan, given: Data) -> Tables:
@@ -160,8 +176,9 @@ def _mixed(spec: Experiment, plan: Plan, given: Data) -> Tables:
 
 
 def run(settings: Settings, progress: Progress) -> Result:
-    """Every model: staged paths, then the mixture; experiments "positions", "mixture", "secant" of world "network".
+    """Every model: staged paths, the mixture, other bases; world "network".
 
+    Experiments "positions", "mixture", "secant" and "bases/BASE".
     progress(label, done, total) counts programs run. Source: arXiv 2510.16629, Section 4, at small size.
     """
     started = time.perf_counter()
@@ -169,11 +186,16 @@ def run(settings: Settings, progress: Progress) -> Result:
     specs: dict[str, str] = {}
     for number, world in enumerate(settings.worlds):
         spec = experiment(settings, world)
-        specs |= {digest(config): canonical(config) for config in (spec, _rated(spec, settings))}
+        bases = [_of_base(spec, settings.base + more) for more in range(settings.bases)]
+        specs |= {digest(config): canonical(config) for config in (spec, _rated(spec, settings), *bases)}
         plan, given, paths = prepared(spec, settings.ahead)
-        parts.append(_staged(spec, settings, plan, given, paths))
-        progress("networks", 2 * number + 1, 2 * len(settings.worlds))
-        parts.append(_mixed(spec, plan, given))
-        progress("networks", 2 * number + 2, 2 * len(settings.worlds))
+        jobs = (
+            partial(_staged, spec, settings, plan, given, paths),
+            partial(_mixed, spec, plan, given),
+            *(partial(_on_base, base, settings) for base in bases[1:]),
+        )
+        for done, job in enumerate(jobs, start=1 + number * (1 + settings.bases)):
+            parts.append(job())
+            progress("networks", done, (1 + settings.bases) * len(settings.worlds))
     timing = ("theory: networks", time.perf_counter() - started)
     return Result(Tables.concat(parts), specs, (timing,))

@@ -1,6 +1,7 @@
 """Experiment "networks": records against what the ensemble computed, by explicit loops; its claims."""
 
 import itertools
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -23,7 +24,7 @@ WORLD = networks.World(
 )  # fmt: skip
 READING = Reading(window=4, every=2, starts=(0, 2))
 SETTINGS = networks.Settings(
-    models=("mlp",), seeds=3, steps=4, ahead=8, reading=READING, methods=("GA", "NPO"), mlp=WORLD
+    models=("mlp",), seeds=3, steps=4, ahead=8, reading=READING, methods=("GA", "NPO"), mlp=WORLD, bases=2
 )  # fmt: skip
 
 
@@ -107,9 +108,17 @@ def test_rates_in_parameters(result, computed):
     assert delta[1] @ delta[1] > start * (1 + 2 * expected[0]) > start  # ascent parts them, by more than the rate
 
 
+def test_another_base_is_the_same_experiment_on_it(result):
+    other = networks.run(replace(SETTINGS, base=1, bases=1), quiet)
+    for experiment, expected in (("bases/0", result), ("bases/1", other)):
+        told = values(result, experiment=experiment, metric="label_loglik", method="GA")
+        assert told.size == 3 * 4 * 5
+        assert np.array_equal(told, values(expected, experiment="positions", metric="label_loglik", method="GA"))
+
+
 def test_records_follow_the_contract(result):
     table = result.tables.records
-    assert set(table["experiment"]) == {"positions", "mixture", "secant"}
+    assert set(table["experiment"]) == {"positions", "mixture", "secant", "bases/0", "bases/1"}
     assert set(table["world"]) == {"network"}
     assert table.select(pl.exclude("value")).is_duplicated().sum() == 0
     assert set(table["spec"]) == set(result.specs)
@@ -120,7 +129,7 @@ def test_records_follow_the_contract(result):
 
 def test_every_claim_on_paths_speaks_of_networks(result):
     found = {(claim.id, claim.method) for claim in judge(result.tables) if claim.world == "network"}
-    for name in ("L1", "L2", "L3", "E1", "K1", "G2", "D1"):
+    for name in ("L1", "L1b", "L2", "L3", "E1", "K1", "G2", "D1"):
         assert {(name, "GA"), (name, "NPO")} <= found
     assert ("G1", "GA + NPO") in found
 
