@@ -130,6 +130,17 @@ def test_a_sweep_changes_one_thing_about_unlearning(family, changed) -> None:
         assert replace(each, name="positions", settings=same) == replace(base, settings=settings)
 
 
+def test_bases_are_three_pretrainings_of_two_seeds() -> None:
+    """The positions on each, sparsely probed; only the base differs."""
+    found = chosen("bases", base=4)
+    assert [(each.name, each.base, each.seeds) for each in found] == [(f"bases/{b}", b, (0, 1)) for b in (4, 5, 6)]
+    assert (found[0].orders, methods(found[0]), found[0].settings.probes.sums) == (PATHS, PAPER, 0)
+    assert all(replace(each, name=found[0].name, base=4) == found[0] for each in found)
+    assert {each.seeds for each in chosen("bases", seeds=3)} == {(0, 1, 2)}
+    with pytest.raises(InputError, match=r"model: expected an embedded one, .*; got llama-3.2-1b"):
+        EXPERIMENTS["bases"]("llama-3.2-1b", Options())
+
+
 @pytest.mark.parametrize(
     ("name", "unused"),
     [

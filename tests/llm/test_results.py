@@ -93,7 +93,7 @@ def test_an_experiment_has_its_metrics(carried_out, name) -> None:
     parts = ("C", "R", "forget") if name == "depth" else (*KEPT, "forget")
     expected = {f"{kind}{part}" for kind in DISTANCES for part in parts} | LEVELS
     expected |= {f"answer_loglik/{a}" for a in "CUR"} if name == "depth" else ON_PHRASES
-    expected |= set() if name in ("orders", "depth", "oracle-local") else ON_SUMS
+    expected |= set() if name in ("orders", "depth", "oracle-local", "bases") else ON_SUMS
     for (method,), of_method in frame.group_by("method"):
         gradient = set() if method in HISTORY else {"grad_norm"}
         assert set(of_method["metric"]) == expected | gradient, method
@@ -112,7 +112,8 @@ def test_an_experiment_has_its_metrics(carried_out, name) -> None:
         *((name, {(f"{name}/{value}", "staged"): ["inst>tofu>math"] for value in values})
           for name, values in (("learning-rates", ("2e-05", "0.0001", "0.001")),
                                ("schedules", ("wsd", "cosine", "constant")),
-                               ("optimizers", ("adamw", "normalized", "sgd")), ("seeds", ("1",)))),
+                               ("optimizers", ("adamw", "normalized", "sgd")), ("seeds", ("1",)),
+                               ("bases", ("0", "1", "2")))),
     ],
 )  # fmt: skip
 def test_an_experiment_has_the_distances_between_its_paths(carried_out, name, groups) -> None:
