@@ -79,7 +79,7 @@ def draw(tables: Tables) -> Figure | None:
     rows = sorted({row for row, _ in measured}, key=lambda row: (WORLDS.index(row[0]), row[1], "bases" in row[2]))
     columns = [method for method in PAPER_METHODS if any(of == method for _, of in measured)]
     figure = Figure(figsize=(10, 1.2 + 1.75 * len(rows)), layout="constrained")
-    grid = figure.subplots(len(rows), len(columns), sharex="row", sharey=True, squeeze=False)
+    grid = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
     for cells, row in zip(grid, rows, strict=True):
         for axes, method in zip(cells, columns, strict=True):
             if (row, method) in measured:
@@ -117,7 +117,12 @@ FIGURE = FigureEntry(
     ),
     worlds=WORLDS,
     claims=("L1", "L1b"),
-    commands=("retrace theory positions", "retrace theory networks", "retrace llm positions", "retrace llm bases"),
+    commands=(
+        "retrace theory positions",
+        "retrace theory networks --bases 4",
+        "retrace llm positions",
+        "retrace llm bases",
+    ),
     draw=draw,
 )
 

@@ -51,7 +51,6 @@ FIGURES: tuple[FigureEntry, ...] = (
     orders.FIGURE,
     oracle.FIGURE,
     gradient.FIGURE,
-    path_effect.FIGURE,
     theorem.FIGURE,
     linear.FIGURE,
     bridge.FIGURE,
@@ -62,6 +61,7 @@ FIGURES: tuple[FigureEntry, ...] = (
     certified.FIGURE,
     triangle.FIGURE,
     networks.FIGURE,
+    path_effect.FIGURE,
     mixture.FIGURE,
     depth.FIGURE,
 )

@@ -1,12 +1,15 @@
 """The one exception for bad input: its message is one line that says which argument, what was expected, what came."""
 
+import difflib
+
 
 class InputError(ValueError):
     """Raised at a public boundary; the command line prints it as one line and exits with code 2."""
 
 
 def known(argument: str, given: str, allowed: "tuple[str, ...] | list[str]") -> str:
-    """Return `given` if it is one of `allowed`, else raise InputError naming the argument and the choices."""
+    """Return `given` if it is one of `allowed`, else raise InputError: the argument, the choices, and the nearest."""
     if given not in allowed:
-        raise InputError(f"{argument}: expected one of {', '.join(allowed)}; got {given!r}")
+        near = [f": did you mean {name!r}?" for name in difflib.get_close_matches(given, allowed, n=1)]
+        raise InputError(f"{argument}: expected one of {', '.join(allowed)}; got {given!r}{''.join(near)}")
     return given

@@ -50,6 +50,7 @@ def parse(command: Any, arguments: list[str], *, program: str, description: str 
             text = re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]|-{4,}", " ", errors.getvalue())
             text = re.split("Argument helptext:|For full helptext", text)[0]
             line = re.sub(PARSING, _named, " ".join(text.split()).rstrip("."))
+            line = re.sub(r"^(Unrecognized options) \1", r"\1", line)  # tyro's heading and its sentence
             raise InputError(f"{line}; see {program} --help") from ended
         raise
 

@@ -110,6 +110,7 @@ def test_rates_in_parameters(result, computed):
 
 def test_another_base_is_the_same_experiment_on_it(result):
     other = networks.run(replace(SETTINGS, base=1, bases=1), quiet)
+    assert not any(name.startswith("bases") for name in other.tables.records["experiment"].unique())
     for experiment, expected in (("bases/0", result), ("bases/1", other)):
         told = values(result, experiment=experiment, metric="label_loglik", method="GA")
         assert told.size == 3 * 4 * 5
