@@ -93,7 +93,9 @@ def draw(tables: Tables) -> Figure | None:
         axes.set_xlabel("unlearning step")
     style.heading(figure, "Shares of the variance of the forget score")
     patches = [Patch(facecolor=c, hatch=h, edgecolor="white", label=NAMES[part]) for part, (c, h) in PARTS.items()]
-    dot = Line2D([], [], color="black", marker="o", markersize=3.5, label="paths, the seed being fixed: exact 95%")
+    dot = Line2D(
+        [], [], color="black", marker="o", markersize=3.5, label="paths, the seed or base being fixed: exact 95%"
+    )
     figure.legend(handles=[*patches, dot], loc="outside lower center", ncols=4)
     return figure
 
