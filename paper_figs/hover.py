@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -93,13 +93,25 @@ def _look(line: Line2D) -> Look:
 
 
 def _legend_names(figure: Figure) -> dict[tuple[str, ...], str]:
-    """Names of curves by their look, and by their colour alone where all legends have one name for it."""
+    """Names of curves by their look, and by their colour alone where all legends have one name for it.
+
+    A colour that no line of a legend has is that of dots with bars, if it has any of these.
+    """
     legends = [artist for artist in figure.findobj(Legend) if isinstance(artist, Legend)]
-    handles = [handle for legend in legends for handle in legend.legend_handles if isinstance(handle, Line2D)]
-    looks: dict[tuple[str, ...], str] = {_look(handle): str(handle.get_label()) for handle in reversed(handles)}
+    entries = [entry for legend in legends for entry in zip(legend.legend_handles, legend.get_texts(), strict=True)]
+    looks: dict[tuple[str, ...], str] = {}
     by_colour: dict[str, set[str]] = {}
+    for handle, text in reversed(entries):
+        if isinstance(handle, Line2D):
+            looks[_look(handle)] = text.get_text()
     for (colour, *_), name in looks.items():
         by_colour.setdefault(colour, set()).add(name)
+    bars = {
+        to_hex(np.asarray(handle.get_color())[0]): text.get_text()
+        for handle, text in entries
+        if isinstance(handle, LineCollection)
+    }
+    by_colour = {colour: {name} for colour, name in bars.items()} | by_colour
     return {**looks, **{(colour,): found.pop() for colour, found in by_colour.items() if len(found) == 1}}
 
 

@@ -1,8 +1,8 @@
 """Array shapes in theory/ and protocol/metrics/ are checked here and only here, through jaxtyping and beartype.
 
-One thread a process: two test processes share two cores, and results stay equal to the bit. XLA's costly passes are left
-out, as tests compile more than they compute (a third of the time of tests/theory); JAX_DISABLE_MOST_OPTIMIZATIONS=0 has
-them, as users do.
+One thread a process: two test processes share two cores, and results stay equal to the bit. XLA's costly passes are
+left out, as tests compile more than they compute (a third of the time of tests/theory); with
+JAX_DISABLE_MOST_OPTIMIZATIONS=0 they are there, as for users.
 """
 
 import os

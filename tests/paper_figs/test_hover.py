@@ -80,6 +80,19 @@ def test_names_come_from_legends_by_look_then_by_colour() -> None:
     assert names == ["red, dashed", "", "green", ""]  # ":" is no look of a legend, and red has two names
 
 
+def test_dots_with_bars_give_the_name_of_a_colour_no_line_has() -> None:
+    figure, (axes, other) = figure_with_axes()
+    for place, colour in ((1, "red"), (2, "blue")):
+        axes.errorbar([place], [1], yerr=[0.5], color=colour, linestyle="", marker="o", label=f"{colour} bars")
+        axes.plot([place], [1.2], color=colour, linestyle="", marker=".")
+    other.plot([0], [0], color="blue", label="blue line")
+    other.plot([0], [1], color="blue")
+    figure.legend()
+    dots, second = panels(figure)
+    assert [one.name for one in dots.series] == ["red bars", "red bars", "blue line", "blue line"]
+    assert [one.name for one in second.series] == ["blue line", "blue line"]
+
+
 def test_ticks_that_are_words_are_read_as_words() -> None:
     figure, (axes, _) = figure_with_axes()
     axes.plot([0.1, 0.9], [0, 1])
