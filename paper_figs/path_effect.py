@@ -114,8 +114,8 @@ FIGURE = FigureEntry(
         "interval for normal values; with 2 or 3 seeds or bases it says little."
     ),
     alt=(
-        "Stacked areas of three shares of variance over unlearning steps, a row per model of every world and a column "
-        "per method, with the path share and its interval as dots with bars."
+        "Stacked areas of the shares of variance over unlearning steps, a row per model and design and a "
+        "column per method, with the path share and its interval as dots with bars."
     ),
     worlds=WORLDS,
     claims=("L1", "L1b"),

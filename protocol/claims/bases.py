@@ -1,4 +1,4 @@
-"""L1b from experiments bases/BASE: does the order do the same to every base, or something else to each?
+"""L1b from experiments bases/BASE: has the order an effect that all bases share, or another on each?
 
 Every BASE is a positions experiment of its own on another pretraining (networks: other data and initial parameters),
 with the same shuffle seeds. The forget score is averaged over the S seeds of a base; bases and paths are then crossed,
@@ -67,10 +67,10 @@ def _alike(one: Crossed) -> Claim:
     last, half = judged_steps(tuple(one.scores))
     bases, seeds, _ = one.scores[last].shape
     head = (
-        "L1b", "The order does the same to every base.", "Section 4, beyond one pretraining", one.world, one.model,
+        "L1b", "Part of the order's effect is common to all bases.", "Section 4, beyond one pretraining", one.world, one.model,
         one.method, "share of the paths in the variance within bases, last step",
     )  # fmt: skip
-    rule = f"95% lower bound > 0 at steps {half} and {last}; fails where the share is 0"
+    rule = f"lower bound of the exact 95% interval > 0 at steps {half} and {last}; fails where the share is 0"
     if bases < 2:
         return Claim(*head, None, None, rule, "not testable", "needs at least 2 bases; 1 was run")
     effects = {step: common_share(one.scores[step]) for step in (last, half)}

@@ -1,4 +1,4 @@
-"""L1b, does the order do the same to every base, on made records: verdicts from both sides, shares by hand."""
+"""L1b, has the order an effect that all bases share, on made records: verdicts from both sides, shares by hand."""
 
 import numpy as np
 import pytest
