@@ -67,8 +67,8 @@ def _alike(one: Crossed) -> Claim:
     last, half = judged_steps(tuple(one.scores))
     bases, seeds, _ = one.scores[last].shape
     head = (
-        "L1b", "Part of the order's effect is common to all bases.", "Section 4, beyond one pretraining", one.world, one.model,
-        one.method, "share of the paths in the variance within bases, last step",
+        "L1b", "Part of the order's effect is common to all bases.", "Section 4, beyond one pretraining",
+        one.world, one.model, one.method, "share of the paths in the variance within bases, last step",
     )  # fmt: skip
     rule = f"lower bound of the exact 95% interval > 0 at steps {half} and {last}; fails where the share is 0"
     if bases < 2:
