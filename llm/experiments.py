@@ -24,7 +24,7 @@ SCHEDULES = ("wsd", "cosine", "constant")
 # million; plain steps of that length need it over the gradient's norm, about 300 under GA on the tiny models.
 OPTIMIZERS = {"adamw": 1.0, "normalized": 700.0, "sgd": 2.3}
 DOSES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)  # shares of the forget stage's updates
-BASES = 3
+BASES = 3  # pretrainings from the chosen base on
 WASHED = (5, 10, 20, 50)  # updates of another stage after the forget stage
 
 

@@ -23,7 +23,7 @@ Key = tuple[str, str, str]  # world, model, method
 Part = tuple[Key, pl.DataFrame]
 
 EXTRAPOLATIONS = {"rate": ("o", "(1 + r₀)²ᵗ d₀"), "ratio": ("s", "(d₁/d₀)ᵗ d₀"), "constant": ("X", "d₀ (no growth)")}
-PARAMETERS = "--"  # line of what is measured in parameters
+PARAMETERS = "-."  # line of what is measured in parameters; no method of LINES has it
 
 
 def _look(key: Key, numbers: dict[str, int]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _draw_rates(axes: Axes, parts: list[Part], numbers: dict[str, int]) -> None:
         if not secant.is_empty():
             draw_band(axes, secant, colour=style.colour(numbers[key[1]]), line=PARAMETERS)
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_title("gradient ascent: rₜ in outputs; dashed: ρₜ in parameters")
+    axes.set_title("gradient ascent: rₜ in outputs; dash-dotted: ρₜ in parameters")
     axes.set_ylabel("rate per step")
     style.step_axis(axes)
 
@@ -121,7 +121,7 @@ FIGURE = FigureEntry(
         "outputs on the test inputs, d = ‖e‖²/m, rₜ = ⟨eₜ, eₜ₊₁ − eₜ⟩/‖eₜ‖². Each seed (in the linear model: each "
         "instance) counts by the median over its pairs of paths; bands and bars are quartiles over seeds. Top "
         "left: slope of log d over the first steps against 2 log(1 + r₀), a point per seed. Top right, under GA: "
-        "rₜ, and dashed the same quotient ρₜ in parameters, where these were kept. Bottom left: for how many "
+        "rₜ, and dash-dotted the same quotient ρₜ in parameters, where these were kept. Bottom left: for how many "
         "steps an extrapolation from step 0 stays within a factor 2 of the measured d, at most the length of the "
         "run. Bottom right: ½ max √d(u_p, u_q) over pairs of paths, divided by the largest √d(u_p, θᵣ) to the "
         "retrained model; the bound says at most 1."

@@ -107,6 +107,15 @@ def test_a_store_of_another_version(tmp_path, capsys) -> None:
     assert json.loads((tmp_path / "store.json").read_text()) == {"format": 99}
 
 
+def test_an_unknown_option_is_told_once(capsys) -> None:
+    assert refused(capsys, "models", "--paper").count("Unrecognized options") == 1
+
+
+@pytest.mark.parametrize(("given", "told"), [("base", "got 'base': did you mean 'bases'?"), ("xyz", "got 'xyz'")])
+def test_the_nearest_name_is_suggested_where_one_is_near(given, told, capsys) -> None:
+    assert refused(capsys, "llm", given).endswith(told)
+
+
 def test_an_empty_data_set(tmp_path, monkeypatch, capsys) -> None:
     tiny = micro.experiment()
     stages = {**tiny.settings.stages, "math": replace(tiny.settings.stages["math"], train=0)}
