@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from paper_figs import panels, published, style
 from paper_figs.entry import FigureEntry, main
 from paper_figs.panels import PUBLISHED, QUANTITIES
-from protocol.claims.ablations import settings
-from protocol.claims.curves import PAPER_METHODS, Curves, curves, positions
+from protocol.claims.curves import PAPER_METHODS, Curves, curves, positions, settings
 from protocol.records import Tables
 
 

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from paper_figs import panels, published, style
 from paper_figs.entry import FigureEntry, main
 from paper_figs.table2 import rate
-from protocol.claims.ablations import settings
-from protocol.claims.curves import Curves, curves
+from protocol.claims.curves import Curves, curves, settings
 from protocol.records import Tables
 
 METHOD = "NPO"  # the published one

@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 from paper_figs import panels, published, style
 from paper_figs.entry import FigureEntry, main
-from protocol.claims.ablations import settings
-from protocol.claims.curves import PAPER_METHODS, Curves, curves
+from protocol.claims.curves import PAPER_METHODS, Curves, curves, settings
 from protocol.records import Tables
 
 NAMES = {"wsd": "WSD"}  # as the paper writes it

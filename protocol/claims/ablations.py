@@ -10,7 +10,7 @@ import polars as pl
 
 from protocol.claims import paths
 from protocol.claims.claim import Claim, every
-from protocol.claims.curves import Curves, curves, unlearned, worlds_and_methods
+from protocol.claims.curves import Curves, curves, settings, worlds_and_methods
 from protocol.records import Tables
 
 FAMILIES = {
@@ -19,21 +19,6 @@ FAMILIES = {
     "optimizers": "optimizers",
     "seeds": "numbers of seeds",
 }
-
-
-def _rank(value: str) -> tuple[float, str]:
-    """Numbers by size, then words by letter."""
-    try:
-        return float(value), ""
-    except ValueError:
-        return float("inf"), value
-
-
-def settings(tables: Tables, family: str) -> dict[str, pl.DataFrame]:
-    """VALUE -> records of the unlearning runs of FAMILY/VALUE, numbers in ascending order."""
-    names = tables.records["experiment"].unique()
-    values = [name.removeprefix(f"{family}/") for name in names if name.startswith(f"{family}/")]
-    return {value: unlearned(tables, f"{family}/{value}") for value in sorted(values, key=_rank)}
 
 
 def _at(value: str, world: str, method: str, label: list[Curves]) -> tuple[str, str]:

@@ -12,9 +12,8 @@ import polars as pl
 from jaxtyping import Float
 
 from protocol import metrics
-from protocol.claims.ablations import settings
 from protocol.claims.claim import Claim, agreed
-from protocol.claims.curves import curves, judged_steps, worlds_and_methods
+from protocol.claims.curves import curves, judged_steps, settings, worlds_and_methods
 from protocol.errors import InputError
 from protocol.records import Tables
 

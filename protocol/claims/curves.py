@@ -70,6 +70,21 @@ def unlearned(tables: Tables, experiment: str) -> pl.DataFrame:
     return tables.records.filter((pl.col("experiment") == experiment) & (pl.col("position") > 0))
 
 
+def _rank(value: str) -> tuple[float, str]:
+    """Numbers by size, then words by letter."""
+    try:
+        return float(value), ""
+    except ValueError:
+        return float("inf"), value
+
+
+def settings(tables: Tables, family: str) -> dict[str, pl.DataFrame]:
+    """VALUE -> records of the unlearning runs of FAMILY/VALUE, numbers in ascending order."""
+    names = tables.records["experiment"].unique()
+    values = [name.removeprefix(f"{family}/") for name in names if name.startswith(f"{family}/")]
+    return {value: unlearned(tables, f"{family}/{value}") for value in sorted(values, key=_rank)}
+
+
 def positions(tables: Tables) -> pl.DataFrame:
     """Records of unlearning runs of the positions experiment."""
     return unlearned(tables, "positions")
