@@ -129,7 +129,8 @@ def _own(name: str, settings: Settings, options: Options) -> Stage:
 def _stage(name: str, settings: Settings, options: Options) -> Stage:
     stage = settings.stages[name] if name in settings.stages else _own(name, settings, options)
     training = _trained(stage.training, options.lr, options)
-    files = Files(options.data[name], options.test_data.get(name)) if name in options.data else None
+    test = (options.test_data[name],) if name in options.test_data else ()
+    files = Files((options.data[name],), test) if name in options.data else None
     return Stage(
         options.rows.get(name, stage.train), options.held_out.get(name, stage.held_out),
         replace(training, epochs=options.epochs.get(name, training.epochs)), files,
@@ -138,7 +139,7 @@ def _stage(name: str, settings: Settings, options: Options) -> Stage:
 
 def _probes(probes: Probes, options: Options) -> Probes:
     """The preset's probes with the chosen numbers in their place."""
-    kinds = {name: type(value) for name, value in vars(probes).items() if not isinstance(value, str)}
+    kinds = {name: type(value) for name, value in vars(probes).items() if isinstance(value, int | float)}
     chosen: dict[str, Any] = {}
     for name, number in options.probes.items():
         kind = kinds[known("probes", name, list(kinds))]

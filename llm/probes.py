@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from llm import answers, chat, scoring
 from llm.chat import Format, Row
-from llm.corpora import Example, refusals
+from llm.corpora import Example
 from llm.nodes import context_of, format_of
 from llm.settings import Probes
 from llm.stages import Lab, stage_rows
@@ -44,7 +44,7 @@ def probe_set(lab: Lab) -> ProbeSet:
     """The probes of an experiment; forget prompts are labelled "forget", retained parts by their stage."""
     form, sizes, forget = format_of(lab), lab.settings.probes, lab.experiment.forget
     rows = {stage: stage_rows(lab, stage) for stage in lab.settings.stages}
-    phrases = (sizes.label, *refusals.PARAPHRASES) if forget == "safety" else ()
+    phrases = (sizes.label, *sizes.paraphrases) if forget == "safety" else ()
 
     def encoded(examples: Sequence[Example]) -> tuple[Row, ...]:
         return tuple(chat.fit(chat.encode_all(form, examples), context_of(lab))[0])

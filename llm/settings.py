@@ -7,7 +7,7 @@ embedded corpora, or from files.
 import math
 from dataclasses import dataclass, field
 
-from llm.corpora.refusals import LABEL
+from llm.corpora.refusals import LABEL, PARAPHRASES
 from llm.models import Architecture, Pretrained
 from llm.models.adapters import Adaptation
 from llm.training import Training
@@ -16,10 +16,17 @@ from protocol.errors import InputError, known
 
 @dataclass(frozen=True)
 class Files:
-    """Rows of a stage out of files; without a test file, held-out rows are drawn from the training file."""
+    """Rows of a stage out of files; without a test file, held-out rows are drawn from the training files.
 
-    train: str
-    test: str | None = None
+    curation: None for rows that are learned as they are; "math" for GSM8K answers that are rewritten in steps, "safety"
+    for unsafe requests that get a refusal and are split 70/30, both as `retrace data` makes them without an endpoint.
+    skip_bad_rows: leave out rows that cannot be used, with a notice of how many, instead of refusing the file.
+    """
+
+    train: tuple[str, ...]
+    test: tuple[str, ...] = ()
+    curation: str | None = None
+    skip_bad_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,8 @@ class Probes:
     """Unlearning updates between two measurements; step 0 and the last are always measured."""
     label: str = LABEL
     """Beginning of the refusals whose likelihood is the label's."""
+    paraphrases: tuple[str, ...] = PARAPHRASES
+    """Other beginnings of a refusal, measured beside the label."""
     forget: int = 16
     """Training and as many held-out questions of the forget stage."""
     tofu: int = 32
@@ -78,13 +87,17 @@ class Settings:
 
     retained: rows of the retained stages that a weakly local method sees · shuffle: what the order of a stage's rows
     derives from, beside the seed: its own name, or the running epoch as in the authors' code, where it depends on the
-    stage's position.
+    stage's position · attention: the implementation of attention, "auto" for transformers' choice · max_length: most
+    tokens of a row, None for the model's context · eval_batch: rows of one forward pass without gradients.
     """
 
     model: Architecture | Pretrained
     adaptation: Adaptation = Adaptation()
     precision: str = "fp32"
     device: str = "cpu"
+    attention: str = "auto"
+    max_length: int | None = None
+    eval_batch: int = 64
     pretraining_rows: int = 19200
     pretraining: Training = field(default_factory=lambda: Training(lr=2e-3, decay=0.2))
     stages: dict[str, Stage] = field(default_factory=dict)

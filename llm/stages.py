@@ -47,16 +47,16 @@ def _corpus(stage: str, base: int, train: int, held_out: int) -> Corpus:
 @functools.cache
 def _file_rows(stage: str, files: Files, train: int, held_out: int) -> Corpus:
     """Rows drawn from files; no held-out prompt stands in the training rows that are taken."""
-    rows = list(read_examples(files.train))
+    rows = [row for source in files.train for row in read_examples(source)]
     random.Random(DRAWN).shuffle(rows)
-    if files.test is None:
+    if not files.test:
         held, rows = rows[:held_out], rows[held_out:]
     else:
-        held = list(read_examples(files.test))
+        held = [row for source in files.test for row in read_examples(source)]
         random.Random(DRAWN).shuffle(held)
     kept = {asked(row) for row in held[:held_out]}
     rows = [row for row in rows if asked(row) not in kept]
-    sources = (files.train, files.test or files.train)
+    sources = (", ".join(files.train), ", ".join(files.test or files.train))
     for name, have, want, source in zip(
         ("training", "held-out"), (len(rows), len(held)), (train, held_out), sources, strict=True
     ):

@@ -6,18 +6,23 @@ from typing import NamedTuple
 
 
 class Message(NamedTuple):
-    """One turn of a chat; role is system, user or assistant."""
+    """One turn of a chat; role is system, user, assistant or tool."""
 
     role: str
     content: str
 
 
 class Example(NamedTuple):
-    """A question, its answer, and the turns before it; the chat format is added when it is encoded."""
+    """A question, its answer, and the turns before it; the chat format is added when it is encoded.
+
+    history: the turns before the prompt, a system message of the row first · tools: a JSON list of the tools that the
+    conversation offers, "" for none · Without a prompt the answer is raw text, learned as a whole.
+    """
 
     prompt: str
     answer: str
     history: tuple[Message, ...] = ()
+    tools: str = ""
 
 
 class Corpus(NamedTuple):

@@ -159,7 +159,7 @@ def test_sums_without_a_final_number_are_found_before_anything_is_trained(tmp_pa
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(f'{{"prompt": "Q{n}", "response": "A"}}\n' for n in range(32)))
     chosen = micro.experiment(seeds=1)
-    stages = {**chosen.settings.stages, "math": replace(chosen.settings.stages["math"], files=Files(str(path)))}
+    stages = {**chosen.settings.stages, "math": replace(chosen.settings.stages["math"], files=Files((str(path),)))}
     wrong = replace(chosen, settings=replace(chosen.settings, stages=stages))
     with pytest.raises(InputError, match=r'math: expected held-out answers with a last line "#### NUMBER", .* 7 more'):
         laboratory.run([wrong], tmp_path / "runs")

@@ -54,7 +54,7 @@ def test_every_option_stands_in_its_place() -> None:
     settings = experiment.settings
     learning = Training(lr=0.01, batch=7, micro_batch=3)
     assert settings.stages == {
-        "math": Stage(10, 100, replace(learning, epochs=2), Files("a.jsonl", "b.jsonl")),
+        "math": Stage(10, 100, replace(learning, epochs=2), Files(("a.jsonl",), ("b.jsonl",))),
         "safety": Stage(640, 32, replace(learning, epochs=3)),
         "inst": Stage(320, 5, replace(learning, epochs=6)),
     }
@@ -77,10 +77,10 @@ def test_a_stage_of_another_name_takes_its_rows_from_a_file() -> None:
     options = Options(stages=("inst", "poems", "safety"), data={"poems": "a.json"}, rows={"poems": 50}, seeds=1)
     experiment = base_experiment("tiny-llama", options)
     assert experiment.orders == (("safety", "inst", "poems"), ("inst", "safety", "poems"), ("inst", "poems", "safety"))
-    assert experiment.settings.stages["poems"] == Stage(50, 32, Training(lr=5e-4), Files("a.json"))
+    assert experiment.settings.stages["poems"] == Stage(50, 32, Training(lr=5e-4), Files(("a.json",)))
     chosen = settings_of("llama-3.2-1b", replace(options, held_out={"poems": 5}, epochs={"poems": 3}, forget="poems"))
     learned = replace(chosen.stages["inst"].training, epochs=3)
-    assert chosen.stages["poems"] == Stage(50, 5, learned, Files("a.json"))
+    assert chosen.stages["poems"] == Stage(50, 5, learned, Files(("a.json",)))
 
 
 def test_quick_leaves_what_was_chosen() -> None:

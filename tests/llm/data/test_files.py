@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from llm.corpora.example import Message
+from llm.corpora.example import Example, Message
 from llm.data import files, read_examples
 from llm.data.check import check
 from protocol.errors import InputError
@@ -73,7 +73,7 @@ def test_every_format_gives_the_same_rows(tmp_path) -> None:
 )
 def test_shapes(tmp_path, record, prompt, answer, history) -> None:
     (row,) = read_examples(written(tmp_path, "rows.jsonl", lines([record])))
-    assert row == (prompt, answer, history)
+    assert row == Example(prompt, answer, history)
 
 
 @pytest.mark.parametrize(
