@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from llm import load_check, models
 from llm.grading import strict_number
 from llm.measuring import Start
-from llm.models import Pretrained
-from llm.nodes import base_folder, format_of, node_folder
+from llm.models import Pretrained, adapters
+from llm.nodes import base_folder, node_folder
 from llm.pairs import together
+from llm.probes import probe_set
 from llm.runs import floor_folder, read, retrained_folder, run_folder
 from llm.stages import Lab, stage_rows
 from llm.store import Store, open_store, seconds
@@ -22,6 +24,7 @@ from llm.workers import Report, Task, run_all
 from protocol import orders, records
 from protocol.cores import cores
 from protocol.errors import InputError
+from protocol.notices import notice
 from protocol.orders import Order
 from protocol.progress import Progress, quiet
 from protocol.spec import Experiment, canonical, digest
@@ -120,6 +123,16 @@ def _check_sums(lab: Lab) -> None:
         )
 
 
+def _model_notices(lab: Lab) -> list[str]:
+    """What is said of a model before it is used; a pretrained one is checked, an embedded one is not there yet."""
+    model, name = lab.settings.model, lab.experiment.model
+    if isinstance(model, Pretrained):
+        return load_check.checked(lab, probe_set(lab)).notices(name)
+    built, how = models.build(model, seed=0), lab.settings.adaptation
+    adapters.attach(built, how, seed=(0,))
+    return [f"{name}: {adapters.coverage(built, how)}"] if how.kind != "full" else []
+
+
 def _check(experiments: Sequence[Experiment], store: Store) -> None:
     """What cannot be had is found before anything is computed."""
     for experiment in experiments:
@@ -128,8 +141,8 @@ def _check(experiments: Sequence[Experiment], store: Store) -> None:
             stage_rows(lab, stage)
         if "math" in experiment.settings.stages and experiment.settings.probes.sums:
             _check_sums(lab)
-        if isinstance(lab.settings.model, Pretrained):
-            format_of(lab)
+        for line in _model_notices(lab):
+            notice(line)
         if any(method.objective == "negation" for method in experiment.methods):
             for order in experiment.orders:
                 own_place(Start(lab, order))

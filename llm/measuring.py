@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from llm import answers, chat, outputs, probes, scoring
+from llm import answers, chat, load_check, outputs, probes, scoring
 from llm.grading import flexible_number
 from llm.models.adapters import effective_weights
 from llm.nodes import context_of, leaf
@@ -63,6 +63,11 @@ class Start:
         return probes.probe_set(self.lab)
 
     @cached_property
+    def packed(self) -> bool:
+        """Whether completions are scored packed: see `llm.load_check`."""
+        return load_check.checked(self.lab, self.probed).packed
+
+    @cached_property
     def reference(self) -> outputs.Logits:
         """Predictions of θ_r."""
         return outputs.part_logits(leaf(self.lab, self.reference_order), self.probed)
@@ -86,7 +91,9 @@ class Start:
     def reference_logprobs(self) -> Tensor:
         """log π_ref of every forget row under the leaf, NPO's reference: scored once for all methods and steps."""
         model = leaf(self.lab, self.order)
-        return scoring.row_logprobs(model, self.rows, pad=model.config.pad_token_id)[0]
+        return scoring.row_logprobs(
+            model, self.rows, pad=model.config.pad_token_id, chunk=self.lab.settings.eval_batch
+        )[0]
 
     @cached_property
     def first(self) -> Measured:
@@ -98,7 +105,8 @@ def measure(model: PreTrainedModel, start: Start, step: int, *, ends: bool) -> M
     """All probes of one step; `ends` adds those taken before and after only (sums, single values)."""
     model.eval()
     probed, predicted = start.probed, outputs.part_logits(model, start.probed)
-    values = probes.label_likelihoods(model, probed) | outputs.distances(predicted, start.reference)
+    values = probes.label_likelihoods(model, probed, packed=start.packed)
+    values |= outputs.distances(predicted, start.reference)
     single = probes.answer_likelihoods(model, probed)
     tries = probes.sampled_answers(model, probed, seed=start.lab.seed) if ends and probed.sums else []
     if tries:

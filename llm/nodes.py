@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from llm import chat, models, trainer
 from llm.chat import Format
 from llm.checkpoint import Checkpoints
 from llm.corpora import Example, depth, pretraining
-from llm.models import Architecture, Pretrained, adapters, loading
+from llm.models import Architecture, Pretrained, adapters, loading, nf4, parts, targets
 from llm.models.tokenizer import train_tokenizer
 from llm.randomness import derived_seed
 from llm.stages import Lab, describe, learned_rows, rows_digest, stage_rows, training_of
@@ -29,7 +29,7 @@ from protocol.orders import Order
 from protocol.spec import digest
 
 # Raise the first number when a change of the code changes trained weights or measured values.
-NUMERICS = f"4 torch {torch.__version__} transformers {transformers.__version__}"
+NUMERICS = f"5 torch {torch.__version__} transformers {transformers.__version__}"
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -77,6 +77,8 @@ def node_spec(lab: Lab, order: Order) -> dict[str, Any]:
         "training": asdict(training_of(lab, phase)),
         "adaptation": asdict(lab.settings.adaptation),
         "precision": lab.settings.precision,
+        "attention": lab.settings.attention,
+        "max_length": lab.settings.max_length,
         "data": [[rows_digest(lab, each), lab.settings.stages[each].training.epochs] for each in phase.members],
         "seed": _seed(lab, order),
         "device": lab.settings.device,
@@ -142,17 +144,21 @@ def _format(folder: Path, template: str | None, system: str | None) -> Format:
 
 
 def context_of(lab: Lab) -> int:
-    """The most tokens the base takes."""
-    return AutoConfig.from_pretrained(base_folder(lab), local_files_only=True).max_position_embeddings
+    """The most tokens of a row: what the base takes, or fewer where the settings say so."""
+    longest = parts.context_of(loading.configuration(base_folder(lab)))
+    return longest if lab.settings.max_length is None else min(longest, lab.settings.max_length)
 
 
 def _train_node(lab: Lab, order: Order, folder: Path, checkpoints: Checkpoints) -> None:
     """Train the last stage of an order on its parent and write what changed: weights, or an adapter."""
     how, parent, phase = lab.settings.adaptation, order[:-1], orders.phase(order[-1])
     one = how.kind != "full" and not how.anew
-    model = node(lab, () if one else parent)
-    goes_on = node_folder(lab, parent) if one and parent else None
-    adapter = adapters.attach(model, how, seed=derived_seed(lab.seed, phase.rows, "adapter"), parent=goes_on)
+    model = node(lab, ()) if one or how.kind == "qlora" else node(lab, parent)
+    adapter = adapters.attach(
+        model, how, seed=(lab.seed, phase.rows, "adapter"),
+        parent=node_folder(lab, parent) if one and parent else None,
+        learned=_adapter_folders(lab, parent) if how.kind == "qlora" and not one else (),
+    )  # fmt: skip
     rows = learned_rows(lab, format_of(lab), phase, context_of(lab))
     trainer.train(
         model.train(), rows, training_of(lab, phase), stop=phase.stop, seed=_seed(lab, order), checkpoints=checkpoints
@@ -176,26 +182,50 @@ def node_folder(lab: Lab, order: Order) -> Path:
     return produce(lab.store, spec, make, description=describe(lab, " > ".join(order), seed=lab.seed))
 
 
+def _adapter_folders(lab: Lab, order: Order) -> list[Path]:
+    """The adapters that make the node out of the base: the last, or, if every stage has its own, all of them."""
+    ends = range(1, len(order) + 1) if lab.settings.adaptation.anew else [len(order)] if order else []
+    return [node_folder(lab, order[:end]) for end in ends]
+
+
+def _placed(lab: Lab, model: PreTrainedModel) -> PreTrainedModel:
+    return model.to(device=lab.settings.device, dtype=PRECISIONS[lab.settings.precision])
+
+
+def _base(lab: Lab) -> PreTrainedModel:
+    model = models.load(base_folder(lab), attention=lab.settings.attention)
+    loading.check_vocabulary(model, format_of(lab).tokenizer)
+    return model
+
+
 def node(lab: Lab, order: Order) -> PreTrainedModel:
-    """The model trained on `order`, adapters merged in float32, then in the experiment's precision, on its device."""
-    how, settings = lab.settings.adaptation, lab.settings
-    if how.kind == "full" or not order:
-        model = models.load(node_folder(lab, order))
-    else:
-        model = models.load(base_folder(lab))
-        for end in range(1 if how.anew else len(order), len(order) + 1):
-            model = adapters.merged(model, node_folder(lab, order[:end]))
+    """The model trained on `order`, adapters merged in float32, then in the experiment's precision, on its device.
+
+    Under QLoRA: the weights that were trained, those of the base rounded to NF4 with the adapters' products.
+    """
+    how = lab.settings.adaptation
     if not order:
-        loading.check_vocabulary(model, format_of(lab).tokenizer)
-    return model.to(device=settings.device, dtype=PRECISIONS[settings.precision])
-
-
-def prepare(lab: Lab, model: PreTrainedModel) -> PreTrainedModel:
-    """A trained model as unlearning begins: with a fresh adapter, on NF4 where the experiment has it."""
-    adapters.attach(model, lab.settings.adaptation, seed=derived_seed(lab.seed, "unlearning", "adapter"))
-    return model.eval()
+        return _placed(lab, _base(lab))
+    if how.kind == "full":
+        return _placed(lab, models.load(node_folder(lab, order), attention=lab.settings.attention))
+    model = _base(lab)
+    if how.kind == "qlora":
+        model = _placed(lab, model)
+        nf4.quantize(model, targets.targets_of(model, how.targets).layers)
+        model = nf4.dequantized(model)
+    for folder in _adapter_folders(lab, order):
+        model = adapters.merged(model, folder)
+    return _placed(lab, model)
 
 
 def leaf(lab: Lab, order: Order) -> PreTrainedModel:
-    """The model trained on `order`, prepared."""
-    return prepare(lab, node(lab, order))
+    """The model trained on `order` as unlearning begins: with a fresh adapter, or trainable as a whole.
+
+    Under QLoRA the fresh adapter lies over those that were learned, on the base they were learned on: nothing is
+    rounded a second time.
+    """
+    quantized = lab.settings.adaptation.kind == "qlora"
+    model = node(lab, () if quantized else order)
+    learned = _adapter_folders(lab, order) if quantized else ()
+    adapters.attach(model, lab.settings.adaptation, seed=(lab.seed, "unlearning", "adapter"), learned=learned)
+    return model.eval()

@@ -22,11 +22,7 @@ CHUNK = 64  # answer positions compared at a time: two copies of (m, V) in float
 @torch.no_grad()
 def part_logits(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Tensor]:
     """Logits at the answer positions of every part's held-out rows, on the CPU."""
-    pad = model.config.pad_token_id
-    return {
-        part: scoring.answer_logits(model, scoring.collate(rows, pad=pad).to(model.device)).cpu()
-        for part, rows in probed.parts.items()
-    }
+    return {part: scoring.rows_logits(model, rows, chunk=probed.batch) for part, rows in probed.parts.items()}
 
 
 def kept(logits: Logits, positions: int) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from llm import answers, chat, scoring
+from llm import answers, chat, packing, scoring
 from llm.chat import Format, Row
 from llm.corpora import Example
 from llm.nodes import context_of, format_of
@@ -33,6 +33,7 @@ class ProbeSet:
     parts: Mapping[str, tuple[Row, ...]]  # held-out rows: "forget", and each retained stage
     sums: tuple[Example, ...]  # none where the stage is not in the experiment
     sizes: Probes
+    batch: int  # rows of one forward pass
 
 
 def _spread(rows: Sequence[Example], count: int) -> list[Example]:
@@ -68,23 +69,27 @@ def probe_set(lab: Lab) -> ProbeSet:
         parts,
         rows["math"].held_out[: sizes.sums] if "math" in rows else (),
         sizes,
+        lab.settings.eval_batch,
     )
 
 
-def row_likelihoods(model: PreTrainedModel, rows: Sequence[Row], *, whole: bool = False) -> Tensor:
+def row_likelihoods(model: PreTrainedModel, rows: Sequence[Row], *, batch: int = 64, whole: bool = False) -> Tensor:
     """Log-probability of each row's answer, mean over its tokens or of the whole answer, (n,)."""
-    summed, length = scoring.row_logprobs(model, rows, pad=model.config.pad_token_id)
+    summed, length = scoring.row_logprobs(model, rows, pad=model.config.pad_token_id, chunk=batch)
     return (summed if whole else summed / length).double()
 
 
-def label_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, float]:
+def label_likelihoods(model: PreTrainedModel, probed: ProbeSet, *, packed: bool = True) -> dict[str, float]:
     """After each forget question: label, label and paraphrases, and how the probability mass is split between the
-    label, the paraphrases and everything else; for a stage without a label, its own answers.
+    label, the paraphrases and everything else; for a stage without a label, its own answers. packed: as in llm.packing.
     """
     if not probed.phrases:
-        answer = row_likelihoods(model, probed.forget)  # (N,)
+        answer = row_likelihoods(model, probed.forget, batch=probed.batch)  # (N,)
         return {"label_loglik": float(answer.mean()), "label_loglik_held_out": float(answer[probed.learned :].mean())}
-    summed, length = scoring.completion_logprobs(model, [row.prompt for row in probed.forget], probed.phrases)
+    summed, length = packing.completion_logprobs(
+        model, [row.prompt for row in probed.forget], probed.phrases,
+        packed=packed, pad=model.config.pad_token_id, batch=probed.batch,
+    )  # fmt: skip
     phrase, mass = (summed / length).double(), summed.double().exp()  # (N, K)
     label, others = float(mass[:, 0].mean()), float(mass[:, 1:].sum(dim=1).mean())
     return {
@@ -99,8 +104,13 @@ def label_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, flo
 
 def answer_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Tensor]:
     """By metric a value per row: tofu_loglik and math_loglik where the stages are there, answer_loglik/C, /U, /R."""
-    answered = {f"{stage}_loglik": row_likelihoods(model, rows) for stage, rows in probed.answered.items()}
-    depth = {f"answer_loglik/{a}": row_likelihoods(model, rows, whole=True) for a, rows in probed.depth.items()}
+    answered = {
+        f"{stage}_loglik": row_likelihoods(model, rows, batch=probed.batch) for stage, rows in probed.answered.items()
+    }
+    depth = {
+        f"answer_loglik/{answer}": row_likelihoods(model, rows, batch=probed.batch, whole=True)
+        for answer, rows in probed.depth.items()
+    }
     return answered | depth
 
 

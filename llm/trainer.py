@@ -17,7 +17,8 @@ from transformers import PreTrainedModel
 from llm.chat import Row
 from llm.checkpoint import Checkpoints, resume, write
 from llm.models.adapters import trainable
-from llm.randomness import generator
+from llm.models.parts import context_of
+from llm.randomness import generator, seeded
 from llm.scoring import Batch, answer_logprobs, collate
 from llm.training import OPTIMIZERS, SCHEDULES, Training, batches
 from protocol.errors import InputError
@@ -85,7 +86,7 @@ def updates(
 
     reference: log π_ref of every row, (len(rows),), where the loss needs it · retained: rows whose likelihood is
     learned beside every batch, as many as are in it, and the weight of that · stop: end after so many updates of the
-    whole schedule · seed: what the shuffling derives from · checkpoints: where to go on from, and to write to.
+    whole schedule · seed: what shuffling and dropout derive from · checkpoints: where to go on from, and to write to.
     Raises InputError where nothing can be learned (no rows, no answer, no trainable parameter, rows longer than the
     context, more updates asked for than there are), FloatingPointError naming update and rows where the loss is not
     finite.
@@ -105,11 +106,13 @@ def updates(
             group["lr"] = training.lr * SCHEDULES[training.schedule](update, len(plan), training)
         optimizer.zero_grad(set_to_none=True)
         chosen = [rows[i] for i in batch.tolist()]
-        value = _backward(model, chosen, reference[batch], aim, micro_batch=training.micro_batch)
-        if retained[0]:
-            kept = beside[begins[update] :][: len(batch)]
-            learn = Objective(reduction=aim.reduction, weight=retained[1])
-            value += _backward(model, kept, torch.zeros(len(kept)), learn, micro_batch=training.micro_batch)
+        # Dropout's draws belong to (seed, stage, update): not to what ran before, here or in an interrupted run.
+        with seeded(model.device, *seed, "dropout", update):
+            value = _backward(model, chosen, reference[batch], aim, micro_batch=training.micro_batch)
+            if retained[0]:
+                kept = beside[begins[update] :][: len(batch)]
+                learn = Objective(reduction=aim.reduction, weight=retained[1])
+                value += _backward(model, kept, torch.zeros(len(kept)), learn, micro_batch=training.micro_batch)
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"update {update + 1} of {len(plan)}: the loss is {value} on the rows {batch.tolist()}; "
@@ -140,7 +143,7 @@ def check(model: PreTrainedModel, rows: Sequence[Row]) -> None:
     empty = sum(not row.answer for row in rows)
     if empty:
         raise InputError(f"rows: expected an answer in every row; {empty} of {len(rows)} have none")
-    longest, context = max(len(row.prompt) + len(row.answer) for row in rows), model.config.max_position_embeddings
+    longest, context = max(len(row.prompt) + len(row.answer) for row in rows), context_of(model.config)
     if longest > context:
         raise InputError(f"rows: expected at most {context} tokens, the model's context; got {longest}; cut them first")
 

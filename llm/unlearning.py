@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from llm import scoring, trainer
 from llm.measuring import Start
 from llm.methods import HISTORY
-from llm.nodes import leaf, node, prepare
+from llm.nodes import leaf, node
 from llm.scoring import Batch
 from llm.trainer import Objective, likelihood
 from protocol import orders
@@ -60,7 +60,7 @@ def negated(start: Start) -> PreTrainedModel:
     model, after, before = (node(lab, start.order[:end]) for end in (len(start.order), at, at - 1))
     for ours, learned, had in zip(model.parameters(), after.parameters(), before.parameters(), strict=True):
         ours.sub_(learned - had)
-    return prepare(lab, model)
+    return model.eval()
 
 
 def rewound(start: Start) -> PreTrainedModel:

@@ -1,10 +1,13 @@
-"""How a model is trained: whole, through a LoRA adapter, or through one on projections quantized to NF4 (QLoRA).
+"""How a model is trained: whole, through a LoRA adapter, or through one on layers quantized to NF4 (QLoRA).
 
-An adapter adds (α/r)·B·A to each projection's weight, B (out, r) starting at 0, so a fresh adapter changes nothing.
-Adapters are merged in float32: in bfloat16 a merge moves log-probabilities by 8e-3. Layers are replaced in place, so
-the caller's model keeps its parts and names.
+An adapter adds (α/r)·B·A to the weight of each layer it is on (see `llm.models.targets`), B (out, r) starting at 0, so
+a fresh adapter changes nothing. Adapters are merged in float32: in bfloat16 a merge moves log-probabilities by 8e-3.
+Under QLoRA nothing is merged into four bits: adapters that were learned stay on the rounded base, frozen, and a fresh
+one is added. Layers are replaced in place, so the caller's model keeps its parts and names.
 """
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +15,16 @@ from typing import TYPE_CHECKING
 import torch
 from transformers import PreTrainedModel
 
+from llm.models import nf4
+from llm.models.targets import Targets, targets_of
+from llm.randomness import seeded
 from protocol.errors import InputError, known
 
 if TYPE_CHECKING:  # peft and bitsandbytes are slow to load, and full fine-tuning needs neither
     import peft
 
 KINDS = ("full", "lora", "qlora")
-PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+FRESH = "default"  # the name of the adapter that is trained
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,12 @@ class Adaptation:
     """What is trained; rank, alpha, dropout and targets are the adapter's."""
 
     kind: str = "full"
-    """full, lora, or qlora (LoRA on NF4 projections)."""
+    """full, lora, or qlora (LoRA on NF4 layers)."""
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.0
-    targets: tuple[str, ...] = PROJECTIONS
+    targets: tuple[str, ...] = ()
+    """Names of layers; by default all linear layers of the decoder except the output layer."""
     anew: bool = False
     """Merge after every stage and start a new adapter, instead of one adapter through all stages."""
 
@@ -40,62 +47,81 @@ class Adaptation:
             raise InputError(f"adaptation: expected rank ≥ 1, alpha > 0 and 0 ≤ dropout < 1; got {self}")
 
 
-def quantize(model: PreTrainedModel, targets: tuple[str, ...]) -> None:
-    """Replace the target projections by NF4 ones, in place; embeddings, norms and biases stay as they are."""
-    for parent in list(model.modules()):
-        for name, layer in list(parent.named_children()):
-            if name in targets and isinstance(layer, torch.nn.Linear):
-                setattr(parent, name, _nf4(layer))
-    model.is_loaded_in_4bit = True  # where peft looks before it wraps a 4-bit layer
-
-
-def _nf4(layer: torch.nn.Linear) -> torch.nn.Module:
-    import bitsandbytes
-
-    packed = bitsandbytes.nn.Linear4bit(
-        layer.in_features, layer.out_features, bias=layer.bias is not None, compute_dtype=layer.weight.dtype,
-        quant_type="nf4", compress_statistics=False,
-    )  # fmt: skip
-    weight = layer.weight.detach()
-    packed.weight = bitsandbytes.nn.Params4bit(weight.clone(), requires_grad=False, quant_type="nf4")
-    if layer.bias is not None:
-        packed.bias = torch.nn.Parameter(layer.bias.detach().clone(), requires_grad=False)
-    # In evaluation on a CPU with AVX-512 BF16 the layer would repack its weight for a kernel without a backward pass.
-    packed.support_avx512bf16_for_cpu = False
-    return packed.to(weight.device)
-
-
 def attach(
-    model: PreTrainedModel, how: Adaptation, *, seed: int, parent: Path | None = None
+    model: PreTrainedModel,
+    how: Adaptation,
+    *,
+    seed: tuple[object, ...],
+    parent: Path | None = None,
+    learned: Sequence[Path] = (),
 ) -> "peft.PeftModel | None":
     """Make a model trainable in place; returns the adapter's handle, None where the whole model is trained.
 
-    seed: what a fresh adapter is drawn from · parent: folder of an adapter to go on with instead.
-    Raises InputError where no layer of the model has a name among the targets.
+    seed: what a fresh adapter derives from · parent: folder of an adapter to go on with instead · learned: folders of
+    adapters that are part of the model and stay as they are, beneath a fresh one.
+    Raises InputError where a chosen target is no layer of the model, or dropout is asked of experts.
     """
     if how.kind == "full":
         model.requires_grad_(True)
         return None
-    if not any(name.rpartition(".")[2] in how.targets for name, _ in model.named_modules()):
-        raise InputError(f"adaptation.targets: expected names of layers of the model; got {', '.join(how.targets)}")
+    targets = targets_of(model, how.targets)
+    if targets.parameters and how.dropout:
+        raise InputError("dropout: expected 0 for a model of experts, whose adapters have none; name --lora-targets")
     if how.kind == "qlora":
-        quantize(model, how.targets)
+        nf4.quantize(model, targets.layers)
     import peft
 
     if parent is not None:
         return peft.PeftModel.from_pretrained(model, parent, is_trainable=True)
-    config = peft.LoraConfig(
-        r=how.rank, lora_alpha=how.alpha, lora_dropout=how.dropout, target_modules=list(how.targets), bias="none",
-        task_type="CAUSAL_LM",
+    config = _config(how, targets)
+    with seeded(model.device, *seed), warnings.catch_warnings():
+        # peft sets it by layer (GPT-2 keeps its weights transposed), and says so for each
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set to")
+        return _beneath(model, learned, config) if learned else peft.get_peft_model(model, config)
+
+
+def _config(how: Adaptation, targets: Targets) -> "peft.LoraConfig":
+    import peft
+
+    return peft.LoraConfig(
+        r=how.rank, lora_alpha=how.alpha, lora_dropout=how.dropout, target_modules=list(targets.layers),
+        target_parameters=list(targets.parameters) or None, bias="none", task_type="CAUSAL_LM",
     )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return peft.get_peft_model(model, config)
+
+
+def _beneath(model: PreTrainedModel, learned: Sequence[Path], config: "peft.LoraConfig") -> "peft.PeftModel":
+    """The adapters of the folders, frozen, and a fresh one: all add their products to a layer's output."""
+    import peft
+
+    names = [f"learned{i}" for i in range(len(learned))]
+    adapter = peft.PeftModel.from_pretrained(model, learned[0], adapter_name=names[0])
+    for name, folder in zip(names[1:], learned[1:], strict=True):
+        adapter.load_adapter(folder, name)
+    adapter.add_adapter(FRESH, config)
+    adapter.base_model.set_adapter([*names, FRESH])
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(f".{FRESH}." in name)
+    return adapter
+
+
+def coverage(model: PreTrainedModel, how: Adaptation) -> str:
+    """How much of a prepared model is trained, in words: layers and parameters."""
+    trained = sum(parameter.numel() for parameter in trainable(model))
+    whole = sum(weight.numel() for name, weight in model.named_parameters() if ".lora_" not in name)
+    if how.kind == "full":
+        return f"trains all {trained:,} parameters"
+    on = [layer for layer in model.modules() if FRESH in getattr(layer, "lora_A", {})]
+    experts = sum(hasattr(layer, "parameter_name") for layer in on)
+    beside = f" and {experts} weights of experts" if experts else ""
+    return (
+        f"{how.kind} of rank {how.rank} on {len(on) - experts} linear layers{beside}: "
+        f"{trained:,} parameters are trained beside {whole:,}"
+    )
 
 
 def save(adapter: "peft.PeftModel", folder: Path) -> None:
-    """Write the adapter's weights (safetensors) and configuration into `folder`."""
-    adapter.save_pretrained(folder)
+    """Write the trained adapter's weights (safetensors) and configuration into `folder`."""
+    adapter.save_pretrained(folder, selected_adapters=[FRESH], save_embedding_layers=False)
 
 
 def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
@@ -114,9 +140,12 @@ def trainable(model: PreTrainedModel) -> list[torch.nn.Parameter]:
 
 @torch.no_grad()
 def effective_weights(model: PreTrainedModel) -> torch.Tensor:
-    """All weights as one float32 vector on the CPU, an adapter's product added to its layer's weight."""
-    weights = {name: weight for name, weight in model.named_parameters() if ".lora_" not in name}
-    for name, layer in model.named_modules():
-        if hasattr(layer, "get_delta_weight") and layer.active_adapters:
-            weights[f"{name}.base_layer.weight"] = layer.base_layer.weight + layer.get_delta_weight("default")
-    return torch.cat([weight.detach().float().cpu().flatten() for weight in weights.values()])
+    """All weights as one float32 vector on the CPU, the products of all adapters added to their layers' weights."""
+    added: dict[int, torch.Tensor] = {}  # by the weight's identity
+    for layer in model.modules():
+        if hasattr(layer, "get_delta_weight"):
+            weight = layer.get_param() if hasattr(layer, "get_param") else layer.base_layer.weight
+            added[id(weight)] = sum(layer.get_delta_weight(name) for name in layer.active_adapters)
+    own = [weight for name, weight in model.named_parameters() if ".lora_" not in name]
+    whole = [nf4.weight_of(weight) + added.get(id(weight), 0) for weight in own]
+    return torch.cat([weight.detach().float().cpu().flatten() for weight in whole])

@@ -73,5 +73,5 @@ def build(arch: Architecture, *, seed: int) -> PreTrainedModel:
         attn_implementation="sdpa",
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every GPU as well
         return model_class(config).float()

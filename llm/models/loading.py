@@ -10,10 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+from llm.models.parts import text_config
 from protocol.errors import InputError
 
+# What transformers calls them; None: its own choice for the model, SDPA for most.
+ATTENTION = {
+    "auto": None,
+    "eager": "eager",
+    "sdpa": "sdpa",
+    "flash": "flash_attention_2",
+    "flex": "flex_attention",
+}
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 READ = (*WEIGHTS, "config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "*.jinja")
 
@@ -73,16 +82,48 @@ def save(model: PreTrainedModel, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def load(folder: Path, *, dtype: torch.dtype = torch.float32, attention: str = "sdpa") -> PreTrainedModel:
-    """The model of a directory, on the CPU, in evaluation mode, with a pad token."""
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, attn_implementation=attention, local_files_only=True, use_safetensors=True,
-        trust_remote_code=False,
-    )  # fmt: skip
-    if model.config.pad_token_id is None:
-        end = model.config.eos_token_id
-        model.config.pad_token_id = end[0] if isinstance(end, list) else end or 0
+def load(folder: Path, *, dtype: torch.dtype = torch.float32, attention: str = "auto") -> PreTrainedModel:
+    """The model of a directory, on the CPU, in evaluation mode, with a pad token.
+
+    attention: one of ATTENTION. Raises InputError for a model that transformers does not know, does not read, or has
+    not this attention for, and for weights that are quantized or not all there.
+    """
+    if getattr(configuration(folder), "quantization_config", None) is not None:
+        raise InputError(f"model: expected weights in float32, bfloat16 or float16; {folder} holds quantized ones")
+    try:
+        model, found = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, attn_implementation=ATTENTION[attention], local_files_only=True, use_safetensors=True,
+            trust_remote_code=False, output_loading_info=True,
+        )  # fmt: skip
+    except Exception as error:  # transformers raises ValueError, ImportError, OSError, RuntimeError and others
+        raise InputError(f"model: expected one that transformers reads; {folder}: {first_line(error)}") from error
+    missing = sorted([*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])])
+    if missing:
+        rest = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise InputError(f"model: expected weights for every parameter; {folder} has none that fit {missing[0]}{rest}")
+    model.config.pad_token_id = _pad(model)
     return model.eval()
+
+
+def _pad(model: PreTrainedModel) -> int:
+    """The token that fills rows: the model's own, or its end token, or token 0; what it is changes no number."""
+    text, rows = text_config(model), model.get_input_embeddings().num_embeddings
+    ends = getattr(text, "eos_token_id", None)
+    named = [getattr(text, "pad_token_id", None), *(ends if isinstance(ends, list) else [ends])]
+    return next((token for token in named if token is not None and 0 <= token < rows), 0)
+
+
+def configuration(folder: Path) -> PretrainedConfig:
+    """The configuration of a directory's model; InputError if transformers cannot read it."""
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # as in `load`
+        raise InputError(f"model: expected a model that transformers knows; {folder}: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says first, and its class where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:

@@ -13,11 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from llm import models, nodes, scoring, trainer
+from llm import models, nodes, packing, scoring, trainer
 from llm.chat import Row
-from llm.models import Architecture, adapters
+from llm.models import Architecture, adapters, nf4
 from llm.models.adapters import Adaptation, attach, trainable
-from llm.randomness import derived_seed
+from llm.models.targets import linear_layers
 from llm.stages import Lab, learned_rows
 from llm.trainer import Objective
 from llm.training import Training, batches
@@ -47,7 +47,7 @@ def built(family: str = "qwen2", *, tied: bool = True, hidden: int = 64):
 def adapted(kind: str, model=None, *, moved: bool = True, dropout: float = 0.0):
     """The model made trainable; `moved` draws B, so that the adapter is not the fresh one that adds nothing."""
     model, draw = model or built(), torch.Generator().manual_seed(1)
-    attach(model, Adaptation(kind, 4, 12, dropout), seed=2)
+    attach(model, Adaptation(kind, 4, 12, dropout), seed=(2,))
     for name, parameter in model.named_parameters():
         if moved and "lora_B" in name:
             parameter.data = 0.1 * torch.randn(parameter.shape, generator=draw)
@@ -149,7 +149,7 @@ def test_an_adapters_bytes_change_after_update_one_and_its_base_never(kind, tmp_
     """The frozen part is compared to the bit, NF4 codes and scales included; LoRA's also with the model before it."""
     original = built()
     model = copy.deepcopy(original)
-    handle = attach(model, Adaptation(kind, rank=4), seed=2)
+    handle = attach(model, Adaptation(kind, rank=4), seed=(2,))
 
     def frozen() -> dict[str, torch.Tensor]:
         return {name: value.clone() for name, value in model.state_dict().items() if "lora_" not in name}
@@ -186,7 +186,7 @@ def test_evaluating_between_updates_changes_no_training(kind, hidden) -> None:
             if looked_at:
                 model.eval()
                 scoring.row_logprobs(model, ROWS, pad=0)
-                scoring.completion_logprobs(model, [ROWS[1].prompt], [ROWS[1].answer])
+                packing.completion_logprobs(model, [ROWS[1].prompt], [ROWS[1].answer])
                 model.train()
         results.append(values(model))
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
@@ -215,8 +215,8 @@ def test_a_disabled_adapter_is_the_reference(kind, family, tied) -> None:
     model = built(family, tied=tied)
     reference = copy.deepcopy(model).eval()
     if kind == "qlora":
-        adapters.quantize(reference, adapters.PROJECTIONS)
-    handle = attach(model, Adaptation(kind, rank=4), seed=2)
+        nf4.quantize(reference, linear_layers(reference))
+    handle = attach(model, Adaptation(kind, rank=4), seed=(2,))
     for _ in trainer.updates(model.train(), ROWS, Training(lr=1e-2, epochs=3), seed=SEED):
         pass
     expected = logits(reference)
@@ -242,7 +242,7 @@ def test_merged_is_base_plus_adapter(family, tied, tmp_path) -> None:
     """W + (α/r)·B·A for all 7 projections of both layers, not a bit of the rest; logits (of size 10) within 1e-5."""
     base = built(family, tied=tied)
     model = copy.deepcopy(base)
-    handle = attach(model, ADAPTER, seed=2)
+    handle = attach(model, ADAPTER, seed=(2,))
     for _ in trainer.updates(model.train(), ROWS, Training(lr=1e-2, epochs=3), seed=SEED):
         pass
     adapters.save(handle, tmp_path)
@@ -267,7 +267,7 @@ def test_a_merge_in_bfloat16_loses_what_one_in_float32_keeps(tmp_path) -> None:
         if "_proj.weight" in name:
             parameter.data = (0.5 + parameter.detach().abs().clamp(max=0.4)).bfloat16().float()
     model = copy.deepcopy(base)
-    handle = attach(model, ADAPTER, seed=2)
+    handle = attach(model, ADAPTER, seed=(2,))
     for name, parameter in model.named_parameters():
         if "lora_" in name:
             parameter.data.zero_()
@@ -299,10 +299,16 @@ def stage_lab(lab: Lab, how: Adaptation, precision: str = "fp32") -> Lab:
 def test_a_node_is_the_base_plus_all_deltas(lab: Lab, kind, anew, precision) -> None:
     """One adapter through all stages: W₀ + Δ of the last, which holds the earlier; anew: W₀ + Δ_inst + Δ_tofu.
 
-    In bfloat16 the sum is formed in float32 and rounded once, by at most half a step: 2⁻⁸ of a weight.
+    In bfloat16 the sum is formed in float32 and rounded once, by at most half a step: 2⁻⁸ of a weight. Under QLoRA W₀
+    is what was trained on: the base in its precision, rounded to NF4.
     """
     lab = stage_lab(lab, Adaptation(kind, 4, 12, anew=anew), precision)
-    expected = {k: v.clone() for k, v in models.load(nodes.node_folder(lab, ())).state_dict().items()}
+    base = models.load(nodes.node_folder(lab, ()))
+    if kind == "qlora":
+        base = base.to(nodes.PRECISIONS[precision])
+        nf4.quantize(base, linear_layers(base))
+        base = nf4.dequantized(base)
+    expected = {k: v.clone() for k, v in base.state_dict().items()}
     folders = [nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if anew else (2,))]
     for folder in folders:
         for name, delta in deltas(folder).items():
@@ -316,6 +322,35 @@ def test_a_node_is_the_base_plus_all_deltas(lab: Lab, kind, anew, precision) -> 
 
 
 @pytest.mark.parametrize("anew", [False, True])
+def test_under_qlora_the_model_that_is_unlearned_is_the_one_that_was_trained(lab: Lab, anew) -> None:
+    """To the bit with one adapter through all stages: the same four bits, the same adapter, a fresh one that adds 0.
+
+    Rounding the merged weights again, as quantizing the node would, moves the logits by more than 1e-3.
+    """
+    lab = stage_lab(lab, Adaptation("qlora", 4, 12, anew=anew))
+    leaf, again = nodes.leaf(lab, STAGES), nodes.node(lab, STAGES)
+    folders = [nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if anew else (2,))]
+    trained = on_four_bits(nodes.node(lab, ()), folders)
+    assert torch.equal(logits(leaf), logits(trained))
+    learning = {name.rpartition(".lora_")[2] for name, p in leaf.named_parameters() if p.requires_grad}
+    assert learning == {"A.default.weight", "B.default.weight"}
+    torch.testing.assert_close(logits(again), logits(leaf), rtol=1e-4, atol=1e-4)
+    nf4.quantize(again, linear_layers(again))
+    assert float((logits(again) - logits(leaf)).abs().max()) > 1e-3
+
+
+def on_four_bits(model, folders):
+    """The adapters of the folders side by side on NF4 weights, by peft alone."""
+    nf4.quantize(model, linear_layers(model))
+    names = [f"stage{i}" for i in range(len(folders))]
+    handle = peft.PeftModel.from_pretrained(model, folders[0], adapter_name=names[0])
+    for name, folder in zip(names[1:], folders[1:], strict=True):
+        handle.load_adapter(folder, name)
+    handle.base_model.set_adapter(names)
+    return model.eval()
+
+
+@pytest.mark.parametrize("anew", [False, True])
 def test_stages_from_the_store_equal_stages_in_memory(lab: Lab, anew) -> None:
     """Two stages in one process, nothing saved and loaded between them, give the weights of the node."""
     lab = stage_lab(lab, Adaptation("lora", 4, 12, anew=anew))
@@ -324,7 +359,7 @@ def test_stages_from_the_store_equal_stages_in_memory(lab: Lab, anew) -> None:
     for stage in STAGES:
         if handle is None or anew:
             model = handle.merge_and_unload() if handle else model
-            handle = attach(model, lab.settings.adaptation, seed=derived_seed(0, stage, "adapter"))
+            handle = attach(model, lab.settings.adaptation, seed=(0, stage, "adapter"))
         training = lab.settings.stages[stage].training
         trainer.train(model.train(), learned_rows(lab, form, phase(stage), context), training, seed=(0, stage))
     merged, node = handle.merge_and_unload().state_dict(), nodes.node(lab, STAGES).state_dict()
@@ -352,7 +387,7 @@ def test_ga_is_npo_at_step_0_whatever_beta(kind) -> None:
     model = built()
     bare = copy.deepcopy(model)
     if kind == "qlora":
-        adapters.quantize(bare, adapters.PROJECTIONS)
+        nf4.quantize(bare, linear_layers(bare))
     reference, _ = scoring.row_logprobs(bare, ROWS, pad=0)
     ascent, *preferences = ascent_and(adapted(kind, model, moved=False), reference, 1e-3, 0.1, 0.5, 5.0)
     assert float(torch.stack([part.norm() for part in ascent]).norm()) > 0.1

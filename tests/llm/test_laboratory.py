@@ -63,8 +63,8 @@ def test_a_stages_rows_come_in_an_order_of_its_own_or_of_the_running_epoch(lab: 
 
 
 def test_every_artifact_is_made_once_and_no_other(finished) -> None:
-    """A base; by seed 13 nodes, 4 paths × 4 methods and θ_r; the noise floor between the two seeds."""
-    assert len(artifacts(finished[0])) == 1 + 2 * (13 + 16 + 1) + 1
+    """A base and its check; by seed 13 nodes, 4 paths × 4 methods and θ_r; the noise floor between the two seeds."""
+    assert len(artifacts(finished[0])) == 2 + 2 * (13 + 16 + 1) + 1
 
 
 def test_every_run_has_all_steps_and_metrics(finished) -> None:

@@ -161,7 +161,7 @@ def test_effective_weights_are_those_of_the_merged_model(family, tied, targets, 
     """W + (α/r)·B·A where the adapter is, everything else (biases, embeddings, head) as it is, in the merged order."""
     base = models.build(Architecture(family, 16, 2, 2, 1, 32, vocabulary=40, tied=tied), seed=0)
     model = copy.deepcopy(base)
-    handle = attach(model, Adaptation("lora", rank=2, alpha=6, targets=targets), seed=1)
+    handle = attach(model, Adaptation("lora", rank=2, alpha=6, targets=targets), seed=(1,))
     rows = [Row((5, 6, i), (7 + i, 4)) for i in range(4)]
     trainer.train(model, rows, Training(1e-2, epochs=3, batch=2), seed=(0,))
     save(handle, tmp_path)

@@ -1,6 +1,7 @@
 """What is measured on one model, against plain forward passes and float64 by hand; when; and what is kept of it."""
 
 from dataclasses import replace
+from unittest import mock
 
 import micro
 import numpy as np
@@ -8,7 +9,7 @@ import polars as pl
 import pytest
 import torch
 
-from llm import answers, chat, experiments, probes, runs, scoring, trainer
+from llm import answers, chat, experiments, packing, probes, runs, trainer
 from llm.chat import Row
 from llm.corpora import depth
 from llm.grading import flexible_number, strict_number
@@ -83,11 +84,11 @@ def test_held_out_questions_are_those_held_out(lab: Lab, monkeypatch) -> None:
     found = probes.probe_set(micro.with_probes(lab, forget=16))
     assert len(found.forget) == 24
 
-    def numbered(model, prompts, phrases):
+    def numbered(model, prompts, phrases, **_):
         return torch.arange(float(len(prompts)))[:, None].repeat(1, len(phrases)), torch.ones(len(phrases))
 
-    monkeypatch.setattr(scoring, "completion_logprobs", numbered)
-    assert probes.label_likelihoods(None, found)["label_loglik_held_out"] == np.mean(range(16, 24))
+    monkeypatch.setattr(packing, "completion_logprobs", numbered)
+    assert probes.label_likelihoods(mock.MagicMock(), found)["label_loglik_held_out"] == np.mean(range(16, 24))
 
 
 def test_answers_of_tofu_and_math_are_means_over_tokens(model, probed, lab: Lab) -> None:

@@ -8,7 +8,7 @@ import itertools
 import pytest
 import torch
 
-from llm import chat, models, scoring
+from llm import chat, models, packing, scoring
 from llm.chat import Row
 from llm.models import Architecture
 from llm.nodes import format_of, node
@@ -52,7 +52,7 @@ def model(request):
 
 @torch.no_grad()
 def test_packed_scoring_equals_one_plain_forward_per_phrase(model) -> None:
-    summed, length = scoring.completion_logprobs(model, PROMPTS, COMPLETIONS)
+    summed, length = packing.completion_logprobs(model, PROMPTS, COMPLETIONS)
     expected = torch.tensor([[plain(model, prompt, c) for c in COMPLETIONS] for prompt in PROMPTS])
     assert length.tolist() == [2, 1, 6, 3, 1]
     torch.testing.assert_close(summed, expected, rtol=1e-5, atol=1e-5)
@@ -60,13 +60,13 @@ def test_packed_scoring_equals_one_plain_forward_per_phrase(model) -> None:
 
 @torch.no_grad()
 def test_neither_other_prompts_nor_other_completions_nor_chunks_change_a_score(model, monkeypatch) -> None:
-    whole, _ = scoring.completion_logprobs(model, PROMPTS, COMPLETIONS)
+    whole, _ = packing.completion_logprobs(model, PROMPTS, COMPLETIONS)
     for n, prompt in enumerate(PROMPTS):
         for k, completion in enumerate(COMPLETIONS):
-            alone, _ = scoring.completion_logprobs(model, [prompt], [completion])
+            alone, _ = packing.completion_logprobs(model, [prompt], [completion])
             torch.testing.assert_close(alone[0, 0], whole[n, k], rtol=1e-5, atol=1e-5)
-    monkeypatch.setattr(scoring, "CHUNK", 1)
-    torch.testing.assert_close(scoring.completion_logprobs(model, PROMPTS, COMPLETIONS)[0], whole, rtol=1e-5, atol=1e-5)
+    monkeypatch.setattr(packing, "CHUNK", 1)
+    torch.testing.assert_close(packing.completion_logprobs(model, PROMPTS, COMPLETIONS)[0], whole, rtol=1e-5, atol=1e-5)
 
 
 @torch.no_grad()
@@ -87,17 +87,17 @@ def test_a_loaded_model_attends_as_asked_and_scores_alike(tmp_path, attention) -
     models.save(saved, tmp_path)
     loaded = models.load(tmp_path, attention=attention)
     assert loaded.config._attn_implementation == attention
-    expected, _ = scoring.completion_logprobs(saved, PROMPTS, COMPLETIONS)
-    scored, _ = scoring.completion_logprobs(loaded, PROMPTS, COMPLETIONS)
+    expected, _ = packing.completion_logprobs(saved, PROMPTS, COMPLETIONS)
+    scored, _ = packing.completion_logprobs(loaded, PROMPTS, COMPLETIONS)
     torch.testing.assert_close(scored, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_bad_input_is_named() -> None:
     model = built("llama", tied=True, kv_heads=2, attention="sdpa")
     with pytest.raises(InputError, match="prompts: expected at least one list of token ids"):
-        scoring.completion_logprobs(model, [], COMPLETIONS)
+        packing.completion_logprobs(model, [], COMPLETIONS)
     with pytest.raises(InputError, match="completions: expected at least one list of token ids, none of them empty"):
-        scoring.completion_logprobs(model, PROMPTS, [[1], []])
+        packing.completion_logprobs(model, PROMPTS, [[1], []])
 
 
 @torch.no_grad()

@@ -200,7 +200,7 @@ def test_resumed_in_the_middle_equals_unbroken_to_the_bit(lab: Lab, rows, tmp_pa
 
     def fresh():
         model = node(lab, ("inst",))
-        attach(model, how, seed=1)
+        attach(model, how, seed=(1,))
         return model.train()
 
     def learn(model, checkpoints=None):

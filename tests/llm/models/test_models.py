@@ -37,7 +37,7 @@ def test_the_parameter_count_is_the_built_models(family, tied) -> None:
     arch = Architecture(family, hidden=32, layers=3, heads=4, kv_heads=2, intermediate=48, vocabulary=64, tied=tied)
     model = models.build(arch, seed=0)
     assert arch.parameters == sum(p.numel() for p in model.parameters())
-    adapters.attach(model, Adaptation("lora", rank=3), seed=0)
+    adapters.attach(model, Adaptation("lora", rank=3), seed=(0,))
     assert arch.lora_parameters(3) == sum(p.numel() for p in adapters.trainable(model))
 
 
@@ -75,7 +75,7 @@ def test_memory_by_hand() -> None:
 def test_an_adapter_learns_is_disabled_merged_and_loaded_again(model, tmp_path, kind) -> None:
     how, before = Adaptation(kind, rank=4), scores(model)
     trained = copy.deepcopy(model)
-    handle = adapters.attach(trained, how, seed=1)
+    handle = adapters.attach(trained, how, seed=(1,))
     fresh = scores(trained)
     if kind == "lora":
         assert torch.equal(fresh, before), "B starts at 0"
@@ -90,7 +90,7 @@ def test_an_adapter_learns_is_disabled_merged_and_loaded_again(model, tmp_path, 
         assert torch.equal(scores(trained), fresh), "disabled = reference"
     adapters.save(handle, tmp_path)
     again = copy.deepcopy(model)
-    adapters.attach(again, how, seed=2, parent=tmp_path)
+    adapters.attach(again, how, seed=(2,), parent=tmp_path)
     assert torch.equal(scores(again), after)
     assert len(adapters.trainable(again)) == len(adapters.trainable(trained)) > 0
     merged = adapters.merged(copy.deepcopy(model), tmp_path)
@@ -103,7 +103,7 @@ def test_an_adapter_is_drawn_from_its_seed(model) -> None:
     def drawn(seed: int) -> torch.Tensor:
         each = copy.deepcopy(model)
         state = torch.get_rng_state()
-        adapters.attach(each, Adaptation("lora"), seed=seed)
+        adapters.attach(each, Adaptation("lora"), seed=(seed,))
         assert torch.equal(state, torch.get_rng_state())
         return torch.cat([p.flatten() for p in adapters.trainable(each)])
 
@@ -115,8 +115,10 @@ def test_wrong_adapters_are_named(model, tmp_path) -> None:
         Adaptation("prefix")
     with pytest.raises(InputError, match="adaptation: expected rank ≥ 1"):
         Adaptation("lora", rank=0)
-    with pytest.raises(InputError, match=r"adaptation\.targets: expected names of layers of the model; got c_attn"):
-        adapters.attach(model, Adaptation("lora", targets=("c_attn",)), seed=0)
+    with pytest.raises(
+        InputError, match=r"lora-targets: expected names of the model's layers \(q_proj, .*down_proj\); got 'c_attn'"
+    ):
+        adapters.attach(model, Adaptation("lora", targets=("c_attn",)), seed=(0,))
     for dtype in (torch.bfloat16, torch.float16, torch.float64):
         with pytest.raises(InputError, match=rf"merge: expected a model in float32; got {dtype}"):
             adapters.merged(model.to(dtype), tmp_path)
