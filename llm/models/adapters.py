@@ -6,8 +6,9 @@ Under QLoRA nothing is merged into four bits: adapters that were learned stay on
 one is added. Layers are replaced in place, so the caller's model keeps its parts and names.
 """
 
+import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,13 +72,30 @@ def attach(
         nf4.quantize(model, targets.layers)
     import peft
 
-    if parent is not None:
-        return peft.PeftModel.from_pretrained(model, parent, is_trainable=True)
-    config = _config(how, targets)
-    with seeded(model.device, *seed), warnings.catch_warnings():
-        # peft sets it by layer (GPT-2 keeps its weights transposed), and says so for each
-        warnings.filterwarnings("ignore", "fan_in_fan_out is set to")
+    with seeded(model.device, *seed), _names_as_they_are():
+        if parent is not None:
+            return peft.PeftModel.from_pretrained(model, parent, is_trainable=True)
+        config = _config(how, targets)
         return _beneath(model, learned, config) if learned else peft.get_peft_model(model, config)
+
+
+@contextlib.contextmanager
+def _names_as_they_are() -> Iterator[None]:
+    """Inside, PEFT takes targets and saved weights by the names the model has, and is silent about transposed weights.
+
+    It would convert adapters that were made with transformers 4: in a mixture of experts the `up_proj` of a dense layer
+    would stand for the experts' weights, at twice the rank, and the dense layer would be left out.
+    """
+    from peft.utils import transformers_weight_conversion as conversion
+
+    lookup = conversion.get_checkpoint_conversion_mapping
+    conversion.get_checkpoint_conversion_mapping = lambda _: None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "fan_in_fan_out is set to")  # GPT-2's layers; set by peft as it must be
+            yield
+    finally:
+        conversion.get_checkpoint_conversion_mapping = lookup
 
 
 def _config(how: Adaptation, targets: Targets) -> "peft.LoraConfig":
@@ -130,7 +148,8 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         raise InputError(f"merge: expected a model in float32; got {model.dtype}")
     import peft
 
-    return peft.PeftModel.from_pretrained(model, folder).merge_and_unload().eval()
+    with _names_as_they_are():
+        return peft.PeftModel.from_pretrained(model, folder).merge_and_unload().eval()
 
 
 def trainable(model: PreTrainedModel) -> list[torch.nn.Parameter]:

@@ -8,6 +8,7 @@ is no layer; an adapter goes on that parameter. Routers that are no linear layer
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -15,8 +16,10 @@ from transformers.pytorch_utils import Conv1D
 from llm.models.parts import language_part
 from protocol.errors import InputError
 
-# Their fused kernels read the weight of `out_proj` past its layer, so PEFT refuses to adapt it.
-PAST_THE_LAYER = {"mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"}
+# Mamba multiplies by this layer's weight without calling the layer, so an adapter on it would act when merged only.
+PAST_THE_LAYER = {"dt_proj"}
+# The fused kernels of these families read the weight of `out_proj` past its layer; PEFT refuses to adapt it.
+FUSED_MAMBA = {"mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"}
 
 
 class Targets(NamedTuple):
@@ -31,11 +34,31 @@ def _language_modules(model: PreTrainedModel) -> Iterator[tuple[str, nn.Module]]
     return ((name, module) for name, module in model.named_modules() if id(module) in inside)
 
 
+@torch.no_grad()
+def _is_linear(layer: nn.Module) -> bool:
+    """Whether the layer computes xWᵀ + b: a router may inherit from a linear layer and return choices of experts."""
+    if not isinstance(layer, nn.Linear):
+        return isinstance(layer, Conv1D)
+    if type(layer).forward is nn.Linear.forward:
+        return True
+    unit = torch.ones(1, layer.in_features, device=layer.weight.device, dtype=layer.weight.dtype)
+    found = layer(unit)
+    return isinstance(found, torch.Tensor) and torch.allclose(
+        found, nn.functional.linear(unit, layer.weight, layer.bias)
+    )
+
+
 def linear_layers(model: PreTrainedModel) -> tuple[str, ...]:
-    """Full names of all linear layers of the decoder, the output layer left out."""
-    output, past = model.get_output_embeddings(), model.config.model_type in PAST_THE_LAYER
-    linear = [(name, layer) for name, layer in _language_modules(model) if isinstance(layer, (nn.Linear, Conv1D))]
-    return tuple(name for name, layer in linear if layer is not output and not (past and name.endswith(".out_proj")))
+    """Full names of all linear layers of the decoder, without the output layer and those in PAST_THE_LAYER."""
+    output, modules = model.get_output_embeddings(), dict(_language_modules(model))
+    linear = [name for name, layer in modules.items() if _is_linear(layer) and layer is not output]
+    return tuple(name for name in linear if not _read_past(name, modules, model.config.model_type))
+
+
+def _read_past(name: str, modules: dict[str, nn.Module], family: str) -> bool:
+    above, _, own = name.rpartition(".")
+    around = type(modules.get(above)).__name__
+    return ("Mamba" in around and own in PAST_THE_LAYER) or (own == "out_proj" and family in FUSED_MAMBA)
 
 
 def expert_weights(model: PreTrainedModel) -> tuple[str, ...]:
