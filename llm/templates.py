@@ -90,9 +90,23 @@ def parts(template: Template, turns: Sequence[Message], tools: str = "") -> Part
     shown = whole.removeprefix(before).removesuffix(after)
     if whole == before + shown + after and shown.strip().casefold() == answer.strip().casefold():
         return Parts(before, shown, after)
-    if whole.endswith(answer.strip() + after):  # a think block in the answer takes the place of the template's own
-        return Parts(whole.removesuffix(answer.strip() + after), answer.strip(), after)
+    start = _start(whole.removesuffix(after), answer)
+    shown = whole[start:].removesuffix(after)
+    if _unspaced(shown) == _unspaced(answer):
+        return Parts(whole[:start], shown, after)
     raise InputError(f"template: expected one that prints the whole answer; it changes {answer!r:.60}")
+
+
+def _unspaced(text: str) -> str:
+    return "".join(text.split())
+
+
+def _start(text: str, answer: str) -> int:
+    """Where an answer begins at a text's end that is printed with other spaces: a think block in it takes the place of
+    the template's own, in the template's layout."""
+    printed = [i for i, character in enumerate(text) if not character.isspace()]
+    count = len(_unspaced(answer))
+    return printed[-count] if 0 < count <= len(printed) else len(text)
 
 
 @functools.lru_cache(maxsize=256)
