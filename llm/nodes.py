@@ -49,8 +49,9 @@ def base_spec(lab: Lab) -> dict[str, Any]:
     """What a base with its tokenizer depends on, all but the shuffle seed; a pretrained one on files and format."""
     settings = lab.settings
     if isinstance(settings.model, Pretrained):
-        form = [format_of(lab).template, settings.model.system]
-        return {"kind": "pretrained", "files": loading.files_digest(base_folder(lab)), "format": form}
+        form = format_of(lab)
+        said = [form.template, settings.model.system, *form.frames]
+        return {"kind": "pretrained", "files": loading.files_digest(base_folder(lab)), "format": said}
     return {
         "kind": "base",
         "model": asdict(settings.model),

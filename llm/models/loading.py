@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+from llm.models import template_files
 from llm.models.parts import text_config
 from protocol.errors import InputError
 
@@ -24,15 +25,17 @@ ATTENTION = {
     "flex": "flex_attention",
 }
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
-READ = (*WEIGHTS, "config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "*.jinja")
+TOKENIZER = ("tokenizer*", "special_tokens_map.json", *template_files.FILES)
+READ = (*WEIGHTS, "config.json", "generation_config.json", *TOKENIZER)
 
 
 @dataclass(frozen=True)
 class Pretrained:
     """A model made elsewhere: a directory or a hub id OWNER/NAME, there at a revision.
 
-    template: of the chat format: "own", "plain", a .jinja file, or a directory or hub id whose tokenizer has one; by
-    default the model's own where it has one, else plain. system: a system message before every conversation.
+    template: of the chat format: "own", "plain", a .jinja file, or a directory or hub id whose tokenizer has one (no
+    weights are needed or fetched there); "own:NAME" and "SOURCE:NAME" choose one of several. By default the model's own
+    if it has one, else plain. system: a system message before every conversation that has none of its own.
     """
 
     source: str
@@ -48,13 +51,7 @@ def snapshot(source: str, revision: str | None = None) -> Path:
         if revision is not None:
             raise InputError(f"revision: expected none for the directory {folder}; got {revision!r}")
     else:
-        from huggingface_hub import snapshot_download
-
-        try:
-            folder = Path(snapshot_download(source, revision=revision, allow_patterns=list(READ)))
-        except Exception as error:  # the hub's client raises its own, the network's and the system's
-            said = str(error).strip().splitlines()[0]
-            raise InputError(f"model: expected a directory or a hub id OWNER/NAME; {source}: {said}") from error
+        folder = template_files.fetch("model", source, revision, READ)
     if not (folder / "config.json").is_file():
         raise InputError(f"model: expected a directory with config.json; {folder} has none")
     if not any(folder.glob("*.safetensors")):
@@ -129,15 +126,19 @@ def first_line(error: BaseException) -> str:
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """The tokenizer of a directory, as its tokenizer.json has it; InputError where there is none.
 
-    A class chosen by the model's type (AutoTokenizer's way) would add tokens the file does not have.
+    A class chosen by the model's type (AutoTokenizer's way) would add tokens the file does not have. Its chat templates
+    are those of the folder, chat_template.json included.
     """
     if not (folder / "tokenizer.json").is_file():
         raise InputError(f"model: expected a tokenizer in {folder}; it has no tokenizer.json; add the model's own")
     try:
-        return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # a damaged file: the tokenizer's library raises no class of its own
         said = str(error).strip().splitlines()[0]
         raise InputError(f"model: expected a tokenizer in {folder}; {said}") from error
+    if tokenizer.chat_template is None:  # transformers reads chat_template.json with processors alone
+        tokenizer.chat_template = template_files.in_folder(folder) or None
+    return tokenizer
 
 
 def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:

@@ -107,7 +107,10 @@ def test_rows_are_cut_to_the_context_and_counted() -> None:
     [
         ("{{ raise_exception('no system role') }}", "template: expected one that takes the turns user, assistant; it"),
         ("{{ messages[0]['content'] }}", "template: expected one that prints the assistant's turn"),
-        ("{{ messages[-1]['content'] }}<|im_end|>", "expected a special token of this tokenizer after the answer"),
+        (
+            "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}",
+            "a special token of this tokenizer after the answer",
+        ),
     ],
 )
 def test_a_template_that_cannot_be_used_is_named(lab: Lab, template, message) -> None:
