@@ -1,26 +1,84 @@
-"""Sampled answers: batched generation with left padding and a KV cache, and the share of them that is right."""
+"""Sampled answers as text, and the shares of them that are right and that were cut at the token limit."""
 
+import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
+from llm import batches, decoding
 from llm.chat import Format
 from llm.grading import strict_number
-from llm.randomness import derived_seed
+from protocol.errors import InputError
+from protocol.notices import LOGGER, notice
+from protocol.progress import Progress, quiet
 
 
-def left_pad(prompts: Sequence[Sequence[int]], *, pad: int) -> tuple[Tensor, Tensor]:
-    """Token ids and attention mask (N, S), padding on the left so that every prompt ends in the last column."""
-    width = max(len(prompt) for prompt in prompts)
-    tokens = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts])  # (N, S)
-    attention = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])  # (N, S)
-    return tokens, attention
+class Answer(NamedTuple):
+    """A sampled answer: its text without special tokens, and whether it was cut, having no end token."""
+
+    text: str
+    cut: bool
 
 
-@torch.no_grad()
+def _check_room(model: PreTrainedModel, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
+    """InputError where a prompt and its answer go beyond the positions a model has."""
+    context = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+    longest = max(len(prompt) for prompt in prompts)
+    if context and context > 0 and longest + max_tokens > context:
+        raise InputError(
+            f"probes.max_tokens: expected prompts and answers of at most {context} tokens, the model's context; got a "
+            f"prompt of {longest} and answers of {max_tokens}: lower it"
+        )
+
+
+def sample_tokens(
+    model: PreTrainedModel,
+    ends: Sequence[int],
+    prompts: Sequence[Sequence[int]],
+    *,
+    samples: int,
+    temperature: float,
+    max_tokens: int,
+    seed: tuple[object, ...],
+    progress: Progress = quiet,
+) -> list[tuple[int, ...]]:
+    """`samples` continuations of every prompt as tokens, N · samples, each up to and with its first token of `ends`.
+
+    The same seed gives the same tokens, whatever the order of the prompts and the memory (but for the rounding of
+    logits, which differs between batches of different size). Raises InputError where prompts do not fit the model.
+    """
+    _check_room(model, prompts, max_tokens)
+    pad = ends[0] if ends else 0  # masked everywhere; a model's own pad token may lie outside its embeddings
+    uniform = decoding.uniforms(prompts, samples=samples, steps=max_tokens, seed=seed).flatten(0, 1)  # (N·samples, T)
+    asked = [prompt for prompt in prompts for _ in range(samples)]
+    limit = batches.budget(model)
+
+    def drawn(part: list[int]) -> list[tuple[int, ...]]:
+        chosen = [asked[i] for i in part]
+        return decoding.draw(model, chosen, uniform[part], temperature=temperature, ends=ends, pad=pad)
+
+    return batches.in_batches(
+        [len(prompt) for prompt in asked],
+        drawn,
+        fits=lambda width: limit // batches.sequence_bytes(model, width=width, steps=max_tokens),
+        equal=not _may_be_padded(model, prompts, pad=pad),
+        done=lambda count: progress("sampled answers", count, len(asked)),
+    )
+
+
+def _may_be_padded(model: PreTrainedModel, prompts: Sequence[Sequence[int]], *, pad: int) -> bool:
+    """Whether prompts of different lengths may share a batch; a notice says where they may not."""
+    shortest, longest = min(prompts, key=len), max(prompts, key=len)
+    if len(shortest) == len(longest) or decoding.padding_is_masked(model, shortest, len(longest), pad=pad):
+        return True
+    notice("sampling: padding changes this model's predictions; only prompts of equal length are sampled together")
+    return False
+
+
 def sample(
     model: PreTrainedModel,
     form: Format,
@@ -30,24 +88,40 @@ def sample(
     temperature: float,
     max_tokens: int,
     seed: tuple[object, ...],
-) -> list[list[str]]:
-    """`samples` answers of every prompt at one temperature, as text without special tokens: N lists."""
-    tokens, attention = (part.to(model.device) for part in left_pad(prompts, pad=model.config.pad_token_id))
-    config = GenerationConfig(
-        do_sample=True,
-        temperature=temperature,
-        top_k=0,
-        top_p=1.0,
-        num_return_sequences=samples,
-        max_new_tokens=max_tokens,
-        eos_token_id=form.end,
-        pad_token_id=model.config.pad_token_id,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed(*seed, "sampling"))
-        produced = model.generate(tokens, attention_mask=attention, generation_config=config)  # (N · samples, S + T)
-    texts = form.tokenizer.batch_decode(produced[:, tokens.shape[1] :], skip_special_tokens=True)
-    return [texts[start : start + samples] for start in range(0, len(texts), samples)]
+    progress: Progress = quiet,
+) -> list[list[Answer]]:
+    """`samples` answers of every prompt, N lists, at one temperature; see `sample_tokens`."""
+    ends = sorted({form.end, form.tokenizer.eos_token_id} - {None})
+    produced = sample_tokens(
+        model, ends, prompts, samples=samples, temperature=temperature, max_tokens=max_tokens, seed=seed,
+        progress=progress,
+    )  # fmt: skip
+    answers = [_answer(form, tokens, ends) for tokens in produced]
+    return [answers[start : start + samples] for start in range(0, len(answers), samples)]
+
+
+def _answer(form: Format, tokens: Sequence[int], ends: Sequence[int]) -> Answer:
+    ended = bool(tokens) and tokens[-1] in ends
+    text = form.tokenizer.decode(tokens[:-1] if ended else tokens, skip_special_tokens=True)
+    return Answer(text, not ended)
+
+
+def spoken(seconds: float = 60.0) -> Progress:
+    """Progress as lines of the log: at most one a tenth, none within `seconds` of the last."""
+    said, tenth = time.monotonic(), 0
+
+    def report(label: str, done: int, total: int) -> None:
+        nonlocal said, tenth
+        if tenth < 10 * done // total < 10 and time.monotonic() - said >= seconds:
+            said, tenth = time.monotonic(), 10 * done // total
+            LOGGER.warning("%s: %d of %d", label, done, total)
+
+    return report
+
+
+def share_cut(answers: Sequence[Sequence[Answer]]) -> Tensor:
+    """For each question the share of its sampled answers that were cut at the token limit, (n,)."""
+    return torch.tensor([[answer.cut for answer in tries] for tries in answers], dtype=torch.float64).mean(dim=1)
 
 
 def share_correct(

@@ -17,7 +17,10 @@ from llm.nodes import context_of, leaf
 from llm.randomness import generator
 from llm.stages import Lab, learned_rows
 from protocol import orders
+from protocol.notices import notice
 from protocol.orders import Order
+
+MANY_CUT = 0.1  # share of sampled answers cut at the token limit, above which a notice says so
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,22 @@ class Start:
         return measure(leaf(self.lab, self.order), self, 0, ends=True)
 
 
+def _on_sums(tries: list[list[answers.Answer]], probed: probes.ProbeSet, *, before: bool) -> dict[str, Tensor]:
+    """What sampled answers to the sums say, by question: shares that are right by either grading, and cut."""
+    right, texts = [row.answer for row in probed.sums], [[answer.text for answer in each] for each in tries]
+    cut = answers.share_cut(tries)
+    if before and float(cut.mean()) > MANY_CUT:  # a model ruined by unlearning may babble on, whatever the limit
+        notice(
+            f"math: more than a tenth of the sampled answers are cut at {probed.sizes.max_tokens} tokens before any "
+            "unlearning; the metric math_cut is their share: raise --probes max_tokens"
+        )
+    return {
+        "math_accuracy": answers.share_correct(texts, right),
+        "math_accuracy_flexible": answers.share_correct(texts, right, number=flexible_number),
+        "math_cut": cut,
+    }
+
+
 def measure(model: PreTrainedModel, start: Start, step: int, *, ends: bool) -> Measured:
     """All probes of one step; `ends` adds those taken before and after only (sums, single values)."""
     model.eval()
@@ -110,14 +129,12 @@ def measure(model: PreTrainedModel, start: Start, step: int, *, ends: bool) -> M
     single = probes.answer_likelihoods(model, probed)
     tries = probes.sampled_answers(model, probed, seed=start.lab.seed) if ends and probed.sums else []
     if tries:
-        right = [row.answer for row in probed.sums]
-        single["math_accuracy"] = answers.share_correct(tries, right)
-        single["math_accuracy_flexible"] = answers.share_correct(tries, right, number=flexible_number)
+        single |= _on_sums(tries, probed, before=step == 0)
     values |= {name: float(each.mean()) for name, each in single.items() if len(each)}
     return Measured(
         [(step, name, value) for name, value in values.items()],
         [(step, name, i, value) for name, each in single.items() for i, value in enumerate(each.tolist()) if ends],
-        [(step, question, i, text) for question, texts in enumerate(tries) for i, text in enumerate(texts)],
+        [(step, question, i, text) for question, texts in enumerate(tries) for i, (text, _) in enumerate(texts)],
         [(step, outputs.kept(predicted, probed.sizes.fixed))],
         [(step, effective_weights(model))] if probed.sizes.parameters else [],
     )

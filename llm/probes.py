@@ -114,8 +114,8 @@ def answer_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Te
     return answered | depth
 
 
-def sampled_answers(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> list[list[str]]:
-    """Sampled answers to every held-out sum."""
+def sampled_answers(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> list[list[answers.Answer]]:
+    """Sampled answers to every held-out sum; a long sampling says in the log how far it is."""
     asked = [probed.sizes.prompt.replace("{question}", row.prompt) for row in probed.sums]
     return answers.sample(
         model,
@@ -125,4 +125,5 @@ def sampled_answers(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> l
         temperature=probed.sizes.temperature,
         max_tokens=probed.sizes.max_tokens,
         seed=(seed, "math"),
+        progress=answers.spoken(),
     )

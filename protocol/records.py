@@ -11,10 +11,11 @@ the phrase means of label and paraphrases), tofu_loglik, retain_loglik (linear),
 forget_logp (step 0: mean over the forget rows of log π of the whole answer; linear: label_loglik is that), and for
 part ∈ {forget, each retained stage} (linear: forget, test) re_distance/part; for language models also
 log_distance/part (log-probabilities), logit_distance/part (centred logits) and kl/part, math_loglik,
-math_accuracy_flexible (graded on the last number), label_loglik_held_out, mass/label, mass/paraphrases and mass/other
-(shares of the probability after a forget question), and answer_loglik/C, /U, /R (log π of whole answers, experiment
-"depth"). Runs of method "floor" (position 0, step 0) hold the same distances between two retrained models. Times are in
-timings.parquet, beside the tables and never compared.
+math_accuracy_flexible (graded on the last number), math_cut (share of sampled answers cut at the token limit),
+label_loglik_held_out, mass/label, mass/paraphrases and mass/other (shares of the probability after a forget question),
+and answer_loglik/C, /U, /R (log π of whole answers, experiment "depth"). Runs of method "floor" (position 0, step 0)
+hold the same distances between two retrained models. Times are in timings.parquet, beside the tables and never
+compared.
 """
 
 import os

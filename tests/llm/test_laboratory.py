@@ -73,12 +73,13 @@ def test_every_run_has_all_steps_and_metrics(finished) -> None:
     steps = frame.group_by("run", "metric").agg(pl.col("step").sort())
     others_at = {
         "grad_norm": [0, 1, 2], "forget_logp": [0], "math_accuracy": [0, 3], "math_accuracy_flexible": [0, 3],
+        "math_cut": [0, 3],
     }  # fmt: skip
     for run_metric in steps.iter_rows(named=True):
         assert run_metric["step"] == others_at.get(run_metric["metric"], [0, 1, 2, 3]), run_metric
     parts = [f"{kind}/{part}" for kind in ("re_distance", "log_distance", "logit_distance", "kl")
              for part in ("forget", "inst", "tofu", "math")]  # fmt: skip
-    single = ["tofu_loglik", "math_loglik", "math_accuracy", "math_accuracy_flexible"]
+    single = ["tofu_loglik", "math_loglik", "math_accuracy", "math_accuracy_flexible", "math_cut"]
     others = ["label_loglik", "label_loglik_held_out", "phrase_loglik", "grad_norm", "forget_logp"]
     masses = ["mass/label", "mass/paraphrases", "mass/other"]
     assert set(frame["metric"]) == {*parts, *single, *others, *masses}

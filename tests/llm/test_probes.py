@@ -139,7 +139,7 @@ def test_measured_every_so_many_steps_and_at_both_ends(lab: Lab, every, expected
         steps[name].append(step)
     assert steps.pop("grad_norm") == [0, 1, 2, 3, 4, 5]
     assert steps.pop("forget_logp") == [0]
-    assert steps.pop("math_accuracy") == steps.pop("math_accuracy_flexible") == [0, 6]
+    assert steps.pop("math_accuracy") == steps.pop("math_accuracy_flexible") == steps.pop("math_cut") == [0, 6]
     assert all(found == expected for found in steps.values())
     assert [step for step, _ in measured.outputs] == expected
     assert {step for step, *_ in measured.examples} == {step for step, *_ in measured.generations} == {0, 6}
@@ -156,16 +156,21 @@ def test_generations_are_kept_and_graded_strictly_and_flexibly(lab: Lab, monkeyp
              f"#### {numbers[1]}", "none", "#### none", "", f"#### {numbers[0]}1", "-"]  # fmt: skip
     asked = []
 
-    def sample(model, form, prompts, **how):
+    def sample(model, form, prompts, *, progress, **how):
         asked.append((list(prompts), how))
-        return [tries[i : i + 3] for i in (0, 3, 6)]
+        return [[answers.Answer(text, text == "-") for text in tries[i : i + 3]] for i in (0, 3, 6)]
 
     monkeypatch.setattr(answers, "sample", sample)
     runs.write(runs.run(start, METHODS["GA"]), tmp_path)
     kept = pl.read_parquet(tmp_path / "generations.parquet")
     assert kept.rows() == [(step, i // 3, i % 3, text) for step in (0, 3) for i, text in enumerate(tries)]
     examples = pl.read_parquet(tmp_path / "examples.parquet")
-    for metric, expected in (("math_accuracy", [1 / 3, 1 / 3, 0]), ("math_accuracy_flexible", [2 / 3, 1 / 3, 0])):
+    shares = {
+        "math_accuracy": [1 / 3, 1 / 3, 0],
+        "math_accuracy_flexible": [2 / 3, 1 / 3, 0],
+        "math_cut": [0, 0, 1 / 3],
+    }
+    for metric, expected in shares.items():
         for step in (0, 3):
             one = examples.filter((pl.col("metric") == metric) & (pl.col("step") == step)).sort("example")
             assert one["value"].to_list() == pytest.approx(expected)

@@ -83,7 +83,7 @@ def test_an_experiment_runs_and_every_run_is_recorded(carried_out, name) -> None
 DISTANCES = {f"{kind}/" for kind in ("re_distance", "log_distance", "logit_distance", "kl")}
 LEVELS = {"label_loglik", "label_loglik_held_out", "forget_logp"}
 ON_PHRASES = {"phrase_loglik", "mass/label", "mass/paraphrases", "mass/other", "tofu_loglik", "math_loglik"}
-ON_SUMS = {"math_accuracy", "math_accuracy_flexible"}
+ON_SUMS = {"math_accuracy", "math_accuracy_flexible", "math_cut"}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
