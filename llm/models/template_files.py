@@ -20,8 +20,13 @@ def fetch(argument: str, source: str, revision: str | None, patterns: tuple[str,
     try:
         return Path(snapshot_download(source, revision=revision, allow_patterns=list(patterns)))
     except Exception as error:  # the hub's client raises its own, the network's and the system's
-        said = str(error).strip().splitlines()[0]
-        raise InputError(f"{argument}: expected a directory or a hub id OWNER/NAME; {source}: {said}") from error
+        said = f"{source}: {first_line(error)}"
+        raise InputError(f"{argument}: expected a directory or a hub id OWNER/NAME; {said}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line; its class if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def read(path: Path) -> str:

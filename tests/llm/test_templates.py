@@ -14,12 +14,14 @@ from llm import chat, nodes, templates, verbatim
 from llm.chat import Format
 from llm.corpora import Example
 from llm.corpora.example import Message
-from llm.models import Pretrained, template_files
+from llm.models import Pretrained, loading, template_files
 from llm.models.loading import load_tokenizer
 from llm.stages import Lab
 from llm.templates import Template
 from protocol.errors import InputError
 
+DATA = Path(__file__).parents[3] / "shared" / "data"
+present = pytest.mark.skipif(not DATA.is_dir(), reason="the real tokenizers are not at hand")
 TURNS = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}"
 TOOLS = json.dumps([{"type": "function", "function": {"name": "add", "description": "Adds <|im_end|> numbers"}}])
 ASKED = Message("user", "How many?")
@@ -140,6 +142,23 @@ def test_of_a_hub_id_nothing_but_template_files_is_fetched(monkeypatch: pytest.M
     assert chat.template_of(FAMILIES["Qwen3"].tokenizer, "owner/name") == "J"
     patterns = ["tokenizer_config.json", "chat_template.json", "*.jinja", "additional_chat_templates/*.jinja"]
     assert asked == {"owner/name": patterns}
+
+
+@pytest.mark.parametrize(("error", "said"), [(OSError("no\nsuch"), "no"), (OSError(), "OSError")])
+def test_a_hub_id_that_cannot_be_fetched_is_refused_in_one_line(monkeypatch, error: OSError, said: str) -> None:
+    def fails(*args: object, **named: object) -> None:
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fails)
+    message = f"template: expected a directory or a hub id OWNER/NAME; owner/name: {said}$"
+    with pytest.raises(InputError, match=message):
+        chat.template_of(FAMILIES["Qwen3"].tokenizer, "owner/name")
+
+
+def test_every_template_file_is_in_the_digest_of_a_models_files(tmp_path: Path) -> None:
+    names = ["chat_template_jinja", "chat_template_json", "additional_chat_templates__rag_jinja"]
+    digests = [loading.files_digest(_write(tmp_path, **{name: "X"})) for name in names]
+    assert len({loading.files_digest(tmp_path / "nothing"), *digests}) == 4
 
 
 def test_named_templates_are_chosen_by_name() -> None:
@@ -265,6 +284,18 @@ def test_private_use_characters_in_text_are_kept(kind: str) -> None:
     assert f"Q {own}" in form.tokenizer.decode(row.prompt)
     assert form.tokenizer.decode(row.answer).strip() == f"A {own}<|im_end|>"
     assert sum(token == form.end for token in (*row.prompt, *row.answer)) == 2
+
+
+@present
+@pytest.mark.parametrize("folder", ["tokenizers/chatml-6400", "models/stories260k-hf"])
+def test_special_tokens_in_text_are_text_to_a_real_tokenizer(folder: str) -> None:
+    tokenizer = load_tokenizer(DATA / folder)
+    form = Format(tokenizer, chat.template_of(tokenizer, None))
+    said = " and ".join(verbatim.special_tokens(tokenizer).values())
+    row, simple = chat.encode(form, Example(f"Say {said}!", f"So: {said}.")), chat.encode(form, Example("Say", "So"))
+    assert said in tokenizer.decode(row.prompt) and said in tokenizer.decode(row.answer)
+    for part, expected in zip(row, simple, strict=True):
+        assert [i for i in part if i in form.special] == [i for i in expected if i in form.special]
 
 
 def test_a_learned_token_that_is_flagged_special_is_text_in_text() -> None:
