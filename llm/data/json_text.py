@@ -89,8 +89,7 @@ def _row(place: str, value: Any, *, halves: bool) -> Record | Problem:
     if halves:
         for field, held in value.items():
             if any(not text.isascii() and LONE.search(text) for text in (field, *strings(held))):
-                printable = field.encode("utf-8", "backslashreplace").decode("utf-8")
-                return Problem(place, printable, "expected text; got a lone surrogate, half of a character")
+                return Problem(place, field, "expected text; got a lone surrogate, half of a character")
     return Record(place, value)
 
 
