@@ -38,7 +38,7 @@ def json_lines(text: str) -> Parsed:
     for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may stand inside a string
         if line.strip():
             try:
-                yield _row(f"line {number}", json.loads(line), halves=_may_have_halves(line))
+                yield _row(f"line {number}", _value(line), halves=_may_have_halves(line))
             except (ValueError, RecursionError) as error:
                 yield Problem(f"line {number}", "", f"expected a JSON object; {error}")
 
@@ -48,7 +48,7 @@ def json_whole(text: str) -> Parsed:
     if not text.strip():
         return
     try:
-        data = json.loads(text)
+        data = _value(text)
     except (ValueError, RecursionError) as error:
         first, _, rest = text.lstrip().partition("\n")
         if rest.strip() and _is_object(first):  # JSON lines under another name
@@ -63,6 +63,19 @@ def json_whole(text: str) -> Parsed:
     halves = _may_have_halves(text)
     for number, value in enumerate(rows, start=1):
         yield _row(f"row {number}", value, halves=halves)
+
+
+def _value(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; ValueError where one of its names is used twice, of which JSON would keep the last alone."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
+        raise ValueError(f"got the name {twice!r} twice in one object")
+    return made
 
 
 def _is_object(line: str) -> bool:

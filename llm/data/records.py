@@ -1,7 +1,10 @@
 """One row of a file and the place it stands at; what is wrong, where; what a file holds beside its rows."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Record(NamedTuple):
@@ -38,9 +41,9 @@ class MisfitError(Exception):
 
 
 def one_line(text: str) -> str:
-    """A text as it can be printed: line breaks and what UTF-8 cannot write are escaped."""
+    """A text as it can be printed: line breaks, control characters and what UTF-8 cannot write are escaped."""
     printable = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return printable.replace("\n", "\\n").replace("\r", "\\r")
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], printable)
 
 
 def shown(value: object) -> str:

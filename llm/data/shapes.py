@@ -141,5 +141,5 @@ def shape_of(records: Sequence[Record]) -> Shape:
     most = max(fits.values())
     if not most:
         names = ", ".join(records[0].values)
-        raise InputError(f"data: expected the fields of one of: {KNOWN}; got {one_line(names)}")
+        raise InputError(f"data: expected the fields of one of: {KNOWN}; got {one_line(names) or 'none'}")
     return next(shape for shape, fitting in fits.items() if 2 * fitting >= len(records) or fitting == most)

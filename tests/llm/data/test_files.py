@@ -190,6 +190,12 @@ def test_a_file_that_breaks_off_or_has_no_good_row_is_refused_in_any_case(tmp_pa
             "Q",
             "expected a file named .json, .jsonl, .ndjson, .csv, .tsv, .txt, .parquet, or one of these with",
         ),
+        (
+            "a.jsonl",
+            '{"prompt": "Q", "prompt": "R", "response": "A"}',
+            "line 1: expected a JSON object; got the name 'prompt' twice",
+        ),
+        ("a.json", "{}", "| text; got none"),
         ("a.json", "", "expected at least one row"),
         (
             "a.json",
