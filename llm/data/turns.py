@@ -145,6 +145,6 @@ def unread(value: Any) -> Iterator[str]:
     """Names inside a conversation's turns that say something and that no one reads."""
     for turn in listed_turns(value) or ():
         if not turn.keys() <= READ:
-            for name in turn.keys() - READ:
-                if name not in BESIDE and says_something(turn[name]):
+            for name, value in turn.items():
+                if name not in READ and name not in BESIDE and says_something(value):
                     yield name
