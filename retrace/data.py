@@ -26,7 +26,7 @@ class Check:
     """Rows, fields, lengths, duplicates and overlap of a data file, and what is wrong where."""
 
     file: File
-    """JSON, JSON lines, CSV or Parquet; on the hub: hf://datasets/OWNER/NAME[@REVISION]/PATH."""
+    """JSON, JSON lines, CSV, TSV, text or Parquet, also with .gz; on the hub: hf://datasets/OWNER/NAME[@REVISION]/PATH."""
     test: str | None = None
     """A test file whose prompts must not stand in FILE."""
 
@@ -63,6 +63,8 @@ class Safety:
     """Share of the questions that is for training."""
     seed: int = 42
     """Seed of the split and of the templates' reasons."""
+    skip_bad_rows: bool = False
+    """Leave out rows that cannot be used, saying how many."""
     endpoint: Annotated[Asked, tyro.conf.arg(name="endpoint")] = Asked()
 
 
@@ -74,6 +76,8 @@ class Math:
     """GSM8K: fields question and answer, with a last line "#### n"."""
     out: Path = Path("data/math")
     """Folder for rows.jsonl and curation.json."""
+    skip_bad_rows: bool = False
+    """Leave out rows that cannot be used, saying how many."""
     endpoint: Annotated[Asked, tyro.conf.arg(name="endpoint")] = Asked()
 
 
@@ -123,8 +127,8 @@ def _safety(command: Safety, report: Progress) -> str:
     styles = safety.STYLES if command.styles_removed is None else command.styles_removed
     endpoint, out = _endpoint(command.endpoint), _folder(command.out)
     made = safety.curate(
-        command.file, styles_removed=styles, share=command.share, seed=command.seed, endpoint=endpoint,
-        journal=out / JOURNAL, progress=report,
+        command.file, styles_removed=styles, share=command.share, seed=command.seed,
+        skip_bad_rows=command.skip_bad_rows, endpoint=endpoint, journal=out / JOURNAL, progress=report,
     )  # fmt: skip
     _write(made.train, out / "train.jsonl")
     _write(made.test, out / "test.jsonl")
@@ -138,7 +142,9 @@ def _math(command: Math, report: Progress) -> str:
     from llm.curation import math
 
     endpoint, out = _endpoint(command.endpoint), _folder(command.out)
-    made = math.rewrite(command.file, endpoint=endpoint, journal=out / JOURNAL, progress=report)
+    made = math.rewrite(
+        command.file, skip_bad_rows=command.skip_bad_rows, endpoint=endpoint, journal=out / JOURNAL, progress=report
+    )
     _write(made.rows, out / "rows.jsonl")
     return _summary(out, command, {"rows": len(made.rows)}, made.dropped, made.tokens)
 

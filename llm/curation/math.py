@@ -8,14 +8,17 @@ rewrites the answer, and it is kept where it has steps and ends on the right num
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from llm.corpora.example import Example
 from llm.curation.endpoint import Answers, Endpoint, ask
-from llm.data import files, gsm8k
+from llm.data import gsm8k
+from llm.data.reading import leave_out, usable
+from llm.data.records import Problem
+from llm.data.shapes import QUESTION
 from llm.grading import MARK, strict_number
 from protocol.errors import InputError
 from protocol.progress import Progress, quiet
@@ -107,26 +110,29 @@ def _offline(answers: Mapping[str, str]) -> Answers:
     return Answers(accepted, dropped, 0, 0)
 
 
-def _problems(source: str | Path) -> dict[str, str]:
-    records: Sequence[files.Record] = files.read(source)
-    wrong = [
-        files.Problem(record.place, field, "expected text")
-        for record in records
-        for field in ("question", "answer")
-        if not isinstance(record.values.get(field), str)
-    ]
-    files.refuse(source, wrong)
-    answers = {str(record.values["question"]): str(record.values["answer"]) for record in records}
+def _answers(source: str | Path, *, skip_bad_rows: bool) -> dict[str, str]:
+    """The answers of a file by their questions, GSM8K's marks in them."""
+    found = usable(source, shape=QUESTION, skip_bad_rows=skip_bad_rows)
+    pairs = list(zip(found.records, found.rows, strict=True))
+    expected = "expected a question alone; got a system message, a history or tools with it"
+    wrong = [Problem(record.place, "", expected) for record, row in pairs if row.history or row.tools]
+    leave_out(source, wrong, of=len(pairs), skip_bad_rows=skip_bad_rows)
+    answers = {row.prompt: row.answer for row in found.rows if not (row.history or row.tools)}
     if not any(gsm8k.is_marked(answer) for answer in answers.values()):
         raise InputError(f'data: expected GSM8K answers with a last line "#### n"; {source} has none')
     return answers
 
 
 def rewrite(
-    source: str | Path, *, endpoint: Endpoint | None = None, journal: Path, progress: Progress = quiet
+    source: str | Path,
+    *,
+    skip_bad_rows: bool = False,
+    endpoint: Endpoint | None = None,
+    journal: Path,
+    progress: Progress = quiet,
 ) -> Rewritten:
     """Every GSM8K answer of a file with steps; without an endpoint, from its annotations."""
-    answers = _problems(source)
+    answers = _answers(source, skip_bad_rows=skip_bad_rows)
     if endpoint is None:
         done = _offline(answers)
     else:

@@ -13,7 +13,9 @@ from typing import NamedTuple
 from llm.corpora.example import Example
 from llm.corpora.refusals import LABEL
 from llm.curation.endpoint import Answers, Endpoint, ask
-from llm.data import files, shapes
+from llm.data import xstest
+from llm.data.reading import leave_out, usable
+from llm.data.records import MisfitError, Problem
 from protocol.errors import InputError
 from protocol.progress import Progress, quiet
 
@@ -50,26 +52,43 @@ class Curated:
     tokens: tuple[int, int]  # of the endpoint, prompt and completion
 
 
-def questions(source: str | Path, *, styles_removed: Sequence[str]) -> tuple[list[Question], int, int]:
+def questions(
+    source: str | Path, *, styles_removed: Sequence[str], skip_bad_rows: bool = False
+) -> tuple[list[Question], int, int]:
     """The unsafe requests of a file, and how many rows of removed styles and how many safe prompts were left out.
 
     Fields read beside the prompt: prompt_style; question_id (what the split keeps together; without it, the prompt);
-    label (XSTest: rows labelled "safe" are left out). Raises InputError where a row cannot be used or none is left.
+    label, or where that is missing type (see `llm.data.xstest`): safe requests are left out. Raises InputError where a
+    row cannot be used (one that needs more than its prompt to be asked among them) or none is left; with skip_bad_rows
+    the first are left out, with a notice.
     """
-    records = files.read(source)
-    _, rows, problems = shapes.examples(records)
-    files.refuse(source, problems)
-    kept, styled, safe = list[Question](), 0, 0
-    for record, row in zip(records, rows, strict=True):
+    found = usable(source, skip_bad_rows=skip_bad_rows)
+    of_xstest = xstest.is_xstest(record.values for record in found.records)
+    kept, styled, safe, problems = list[Question](), 0, 0, list[Problem]()
+    for record, row in zip(found.records, found.rows, strict=True):
+        try:
+            unsafe = _alone(row) and xstest.is_unsafe(record.values, of_xstest=of_xstest)
+        except MisfitError as misfit:
+            problems.append(Problem(record.place, *misfit.args))
+            continue
         if record.values.get("prompt_style") in styles_removed:
             styled += 1
-        elif record.values.get("label") == "safe":
+        elif not unsafe:
             safe += 1
         else:
             kept.append(Question(str(record.values.get("question_id", row.prompt)), row.prompt))
+    leave_out(source, problems, of=len(found.rows), skip_bad_rows=skip_bad_rows)
     if not kept:
         raise InputError(f"data: expected unsafe requests; {source} holds {styled} of removed styles and {safe} safe")
     return kept, styled, safe
+
+
+def _alone(row: Example) -> bool:
+    """MisfitError for a request that is not all said in its prompt: a refusal is written to that alone."""
+    if not row.prompt or row.history or row.tools:
+        expected = "expected a request of one text"
+        raise MisfitError("", f"{expected}; got raw text, or a system message, earlier turns or tools with it")
+    return True
 
 
 def fault(answer: str) -> str | None:
@@ -107,12 +126,13 @@ def curate(
     styles_removed: Sequence[str] = STYLES,
     share: float = 0.7,
     seed: int = 42,
+    skip_bad_rows: bool = False,
     endpoint: Endpoint | None = None,
     journal: Path,
     progress: Progress = quiet,
 ) -> Curated:
     """The whole safety set out of a file of unsafe requests; without an endpoint, refusals by template."""
-    asked, styled, safe = questions(source, styles_removed=styles_removed)
+    asked, styled, safe = questions(source, styles_removed=styles_removed, skip_bad_rows=skip_bad_rows)
     train, test = split(asked, share=share, seed=seed)
     answers = by_endpoint(asked, endpoint, journal, progress) if endpoint else by_template(asked, seed=seed)
     refused = answers.accepted

@@ -1,8 +1,10 @@
-"""Rows from files: `files` reads JSON, JSON lines, CSV and Parquet, `shapes` turns records into questions and answers.
+"""Rows from files: questions, answers and what was said before them.
 
-`check` says what a file holds and what is wrong where; `gsm8k` knows that data set's marks and final answers.
+`files` opens a file, `json_text` and `tables` make records of it; `shapes` finds the shape of the records, `fields` and
+`turns` have the words for what stands in them, `reading` makes examples. `check` says what a file holds and what is
+wrong where; `gsm8k` and `xstest` know the marks of those data sets.
 """
 
-from llm.data.shapes import read_examples
+from llm.data.reading import read_examples
 
 __all__ = ["read_examples"]

@@ -1,4 +1,4 @@
-"""What a data file holds and what is wrong where: rows, fields, lengths, duplicates, overlap between train and test."""
+"""What a data file holds and what is wrong where: rows, fields, lengths, duplicates, overlap of train and test."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,11 +8,12 @@ from statistics import median
 from typing import Any
 
 from llm.corpora.example import Example
-from llm.data import files, shapes
-from llm.data.files import Problem, Record
-from protocol.errors import InputError
+from llm.data import xstest
+from llm.data.reading import Reading, look
+from llm.data.records import MisfitError, Problem, Record, one_line, whole
 
 LISTED = 20  # problems a report names one by one
+ASKED = "prompts without answers: for `retrace data safety`, or a stage that is curated"
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,22 @@ class Check:
     fields: tuple[Field, ...]
     same_rows: int  # rows that stand in the file more than once, the first not counted
     same_prompts: int
-    overlap: int | None  # rows of the test file whose prompt stands in this one
+    overlap: int | None  # rows of the test file whose conversation up to the answer stands in this one
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...]  # how the rows are read, where that can be read in two ways
 
     def lines(self) -> Iterator[str]:
         """The report, line by line."""
-        yield f"{self.source}: {self.rows} rows, shape {self.shape or 'unknown'}"
+        yield one_line(f"{self.source}: {self.rows} rows, shape {self.shape or 'unknown'}")
         for field in self.fields:
             least, middle, most = field.lengths
             empty = f", {field.empty} empty" if field.empty else ""
-            yield f"  {field.name}: {' or '.join(field.kinds)}, {least} to {most} characters, median {middle:g}{empty}"
+            kinds = " or ".join(field.kinds)
+            yield one_line(f"  {field.name}: {kinds}, {least} to {most} characters, median {middle:g}{empty}")
         yield f"  duplicates: {self.same_rows} rows, {self.same_prompts} prompts"
         if self.overlap is not None:
             yield f"  overlap: {self.overlap} test prompts stand in the training rows"
+        yield from (f"  note: {note}" for note in self.notes)
         yield from (f"  {problem}" for problem in self.problems[:LISTED])
         if len(self.problems) > LISTED:
             yield f"  and {len(self.problems) - LISTED} more"
@@ -60,7 +64,7 @@ def _empty(value: Any) -> bool:
 def _fields(records: Sequence[Record]) -> Iterator[Field]:
     for name in dict.fromkeys(name for record in records for name in record.values):
         values = [record.values.get(name) for record in records]
-        lengths = [len(value if isinstance(value, str) else repr(value)) for value in values if value is not None]
+        lengths = [len(value if isinstance(value, str) else whole(value)) for value in values if value is not None]
         yield Field(
             name,
             tuple(sorted({type(value).__name__ for value in values if value is not None})) or ("nothing",),
@@ -73,42 +77,67 @@ def _repeated(items: Sequence[object]) -> int:
     return sum(count - 1 for count in Counter(items).values())
 
 
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
 def asked(example: Example) -> str:
-    """A prompt as it is compared: without case and with single spaces."""
-    return " ".join(example.prompt.casefold().split())
+    """All that stands before an answer as it is compared, without case and with single spaces.
+
+    The system message, the turns before the prompt, the prompt, and the tools, a line each; of raw text, which has
+    nothing before it, the text.
+    """
+    if not example.prompt and not example.history:
+        return _plain(example.answer)
+    turns = [f"{turn.role}: {_plain(turn.content)}" for turn in example.history]
+    tools = [f"tools: {_plain(example.tools)}"] if example.tools else []
+    return "\n".join([*tools, *turns, _plain(example.prompt)])
 
 
-def _parsed(source: str | Path) -> tuple[list[Record], list[Problem]]:
-    parsed = list(files.parse(files.local(source)))
-    return [each for each in parsed if isinstance(each, Record)], [each for each in parsed if isinstance(each, Problem)]
+def _labels(found: Reading) -> tuple[list[Problem], list[str]]:
+    """What is wrong with the labels of requests without answers, and how many are safe."""
+    problems, safe = list[Problem](), 0
+    of_xstest = xstest.is_xstest(record.values for record in found.records)
+    for record in found.records:
+        try:
+            safe += not xstest.is_unsafe(record.values, of_xstest=of_xstest)
+        except MisfitError as misfit:
+            problems.append(Problem(record.place, *misfit.args))
+    return problems, [ASKED, *([f"{safe} safe requests, which `retrace data safety` leaves out"] if safe else [])]
+
+
+def _overlap(rows: Sequence[Example], test: str | Path) -> tuple[int, list[Problem]]:
+    """How many test rows stand in `rows`, and what stops the test file from being used."""
+    held = look(test)
+    known = {asked(row) for row in rows}
+    overlap = sum(asked(row) in known for row in held.rows)
+    if not held.problems:
+        return overlap, []
+    return overlap, [Problem("", "", f"{test}: {held.problems[0]} ({len(held.problems)} in all)")]
 
 
 def check(source: str | Path, *, test: str | Path | None = None) -> Check:
     """Look a file through; `test` names the held-out file it must not overlap.
 
-    Raises InputError where a file is missing, has an unknown suffix, or `test` has no rows that can be read.
+    Raises InputError where a file is missing or has an unknown suffix.
     """
-    records, problems = _parsed(source)
-    shape, rows = "", list[Example]()
-    if records:
-        try:
-            found, rows, wrong = shapes.examples(records)
-            shape, problems = found.name, problems + wrong
-        except InputError as error:
-            problems.append(Problem("", "", str(error)))
-    elif not problems:
-        problems.append(Problem("", "", "expected at least one row; got none"))
-    prompts = {asked(row) for row in rows}
+    found = look(source)
+    problems, notes = list(found.problems), list(found.notes)
+    if found.shape is not None and found.shape.kind == "asked":
+        wrong, told = _labels(found)
+        problems, notes = problems + wrong, notes + told
     overlap = None
     if test is not None:
-        overlap = sum(asked(row) in prompts for row in shapes.examples(files.read(test))[1])
+        overlap, wrong = _overlap(found.rows, test)
+        problems += wrong
     return Check(
         str(source),
-        len(records),
-        shape,
-        tuple(_fields(records)),
-        _repeated([repr(sorted(record.values.items())) for record in records]),
-        _repeated([(asked(row), row.history) for row in rows]),
+        len(found.parsed),
+        found.shape.name if found.shape else "",
+        tuple(_fields(found.parsed)),
+        _repeated([whole(sorted(record.values.items())) for record in found.parsed]),
+        _repeated([asked(row) for row in found.rows]),
         overlap,
         tuple(problems),
+        tuple(notes),
     )

@@ -1,118 +1,41 @@
-"""Records out of JSON, JSON lines, CSV and Parquet files, on disk or on the hub, each with the place it stands at.
+"""Files of records, on disk or on the hub: which reader a name asks for, gzip, encoding, and what is refused.
 
-A record keeps its line (JSON lines, CSV) or its row (JSON, Parquet), counted from 1, so that whatever is wrong with it
-can be found. JSON is a list of objects or one object of columns of equal length (TOFU has both, and JSON lines in files
-named .json: the content decides, not the name). All text is UTF-8, with or without a byte order mark.
+A record keeps its line (JSON lines, CSV, text) or its row (JSON, Parquet), counted from 1, so that whatever is wrong
+with it can be found. All text is UTF-8, with or without a byte order mark. Files compressed with gzip are known by
+their first bytes.
 """
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterator, Mapping
+import gzip
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import polars as pl
-
+from llm.data import json_text, tables
+from llm.data.records import Note, Parsed, Problem, Record
 from protocol.errors import InputError
 
 HUB = "hf://"
-
-
-class Record(NamedTuple):
-    """One row of a file, and where it stands: "line 7" or "row 7"."""
-
-    place: str
-    values: Mapping[str, Any]
-
-
-class Problem(NamedTuple):
-    """What is wrong, where: a place of the file and a field, both empty where the whole file is meant."""
-
-    place: str
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        where = ", ".join(part for part in (self.place, self.field and f"field {self.field!r}") if part)
-        return f"{where}: {self.message}" if where else self.message
-
-
-Parsed = Iterator[Record | Problem]
-
-
-def _object(place: str, value: Any) -> Record | Problem:
-    if isinstance(value, dict):
-        return Record(place, value)
-    return Problem(place, "", f"expected an object with named fields; got {json.dumps(value)[:60]}")
-
-
-def _json_lines(text: str) -> Parsed:
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may stand inside a string
-        if line.strip():
-            try:
-                yield _object(f"line {number}", json.loads(line))
-            except ValueError as error:
-                yield Problem(f"line {number}", "", f"expected a JSON object; {error}")
-
-
-def _json(text: str) -> Parsed:
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        first, _, rest = text.lstrip().partition("\n")
-        if rest.strip() and _is_object(first):  # JSON lines under another name
-            yield from _json_lines(text)
-        else:
-            yield Problem("", "", f"expected JSON; {error}")
-        return
-    if isinstance(data, dict) and data and all(isinstance(column, list) for column in data.values()):
-        lengths = {name: len(column) for name, column in data.items()}
-        if len(set(lengths.values())) > 1:
-            yield Problem("", "", f"expected columns of equal length; got {lengths}")
-            return
-        data = [dict(zip(data, values, strict=True)) for values in zip(*data.values(), strict=True)]
-    for number, value in enumerate(data if isinstance(data, list) else [data], start=1):
-        yield _object(f"row {number}", value)
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
-
-
-def _csv(text: str) -> Parsed:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader, [])
-        if len(set(header)) < len(header):
-            yield Problem("line 1", "", f"expected distinct column names; got {', '.join(header)}")
-            return
-        start = reader.line_num + 1
-        for cells in reader:
-            place, start = f"line {start}", reader.line_num + 1  # a quoted cell may run over several lines
-            if len(cells) == len(header):
-                yield Record(place, dict(zip(header, cells, strict=True)))
-            elif cells:
-                yield Problem(place, "", f"expected {len(header)} cells; got {len(cells)}")
-    except csv.Error as error:
-        yield Problem(f"line {reader.line_num}", "", f"expected CSV; {error}")
-
-
-TEXT: dict[str, Callable[[str], Parsed]] = {".json": _json, ".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv}
+GZIP = b"\x1f\x8b"
+TEXT: dict[str, Callable[[str], Parsed]] = {
+    ".json": json_text.json_whole,
+    ".jsonl": json_text.json_lines,
+    ".ndjson": json_text.json_lines,
+    ".csv": tables.table,
+    ".tsv": tables.table,
+    ".txt": json_text.text_lines,
+}
 SUFFIXES = (*TEXT, ".parquet")
 
 
-def _parquet(path: Path) -> Parsed:
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        yield Problem("", "", f"expected Parquet; {str(error).splitlines()[0]}")
-        return
-    for number, values in enumerate(frame.iter_rows(named=True), start=1):
-        yield Record(f"row {number}", values)
+@dataclass(frozen=True)
+class Content:
+    """What a file holds: its rows, what cannot be read, and how it is read; each in the file's order."""
+
+    records: tuple[Record, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[Note, ...]
 
 
 def local(source: str | Path) -> Path:
@@ -121,10 +44,7 @@ def local(source: str | Path) -> Path:
     Raises InputError where there is no such file, or the hub cannot be reached.
     """
     if not str(source).startswith(HUB):
-        path = Path(source)
-        if not path.is_file():
-            raise InputError(f"data: expected a file; not found: {path}")
-        return path
+        return _file(Path(source))
     from huggingface_hub import HfFileSystem, hf_hub_download
 
     try:
@@ -132,41 +52,69 @@ def local(source: str | Path) -> Path:
         name = place.path_in_repo
         return Path(hf_hub_download(place.repo_id, name, repo_type=place.repo_type, revision=place.revision))
     except Exception as error:  # the hub's client raises its own, the network's and the system's
-        raise InputError(f"data: expected a file of the hub; {source}: {error}") from error
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"data: expected a file of the hub; {source}: {said}") from error
 
 
-def parse(path: Path) -> Parsed:
-    """Every record of a file in order, and in the place of each unreadable one what is wrong with it.
+def _file(path: Path) -> Path:
+    try:
+        if path.is_file():
+            return path
+        is_folder = path.is_dir()
+    except OSError as error:  # a name that is too long, say
+        raise InputError(f"data: expected a file; {path}: {error.strerror}") from error
+    if is_folder:
+        raise InputError(f"data: expected a file; {path} is a folder: name the files in it")
+    raise InputError(f"data: expected a file; not found: {path}")
 
-    Raises InputError for a name that does not end in .json, .jsonl, .ndjson, .csv or .parquet.
+
+def content(source: str | Path) -> Content:
+    """The whole of a file: every record, and in the place of each unreadable one what is wrong with it.
+
+    Raises InputError where there is no such file, for a name that ends in none of SUFFIXES (with or without .gz), and
+    for a file that the system does not let be read.
     """
-    suffix = path.suffix.lower()
+    path = local(source)
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix not in SUFFIXES:
-        raise InputError(f"data: expected a file named {', '.join(SUFFIXES)}; got {path.name}")
+        raise InputError(
+            f"data: expected a file named {', '.join(SUFFIXES)}, or one of these with .gz; got {path.name}"
+        )
+    try:
+        parsed = list(_parsed(path.read_bytes(), suffix))
+    except OSError as error:
+        raise InputError(f"data: expected a file that can be read; {path}: {error.strerror}") from error
+    return Content(
+        tuple(each for each in parsed if isinstance(each, Record)),
+        tuple(each for each in parsed if isinstance(each, Problem)),
+        tuple(each for each in parsed if isinstance(each, Note)),
+    )
+
+
+def _parsed(data: bytes, suffix: str) -> Parsed:
+    if data.startswith(GZIP):
+        try:
+            data = gzip.decompress(data)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            yield Problem("", "", f"expected a whole gzip file; {error}")
+            return
     if suffix == ".parquet":
-        yield from _parquet(path)
+        yield from tables.parquet(data)
         return
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        yield Problem(f"line {line}", "", f"expected UTF-8; byte {error.object[error.start]:#04x} is not")
+        line = data[: error.start].count(b"\n") + 1
+        yield Problem("", "", f"line {line}: expected UTF-8; byte {error.object[error.start]:#04x} is not")
         return
     yield from TEXT[suffix](text)
 
 
-def read(source: str | Path) -> list[Record]:
-    """All records of a file; InputError at the first problem, saying how many more there are, and for no rows."""
-    parsed = list(parse(local(source)))
-    problems = [each for each in parsed if isinstance(each, Problem)]
-    refuse(source, problems)
-    if not parsed:
-        raise InputError(f"data: expected at least one row; {source} holds none")
-    return [each for each in parsed if isinstance(each, Record)]
-
-
-def refuse(source: str | Path, problems: list[Problem]) -> None:
-    """InputError naming the first of the problems, if there is one."""
-    if problems:
-        more = f" (and {len(problems) - 1} more; see `retrace data check`)" if len(problems) > 1 else ""
-        raise InputError(f"data: {source}: {problems[0]}{more}")
+def refuse(source: str | Path, problems: Sequence[Problem]) -> None:
+    """InputError naming the first of the problems, if there is one, and the way on."""
+    if not problems:
+        return
+    more = f"{len(problems) - 1} more; " if len(problems) > 1 else ""
+    skip = ", --skip-bad-rows leaves such rows out" if problems[0].place else ""
+    way = f" ({more}`retrace data check` lists them{skip})" if more or skip else ""
+    raise InputError(f"data: {source}: {problems[0]}{way}")

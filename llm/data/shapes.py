@@ -1,145 +1,145 @@
 """The shapes of question-and-answer data in the wild, found by their fields, and turned into `Example` rows.
 
-shape           fields                                   known from
-gsm8k           question, answer with "#### n"           GSM8K; calculator annotations are removed
-question        question, answer                         TOFU
-instruction     instruction, output [input]              Instruct-SkillMix, Alpaca
-response        prompt, response or completion           most preference and fine-tuning sets
-messages        messages: role, content                  chat data; conversations: from, value (ShareGPT)
-prompt          prompt [label, type, focus]              XSTest; no answers
-turns           turns [prompt_style]                     SORRY-Bench; no answers, the last turn is asked
+shape        fields                                                   known from
+gsm8k        question, answer with "#### n"                           GSM8K; calculator annotations are removed
+question     question; answer, output, response or completion         TOFU (answer), OpenOrca (response)
+instruction  instruction; the same four                               Instruct-SkillMix, Alpaca, Dolly
+response     prompt; the same four                                    TRL: each may be a list of turns
+query        query; the same four                                     MetaMath
+input        input; the same four
+messages     messages, conversations or conversation: turns           chat data, ShareGPT (see `llm.data.turns`)
+preference   chosen [prompt, question or instruction] [rejected]      DPO sets; the chosen answer is learned
+prompt       prompt [label, type, focus]                              XSTest; no answers
+turns        turns [prompt_style]                                     SORRY-Bench; no answers, one text
+text         text                                                     raw text: all of it is the answer
 
-Of a chat the last assistant turn is the answer, and all turns before it, a system message among them, are its prompt's
-history. Fields in brackets may be absent.
+The first shape of this table that fits at least half of a file's rows is the file's. Fields in brackets may be absent.
+Every shape but the last takes system, history and tools (see `llm.data.fields`); to a prompt that is no list of turns,
+and to the last turn of one that is, input, context, passage and document are added, each after an empty line.
+
+Of a chat the last assistant turn is the answer, the user's turn before it the prompt, and all turns before that, a
+system message among them, are the prompt's history.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from llm.corpora.example import Example, Message
-from llm.data import files, gsm8k
-from llm.data.files import Problem, Record
+from llm.corpora.example import Message
+from llm.data import fields, gsm8k, turns
+from llm.data.fields import EVERYWHERE, PASSAGES
+from llm.data.records import MisfitError, Record, one_line, shown
 from llm.grading import strict_number
 from protocol.errors import InputError
 
-
-class MisfitError(Exception):
-    """A record that does not fit its shape: field and message."""
+Values = Mapping[str, Any]
+PROMPTS = {
+    "question": "question",
+    "instruction": "instruction",
+    "prompt": "response",
+    "query": "query",
+    "input": "input",
+}
+ANSWERS = ("answer", "output", "response", "completion")
+CHATS = ("messages", "conversations", "conversation")
+PREFERRED = ("prompt", "question", "instruction")  # names of a preference's prompt
+REJECTED = (*PASSAGES, "rejected")
 
 
 class Shape(NamedTuple):
-    """How records with these fields become examples; `answered` is false where they hold prompts only."""
+    """How records with these fields become conversations.
+
+    said: the turns of a record, its answer last · optional: fields read beside those that must be there · kind:
+    "answered", "asked" where records hold prompts only, "raw" where an answer is all there is.
+    """
 
     name: str
     fields: tuple[str, ...]
-    example: Callable[[Mapping[str, Any]], Example]
-    answered: bool = True
+    said: Callable[[Values], list[Message]]
+    optional: tuple[str, ...] = PASSAGES
+    kind: str = "answered"
+
+    @property
+    def used(self) -> frozenset[str]:
+        """All fields this shape reads."""
+        return frozenset((*self.fields, *self.optional, *EVERYWHERE))
 
 
-def _text(values: Mapping[str, Any], field: str, *, optional: bool = False) -> str:
-    value = values.get(field)
-    if optional and value is None:
-        return ""
-    if not isinstance(value, str):
-        raise MisfitError(field, f"expected text; got {'nothing' if value is None else repr(value)[:60]}")
-    if not value.strip() and not optional:
-        raise MisfitError(field, "expected text; got an empty one")
-    return value.strip()
+def _asked(values: Values, field: str) -> list[Message]:
+    """The turns of a prompt with its passages; a text is the user's."""
+    passages = fields.passages(values, but=field)
+    if not isinstance(values.get(field), list | dict):
+        given = field != "input" and fields.text(values, "input", optional=True)
+        prompt = fields.text(values, field, optional=bool(given))  # Alpaca's input may say all
+        return [Message("user", "\n\n".join(part for part in (prompt, *passages) if part))]
+    said = turns.turns(values[field], field)
+    if passages and said:
+        said[-1] = Message(said[-1].role, "\n\n".join((said[-1].content, *passages)))
+    return said
 
 
-def _gsm8k(values: Mapping[str, Any]) -> Example:
-    answer = gsm8k.without_marks(_text(values, "answer"))
+def _answered(values: Values, field: str) -> list[Message]:
+    """The turns of an answer; a text is the assistant's."""
+    if isinstance(values.get(field), list | dict):
+        return turns.turns(values[field], field)
+    return [Message("assistant", fields.text(values, field))]
+
+
+def _pair(prompt: str, answer: str) -> Callable[[Values], list[Message]]:
+    return lambda values: turns.joined(_asked(values, prompt), _answered(values, answer), answer)
+
+
+def _gsm8k(values: Values) -> list[Message]:
+    answer = gsm8k.without_marks(fields.text(values, "answer"))
     if strict_number(answer) is None:
         raise MisfitError("answer", f'expected a last line "#### NUMBER"; got {answer[-40:]!r}')
-    return Example(_text(values, "question"), answer)
+    return [*_asked(values, "question"), Message("assistant", answer)]
 
 
-def _pair(prompt: str, answer: str) -> Callable[[Mapping[str, Any]], Example]:
-    return lambda values: Example(_text(values, prompt), _text(values, answer))
+def _turns(values: Values) -> list[Message]:
+    texts = values.get("turns")
+    if not isinstance(texts, list) or len(texts) != 1 or not isinstance(texts[0], str) or not texts[0].strip():
+        raise MisfitError("turns", f"expected a list of one text; got {shown(texts)}")
+    asked = [texts[0].strip(), *fields.passages(values)]
+    return [Message("user", "\n\n".join(asked))]
 
 
-def _instruction(values: Mapping[str, Any]) -> Example:
-    asked = (_text(values, "instruction"), _text(values, "input", optional=True))
-    return Example("\n\n".join(part for part in asked if part), _text(values, "output"))
+def _raw(values: Values) -> list[Message]:
+    fields.text(values, "text")
+    return [Message("assistant", values["text"])]
 
 
-ROLES = {"human": "user", "gpt": "assistant"}  # ShareGPT's names
+def _chat(field: str) -> Callable[[Values], list[Message]]:
+    return lambda values: turns.turns(values.get(field), field)
 
 
-def _messages(field: str, role: str, content: str) -> Callable[[Mapping[str, Any]], Example]:
-    def example(values: Mapping[str, Any]) -> Example:
-        turns = values.get(field)
-        if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-            raise MisfitError(field, f"expected a list of turns with {role} and {content}; got {turns!r:.60}")
-        said = [Message(ROLES.get(who := _text(turn, role), who), _text(turn, content)) for turn in turns]
-        while said and said[-1].role != "assistant":
-            said.pop()
-        if len(said) < 2 or said[-2].role != "user":
-            raise MisfitError(
-                field, f"expected an assistant's turn after a user's; got {[turn[role] for turn in turns]}"
-            )
-        return Example(said[-2].content, said[-1].content, tuple(said[:-2]))
-
-    return example
-
-
-def _turns(values: Mapping[str, Any]) -> Example:
-    turns = values.get("turns")
-    if not isinstance(turns, list) or not turns or not isinstance(turns[-1], str) or not turns[-1].strip():
-        raise MisfitError("turns", f"expected a list of at least one text; got {turns!r:.60}")
-    return Example(turns[-1].strip(), "")
-
-
+QUESTION = Shape("question", ("question", "answer"), _pair("question", "answer"))
 SHAPES = (
     Shape("gsm8k", ("question", "answer"), _gsm8k),
-    Shape("question", ("question", "answer"), _pair("question", "answer")),
-    Shape("instruction", ("instruction", "output"), _instruction),
-    Shape("response", ("prompt", "response"), _pair("prompt", "response")),
-    Shape("response", ("prompt", "completion"), _pair("prompt", "completion")),
-    Shape("messages", ("messages",), _messages("messages", "role", "content")),
-    Shape("messages", ("conversations",), _messages("conversations", "from", "value")),
-    Shape("prompt", ("prompt",), lambda values: Example(_text(values, "prompt"), ""), answered=False),
-    Shape("turns", ("turns",), _turns, answered=False),
+    *(Shape(name, (asked, answer), _pair(asked, answer)) for asked, name in PROMPTS.items() for answer in ANSWERS),
+    *(Shape("messages", (field,), _chat(field), ()) for field in CHATS),
+    *(Shape("preference", (asked, "chosen"), _pair(asked, "chosen"), REJECTED) for asked in PREFERRED),
+    Shape("preference", ("chosen",), _chat("chosen"), ("rejected",)),
+    Shape("prompt", ("prompt",), lambda values: _asked(values, "prompt"), kind="asked"),
+    Shape("turns", ("turns",), _turns, kind="asked"),
+    Shape("text", ("text",), _raw, (), kind="raw"),
 )
+KNOWN = f"{', '.join(PROMPTS)} with {', '.join(ANSWERS)} | {' | '.join(CHATS)} | chosen | prompt | turns | text"
 
 
 def shape_of(records: Sequence[Record]) -> Shape:
-    """The shape of a file: the first one all of whose fields stand in the first record.
+    """The shape of a file: the first one all of whose fields stand in at least half of the records, or in the most.
 
     gsm8k against question: by the mark in most answers, so that one answer without it is a problem and no other shape.
-    Raises InputError where no shape fits.
+    Raises InputError where no shape fits any record.
     """
-    fields = records[0].values
-    marked = sum(gsm8k.is_marked(str(record.values.get("answer"))) for record in records)
-    for shape in SHAPES:
-        if all(field in fields for field in shape.fields) and (shape.name != "gsm8k" or 2 * marked > len(records)):
-            return shape
-    known = " | ".join(dict.fromkeys(", ".join(shape.fields) for shape in SHAPES))
-    raise InputError(f"data: expected the fields of one of: {known}; got {', '.join(fields)}")
-
-
-def examples(records: Sequence[Record]) -> tuple[Shape, list[Example], list[Problem]]:
-    """The shape of the records, what fits it, and what does not."""
-    shape = shape_of(records)
-    fitting: list[Example] = []
-    problems: list[Problem] = []
-    for record in records:
-        try:
-            fitting.append(shape.example(record.values))
-        except MisfitError as misfit:
-            problems.append(Problem(record.place, *misfit.args))
-    return shape, fitting, problems
-
-
-def read_examples(source: str | Path) -> tuple[Example, ...]:
-    """The questions and answers of a file (see `llm.data.files.local` for names on the hub).
-
-    Raises InputError naming file, place and field of the first row that cannot be used, or for prompts without answers.
-    """
-    shape, rows, problems = examples(files.read(source))
-    files.refuse(source, problems)
-    if not shape.answered:
-        only = ", ".join(shape.fields)
-        raise InputError(f"data: expected questions with answers; {source} holds prompts only ({only})")
-    return tuple(rows)
+    counts = Counter(frozenset(record.values) for record in records)
+    fits = {shape: sum(n for names, n in counts.items() if names.issuperset(shape.fields)) for shape in SHAPES}
+    marked = sum(gsm8k.is_marked(str(record.values.get("answer", ""))) for record in records)
+    if 2 * marked <= len(records):
+        del fits[SHAPES[0]]
+    most = max(fits.values())
+    if not most:
+        names = ", ".join(records[0].values)
+        raise InputError(f"data: expected the fields of one of: {KNOWN}; got {one_line(names) or 'none'}")
+    return next(shape for shape, fitting in fits.items() if 2 * fitting >= len(records) or fitting == most)

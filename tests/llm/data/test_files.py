@@ -1,5 +1,7 @@
-"""Readers: the four formats, the shapes in the wild, and what is wrong where."""
+"""Files: every format gives the same rows, and what cannot be read is named by its place."""
 
+import csv
+import gzip
 import json
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from llm.corpora.example import Example, Message
+from llm.corpora.example import Example
 from llm.data import files, read_examples
 from llm.data.check import check
 from protocol.errors import InputError
@@ -31,6 +33,28 @@ def lines(rows: list[dict]) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
+def cells(separator: str) -> str:
+    return "".join(separator.join(row.values()) + "\r\n" for row in ROWS)
+
+
+def served(rows: list[dict]) -> dict:
+    """As the server of hub data sets answers."""
+    inner = [{"row_idx": number, "row": row, "truncated_cells": []} for number, row in enumerate(rows)]
+    features = [{"feature_idx": 0, "name": "question"}]
+    return {"features": features, "rows": inner, "num_rows_total": len(rows), "partial": False}
+
+
+def by_number(rows: list[dict]) -> dict:
+    """As `DataFrame.to_json` writes columns."""
+    return {name: {str(number): row[name] for number, row in enumerate(rows)} for name in rows[0]}
+
+
+def compressed(path: Path) -> Path:
+    packed = path.with_name(path.name + ".gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    return packed
+
+
 def test_every_format_gives_the_same_rows(tmp_path) -> None:
     columns = json.dumps({name: [row[name] for row in ROWS] for name in ROWS[0]}, indent=1)
     pl.DataFrame(ROWS).write_parquet(tmp_path / "rows.parquet")
@@ -40,40 +64,101 @@ def test_every_format_gives_the_same_rows(tmp_path) -> None:
         written(tmp_path, "lines.json", lines(ROWS)),
         written(tmp_path, "lines.jsonl", "\ufeff" + lines(ROWS) + "\n"),
         written(tmp_path, "rows.csv", pl.DataFrame(ROWS).write_csv()),
+        written(tmp_path, "semicolons.csv", "question;answer\n" + cells(";")),
+        written(tmp_path, "rows.tsv", "question\tanswer\n" + cells("\t")),
+        written(tmp_path, "list.jsonl", json.dumps(ROWS)),
+        written(tmp_path, "data.json", json.dumps({"version": 1, "data": ROWS})),
+        written(tmp_path, "train.json", json.dumps({"train": ROWS})),
+        written(tmp_path, "own.json", json.dumps({"my_rows": ROWS})),
+        written(tmp_path, "served.json", json.dumps(served(ROWS))),
+        written(tmp_path, "pandas.json", json.dumps(by_number(ROWS))),
         tmp_path / "rows.parquet",
     ]
+    sources += [compressed(source) for source in sources]
     for source in sources:
-        assert [record.values for record in files.read(source)] == ROWS, source
+        assert [record.values for record in files.content(source).records] == ROWS, source
         assert [(row.prompt, row.answer) for row in read_examples(source)] == [tuple(row.values()) for row in ROWS]
 
 
+TEXTS = ["One.", "  Two, indented.", "Three."]
+
+
 @pytest.mark.parametrize(
-    ("record", "prompt", "answer", "history"),
+    ("name", "text"),
     [
-        ({"question": " Q ", "answer": "2<<1+1=2>>2 eggs\n#### 2"}, "Q", "22 eggs\n#### 2", ()),
-        ({"instruction": "Add.", "input": "1, 2", "output": "3"}, "Add.\n\n1, 2", "3", ()),
-        ({"instruction": "Add.", "input": None, "output": "3"}, "Add.", "3", ()),
-        ({"prompt": "Q", "response": "A"}, "Q", "A", ()),
-        ({"prompt": "Q", "completion": "A"}, "Q", "A", ()),
-        (
-            {
-                "messages": [
-                    {"role": "system", "content": "Be kind."},
-                    {"role": "user", "content": "Q"},
-                    {"role": "assistant", "content": "A"},
-                    {"role": "user", "content": "and then?"},
-                ]
-            },
-            "Q",
-            "A",
-            (Message("system", "Be kind."),),
-        ),
-        ({"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]}, "Q", "A", ()),
+        ("a.jsonl", lines([{"text": text, "id": 7} for text in TEXTS])),
+        ("a.jsonl", "".join(json.dumps(text) + "\n" for text in TEXTS)),
+        ("a.json", json.dumps(TEXTS)),
+        ("a.json", json.dumps({"data": TEXTS})),
+        ("a.json", json.dumps({"text": TEXTS})),
+        ("a.txt", "\r\n\r\n".join(TEXTS)),
+        ("a.csv", "text\n" + "".join(f'"{text}"\n' for text in TEXTS)),
     ],
 )
-def test_shapes(tmp_path, record, prompt, answer, history) -> None:
-    (row,) = read_examples(written(tmp_path, "rows.jsonl", lines([record])))
-    assert row == Example(prompt, answer, history)
+def test_raw_text_is_all_answer(tmp_path, name, text) -> None:
+    assert read_examples(written(tmp_path, name, text)) == tuple(Example("", each) for each in TEXTS)
+
+
+def test_a_cell_of_any_length_is_read_and_the_limit_of_csv_is_left_as_it_was(tmp_path) -> None:
+    long = "x" * 200_000
+    source = written(tmp_path, "a.csv", f'prompt,response\nQ,"{long}"\n')
+    before = csv.field_size_limit(1000)
+    try:
+        (row,) = read_examples(source)
+        assert row.answer == long
+        assert csv.field_size_limit() == 1000
+    finally:
+        csv.field_size_limit(before)
+
+
+@pytest.mark.parametrize("name", ["data[v2]", "da*a", "data?", "~data", "{a}"])
+def test_a_name_is_no_pattern(tmp_path, name) -> None:
+    for stem, answer in ((name, "A"), ("data", "neighbour"), ("datav", "neighbour"), ("data2", "neighbour")):
+        pl.DataFrame([{"prompt": "Q", "response": answer}]).write_parquet(tmp_path / f"{stem}.parquet")
+    assert read_examples(tmp_path / f"{name}.parquet") == (Example("Q", "A"),)
+
+
+def test_what_stands_beside_a_wrapped_list_is_told(tmp_path, caplog) -> None:
+    source = written(tmp_path, "a.json", json.dumps({"system": "Be kind.", "version": "1.0", "data": ROWS}))
+    assert len(read_examples(source)) == 4
+    assert "rows are those of 'data'; not read: system, version" in caplog.text
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\\uDE00 end"])
+def test_half_a_character_is_a_problem_of_its_line_and_field(tmp_path, half) -> None:
+    whole = '{"prompt": "smile \\ud83d\\ude00", "response": "ok"}\n'
+    source = written(tmp_path, "a.jsonl", whole + whole.replace("ok", half) + f'{{"{half}": "", "prompt": "Q"}}\n')
+    found = check(source)
+    expected = "expected text; got a lone surrogate, half of a character"
+    assert [(problem.place, problem.message) for problem in found.problems] == [
+        ("line 2", expected),
+        ("line 3", expected),
+    ]
+    assert found.problems[0].field == "response"
+    assert "\n".join(found.lines()).encode("utf-8")
+    assert read_examples(source, skip_bad_rows=True) == (Example("smile \N{GRINNING FACE}", "ok"),)
+
+
+def test_bad_rows_are_left_out_on_request_with_a_count_and_the_first_place(tmp_path, caplog) -> None:
+    rows = lines([*ROWS[:2], {"question": "Q", "answer": ""}]) + "{half\n" + lines(ROWS[2:])
+    source = written(tmp_path, "a.jsonl", rows)
+    with pytest.raises(InputError, match=r"line 3.*an empty one \(1 more; .*--skip-bad-rows leaves such rows out\)"):
+        read_examples(source)
+    assert len(read_examples(source, skip_bad_rows=True)) == 4
+    assert "2 of 6 rows left out, the first: line 3, field 'answer'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", 'prompt,response\nQ,A\nQ,"A" b\nQ,A\n', "line 3: expected CSV"),
+        ("a.json", '[{"prompt": "Q", "response": "A"}, ', "expected JSON"),
+        ("a.jsonl", lines([{"prompt": "Q", "response": ""}]), "line 1, field 'response'"),
+    ],
+)
+def test_a_file_that_breaks_off_or_has_no_good_row_is_refused_in_any_case(tmp_path, name, text, message) -> None:
+    with pytest.raises(InputError, match=message):
+        read_examples(written(tmp_path, name, text), skip_bad_rows=True)
 
 
 @pytest.mark.parametrize(
@@ -83,9 +168,10 @@ def test_shapes(tmp_path, record, prompt, answer, history) -> None:
         ("a.jsonl", lines([ROWS[0], {"question": "Q", "answer": 7}]), "line 2, field 'answer': expected text; got 7"),
         ("a.jsonl", lines([ROWS[0], {"question": "Q", "answer": ""}]), "line 2, field 'answer': expected text; got an"),
         ("a.jsonl", lines([ROWS[0], {"question": "Q"}]), "line 2, field 'answer': expected text; got nothing"),
-        ("a.jsonl", "[1]\n", "line 1: expected an object with named fields; got [1]"),
+        ("a.jsonl", "[1]\n", "row 1: expected an object with named fields; got 1"),
         ("a.jsonl", "", "expected at least one row"),
-        ("a.jsonl", lines([{"poem": "x"}]), "expected the fields of one of: question, answer | instruction, output"),
+        ("a.jsonl", lines([{"poem": "x"}]), "expected the fields of one of: question, instruction, prompt"),
+        ("a.jsonl", lines([{"a\nb": "x"}]), "| text; got a\\nb"),
         ("a.jsonl", lines([{"prompt": "x"}]), "holds prompts only (prompt)"),
         ("a.jsonl", lines([{"messages": [{"role": "user", "content": "Q"}]}]), "expected an assistant's turn"),
         ("a.jsonl", lines([{"messages": "Q"}]), "field 'messages': expected a list of turns"),
@@ -99,7 +185,27 @@ def test_shapes(tmp_path, record, prompt, answer, history) -> None:
         ("a.csv", 'question,answer\nQ,A\n"Q\nQ",A,B\n', "line 3: expected 2 cells; got 3"),
         ("a.csv", "question,question\nQ,A\n", "line 1: expected distinct column names"),
         ("a.parquet", "no parquet", "expected Parquet"),
-        ("a.txt", "Q", "expected a file named .json, .jsonl, .ndjson, .csv, .parquet; got a.txt"),
+        (
+            "a.doc",
+            "Q",
+            "expected a file named .json, .jsonl, .ndjson, .csv, .tsv, .txt, .parquet, or one of these with",
+        ),
+        (
+            "a.jsonl",
+            '{"prompt": "Q", "prompt": "R", "response": "A"}',
+            "line 1: expected a JSON object; got the name 'prompt' twice",
+        ),
+        ("a.json", "{}", "| text; got none"),
+        ("a.json", "", "expected at least one row"),
+        (
+            "a.json",
+            json.dumps({"train": ROWS, "test": ROWS}),
+            "expected one list of rows; got train, test: give each a",
+        ),
+        ("a.json", "[" * 5000, "expected JSON; maximum recursion depth exceeded"),
+        ("a.jsonl", '{"a": ' * 5000, "line 1: expected a JSON object; maximum recursion depth exceeded"),
+        ("a.json", json.dumps({"rows": [{"row": ROWS[0], "truncated_cells": ["answer"]}]}), "the server cut it"),
+        ("a.jsonl.gz", "no gzip", "line 1: expected a JSON object"),
     ],
 )
 def test_what_is_wrong_where(tmp_path, name, text, message) -> None:
@@ -114,27 +220,24 @@ def test_bytes_that_are_no_utf8_are_named_by_line(tmp_path) -> None:
         read_examples(tmp_path / "a.csv")
 
 
-def test_a_missing_file_is_named() -> None:
-    with pytest.raises(InputError, match=r"data: expected a file; not found: nowhere\.json"):
-        files.read("nowhere.json")
+def test_a_gzip_file_that_breaks_off_is_refused(tmp_path) -> None:
+    packed = compressed(written(tmp_path, "a.jsonl", lines(ROWS)))
+    packed.write_bytes(packed.read_bytes()[:-12])
+    with pytest.raises(InputError, match="expected a whole gzip file; "):
+        read_examples(packed)
 
 
-def test_check_counts_what_it_finds(tmp_path) -> None:
-    rows = [*ROWS, ROWS[0], {"question": "what is  1?", "answer": "One."}, {"question": "", "answer": "A"}]
-    source = written(tmp_path, "train.jsonl", lines(rows) + "{half")
-    test = written(tmp_path, "test.jsonl", lines([{"question": "WHAT IS 2?", "answer": "A"}]))
-    found = check(source, test=test)
-    assert (found.rows, found.shape, found.same_rows, found.same_prompts, found.overlap) == (7, "question", 1, 2, 1)
-    assert [(field.name, field.kinds, field.empty, field.lengths) for field in found.fields] == [
-        ("question", ("str",), 1, (0, 10, 11)),
-        ("answer", ("str",), 0, (1, 8, 8)),
-    ]
-    assert [problem.place for problem in found.problems] == ["line 8", "line 7"]
-    assert any("overlap: 1 test prompts" in line for line in found.lines())
-
-
-def test_check_of_a_file_without_rows_reports_it(tmp_path) -> None:
-    assert "expected at least one row" in str(check(written(tmp_path, "a.jsonl", "")).problems[0])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere.json", r"data: expected a file; not found: .*nowhere\.json"),
+        ("", r"data: expected a file; .* is a folder: name the files in it"),
+        ("a" * 300 + ".json", r"data: expected a file; .*: File name too long"),
+    ],
+)
+def test_what_is_no_file_is_named(tmp_path, name, message) -> None:
+    with pytest.raises(InputError, match=message):
+        files.content(tmp_path / name)
 
 
 class _Hub(BaseHTTPRequestHandler):

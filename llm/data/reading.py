@@ -1,0 +1,175 @@
+"""A file's rows as examples: what fits, what does not and where, and what is to be known of how they are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llm.corpora.example import Example, Message
+from llm.data import fields, files, turns
+from llm.data.records import MisfitError, Problem, Record, one_line
+from llm.data.shapes import CHATS, Shape, Values, shape_of
+from protocol.errors import InputError
+from protocol.notices import notice
+
+HOW = {
+    "text": "raw text: the whole of field 'text' is learned, without a prompt",
+    "preference": "preference pairs: the prompt and the chosen answer are learned, the rejected one is not",
+}
+UNEVEN = "the turns do not alternate between user and assistant; some templates refuse that"
+BEHIND = "turns after the last answer are left out"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file holds. `records` and `rows` belong together, one by one; `shape` is None where none fits."""
+
+    parsed: tuple[Record, ...]  # all records of the file
+    shape: Shape | None
+    records: tuple[Record, ...]
+    rows: tuple[Example, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+def look(source: str | Path, *, shape: Shape | None = None) -> Reading:
+    """Read a file as far as that is possible, in the shape its fields have or in the one that is given.
+
+    Raises InputError only where `files.content` does.
+    """
+    found = files.content(source)
+    notes = [one_line(note.message) for note in found.notes]
+    if not found.records:
+        none = found.problems or (Problem("", "", "expected at least one row; got none"),)
+        return Reading((), None, (), (), none, tuple(notes))
+    try:
+        shape = shape or shape_of(found.records)
+    except InputError as error:
+        problems = (*found.problems, Problem("", "", str(error).removeprefix("data: ")))
+        return Reading(found.records, None, (), (), problems, tuple(notes))
+    return _read(shape, found.records, found.problems, notes)
+
+
+def _read(shape: Shape, records: Sequence[Record], wrong: Sequence[Problem], notes: list[str]) -> Reading:
+    fitting, rows = list[Record](), list[Example]()
+    problems, remarks = list(wrong), dict[str, list[str]]()
+    for record in records:
+        try:
+            row, said = example_of(shape, record.values)
+        except MisfitError as misfit:
+            problems.append(Problem(record.place, *misfit.args))
+            continue
+        fitting.append(record)
+        rows.append(row)
+        for remark in said:
+            remarks.setdefault(remark, []).append(record.place)
+    notes = [*notes, *([HOW[shape.name]] if shape.name in HOW else [])]
+    notes += [f"{len(places)} of {len(rows)} rows: {text} (first: {places[0]})" for text, places in remarks.items()]
+    if lost := _unread(shape, fitting, rows):
+        notes.append(f"fields that hold text and are not read: {one_line(', '.join(lost))}")
+    problems.sort(key=_position)
+    return Reading(tuple(records), shape, tuple(fitting), tuple(rows), tuple(problems), tuple(notes))
+
+
+def _position(problem: Problem) -> int:
+    """The number of a problem's line or row; 0 for the whole file."""
+    return int(problem.place.rpartition(" ")[2] or 0)
+
+
+def _unread(shape: Shape, records: Sequence[Record], rows: Sequence[Example]) -> list[str]:
+    pairs = [(record.values, row) for record, row in zip(records, rows, strict=True)]
+    lost = list(fields.unread(pairs, shape.used))
+    for field in (*shape.fields, *shape.optional, fields.HISTORY):
+        values = (record.values.get(field) for record in records)
+        chats = (value for value in values if field in CHATS or isinstance(value, list | dict))
+        inside = dict.fromkeys(name for value in chats for name in turns.unread(value))
+        lost += [f"{field}[].{name}" for name in inside]
+    return lost
+
+
+def example_of(shape: Shape, values: Values) -> tuple[Example, list[str]]:
+    """The example of a record, and what is to be remarked; MisfitError where it is none."""
+    said, tools = shape.said(values), fields.tools(values)
+    system, past = fields.system(values), turns.past(values.get(fields.HISTORY), fields.HISTORY)
+    if shape.kind == "raw":
+        if system or past or tools:
+            raise MisfitError(shape.fields[0], "expected raw text alone; got a system message, a history or tools, too")
+        return Example("", said[0].content), []
+    whole = _begun(system, past, said)
+    asked, answer, remarks = _split(whole, shape)
+    return Example(asked[-1].content, answer, tuple(asked[:-1]), tools), remarks
+
+
+def _begun(system: str, past: list[Message], said: list[Message]) -> list[Message]:
+    """A conversation with what the record's other columns say before it."""
+    own, body = turns.without_system(said)
+    if system and own and own[0].content != system:
+        raise MisfitError(
+            "system", f"expected one system message; got another in the conversation: {own[0].content[:40]!r}"
+        )
+    first = [Message("system", system)] if system else own
+    return [*first, *past, *body]
+
+
+def _split(said: list[Message], shape: Shape) -> tuple[list[Message], str, list[str]]:
+    """The turns up to the prompt, the answer, and remarks on the order of the turns."""
+    field, roles = shape.fields[-1], [turn.role for turn in said]
+    spoken = roles[1:] if roles[:1] == ["system"] else roles
+    if spoken[:1] != ["user"]:
+        raise MisfitError(field, f"expected a user's turn first; got {_listed(roles)}")
+    end = len(said)
+    if shape.kind == "answered":
+        end = max((place for place, role in enumerate(roles) if role == "assistant"), default=0)
+        if roles[end - 1] != "user" or end == 0:
+            expected = "expected an assistant's turn after a user's at the end"
+            raise MisfitError(field, f"{expected}; got {_listed(roles)}")
+    elif roles[-1] != "user":
+        raise MisfitError(field, f"expected a user's turn at the end; got {_listed(roles)}")
+    answer = said[end].content if end < len(said) else ""
+    return said[:end], answer, [UNEVEN] * _is_uneven(spoken) + [BEHIND] * (end < len(said) - 1)
+
+
+def _is_uneven(roles: list[str]) -> bool:
+    return any(role != ("user", "assistant")[place % 2] for place, role in enumerate(roles))
+
+
+def _listed(roles: list[str]) -> str:
+    shorter = roles if len(roles) <= 6 else [*roles[:2], "…", *roles[-3:]]
+    return ", ".join(shorter) or "no turn"
+
+
+def usable(source: str | Path, *, shape: Shape | None = None, skip_bad_rows: bool = False) -> Reading:
+    """A file's reading without problems: they are refused, or with `skip_bad_rows` left out with a notice.
+
+    Raises InputError naming file, place and field of the first row that cannot be used; for a file that breaks off or
+    has no known shape, and one that has no usable row, in any case.
+    """
+    found = look(source, shape=shape)
+    files.refuse(source, [problem for problem in found.problems if not problem.place])
+    of = len(found.rows) + len(found.problems)
+    leave_out(source, found.problems, of=of, skip_bad_rows=skip_bad_rows and bool(found.rows))
+    for note in found.notes:
+        notice(f"data: {source}: {note}")
+    return found
+
+
+def leave_out(source: str | Path, problems: Sequence[Problem], *, of: int, skip_bad_rows: bool) -> None:
+    """Refuse the rows that cannot be used, or say how many of all are left out."""
+    if problems and skip_bad_rows:
+        notice(f"data: {source}: {len(problems)} of {of} rows left out, the first: {problems[0]}")
+    else:
+        files.refuse(source, problems)
+
+
+def read_examples(source: str | Path, *, skip_bad_rows: bool = False) -> tuple[Example, ...]:
+    """The questions and answers of a file (see `llm.data.files.local` for names on the hub).
+
+    skip_bad_rows: leave out rows that cannot be used, with a notice of how many and where the first is. Raises
+    InputError as `usable` does, and for prompts without answers.
+    """
+    found = usable(source, skip_bad_rows=skip_bad_rows)
+    shape: Any = found.shape
+    if shape.kind == "asked":
+        only = ", ".join(shape.fields)
+        raise InputError(f"data: expected questions with answers; {source} holds prompts only ({only})")
+    return found.rows

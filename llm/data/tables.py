@@ -1,0 +1,86 @@
+"""Records out of CSV, TSV and Parquet.
+
+The separator of a CSV file is that of comma, semicolon and tab which splits its first line into the most names; of two
+that split it alike, the one named first. Cells may be of any length.
+"""
+
+import csv
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import polars as pl
+
+from llm.data.records import Parsed, Problem, Record
+
+SEPARATORS = (",", ";", "\t")
+LONGEST = 2**31 - 1  # characters of a cell; csv's own limit is 131,072
+_limit = threading.Lock()
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """csv's limit is one of the whole process: it is raised for the time of one file, and put back."""
+    with _limit:
+        before = csv.field_size_limit(LONGEST)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def separator(text: str) -> str:
+    """What stands between the cells of a table."""
+    first = text.partition("\n")[0]
+    return max(SEPARATORS, key=lambda each: len(next(csv.reader([first], delimiter=each), [])))
+
+
+def table(text: str) -> Parsed:
+    """The rows of a CSV or TSV file; its first line names the columns."""
+    with _long_cells():
+        parsed = list(_table(text, separator(text)))  # all of it: the limit must not stay while someone else reads
+    yield from parsed
+
+
+def _table(text: str, delimiter: str) -> Parsed:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
+    start = 1
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if len(set(header)) < len(header):
+            yield Problem("", "", f"line 1: expected distinct column names; got {', '.join(header)}")
+            return
+        start = reader.line_num + 1
+        for cells in reader:
+            place, start = f"line {start}", reader.line_num + 1  # a quoted cell may run over several lines
+            if len(cells) == len(header):
+                yield Record(place, dict(zip(header, cells, strict=True)))
+            elif cells:
+                yield Problem(place, "", f"expected {len(header)} cells; got {len(cells)}")
+    except csv.Error as error:
+        yield Problem("", "", f"line {start}: expected CSV; {error}")  # nothing behind it can be read
+
+
+def parquet(data: bytes) -> Parsed:
+    """The rows of a Parquet file, given its bytes: polars takes a path with brackets in it for a pattern."""
+    try:
+        frame = pl.read_parquet(io.BytesIO(data))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        yield Problem("", "", f"expected Parquet; {(str(error).splitlines() or [''])[0]}")
+        return
+    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+    for number, values in enumerate(frame.iter_rows(named=True), start=1):
+        for name in nested:
+            values[name] = _without_nothing(values[name])
+        yield Record(f"row {number}", values)
+
+
+def _without_nothing(value: Any) -> Any:
+    """A value without the fields that hold nothing: Parquet gives every object the fields of all others."""
+    if isinstance(value, dict):
+        return {name: _without_nothing(each) for name, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nothing(each) for each in value]
+    return value
