@@ -4,7 +4,7 @@ The longest and the shortest of all probed rows go through plain forward passes,
 hook or mask; token log-probabilities a of every way of scoring are compared with these, b, by max|a − b| / max(1, |b|):
 - later tokens must not change a prediction, or the model is no causal one;
 - rows scored together, padded, must come out the same;
-- an adapter must do the same merged and beside its layers;
+- an adapter must do the same merged and beside its layers (LoRA), rows on four bits must come out the same (QLoRA);
 - packed completions must come out the same, or they are scored as plain rows instead, with a notice.
 The outcome is kept in the store under the base and the rows it was made with.
 """
@@ -92,6 +92,8 @@ def _check(lab: Lab, rows: Sequence[Row], phrases: Sequence[Sequence[int]]) -> C
     del model  # two models of this size may not fit
     model = leaf(lab, ())
     coverage = adapters.coverage(model, how)
+    if how.kind == "qlora":
+        errors.append(check_rows(model, rows, limit=limit))
     if how.kind == "lora" and settings.precision == "fp32":  # merges are made in float32 only
         errors.append(check_merge(model, rows, limit=limit))
     return Checked(why_not is None, why_not or "", coverage, max(errors))
@@ -110,6 +112,15 @@ def plain_logprobs(model: PreTrainedModel, row: Row) -> Tensor:
     return logprobs.gather(1, ids[0, len(row.prompt) :, None])[:, 0].cpu()
 
 
+def later_tokens_error(model: PreTrainedModel, row: Row) -> float:
+    """How much predictions change with the tokens after them: at a row's first tokens, where one more token weighs
+    most, and where its answer begins, as a model may go by the length of the whole.
+    """
+    start = (row.prompt + row.answer)[:4]
+    pairs = [(Row(start[:1], start[1:2]), Row(start[:1], start[1:])), (row._replace(answer=row.answer[:1]), row)]
+    return max(error_of(plain_logprobs(model, begun), plain_logprobs(model, whole)[:1]) for begun, whole in pairs)
+
+
 def _refuse(error: float, limit: float, what: str) -> float:
     if not error <= limit:  # NaN, too
         raise InputError(f"model: expected {what}; log-probabilities differ by {error:.1e}, {limit:g} is allowed")
@@ -118,10 +129,9 @@ def _refuse(error: float, limit: float, what: str) -> float:
 
 def check_rows(model: PreTrainedModel, rows: Sequence[Row], *, limit: float) -> float:
     """The error of rows scored together; InputError above the limit, or if a prediction depends on later tokens."""
-    expected = [plain_logprobs(model, row) for row in rows]
-    begun = [plain_logprobs(model, row._replace(answer=row.answer[:1])) for row in rows]
-    later = max(error_of(first, whole[:1]) for first, whole in zip(begun, expected, strict=True))
+    later = max(later_tokens_error(model, row) for row in rows)
     _refuse(later, limit, "a causal language model, whose predictions do not depend on later tokens")
+    expected = [plain_logprobs(model, row) for row in rows]
     batch = scoring.collate(rows, pad=model.config.pad_token_id).to(model.device)
     logprobs = torch.log_softmax(scoring.answer_logits(model, batch), dim=-1)  # (A, V)
     found = logprobs.gather(1, batch.target[:, None])[:, 0].cpu()

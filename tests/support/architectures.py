@@ -72,7 +72,7 @@ KINDS = {
     "qwen3_next": Kind("Qwen3", {**MOE, **DELTA, "shared_expert_intermediate_size": 16}),
     "qwen3_5_text": Kind("Qwen3", DELTA),
     "gemma": Kind("Gemma-2"),
-    "gemma2": Kind("Gemma-2", {**WINDOW, "query_pre_attn_scalar": 8}),
+    "gemma2": Kind("Gemma-2", {**WINDOW, "query_pre_attn_scalar": 8, "final_logit_softcapping": 1.0}),
     "gemma3_text": Kind("Gemma-3", WINDOW),
     "gemma3": Kind(
         "Gemma-3",
@@ -269,7 +269,13 @@ class Checks:
         return f"{layers} layers" + (f", {experts.partition(' ')[0]} experts' weights" if experts else "")
 
     def is_quantized(self) -> bool:
-        """Under QLoRA a fresh adapter learns, and logits are those of the rounded weights in float32."""
+        """Under QLoRA a fresh adapter learns, and logits are those of the rounded weights in float32.
+
+        Raises InputError if the check of a loaded model refuses it on four bits.
+        """
+        settings = replace(self.lab.settings, adaptation=Adaptation("qlora", rank=2))
+        quantized = replace(self.lab, experiment=replace(self.lab.experiment, settings=settings))
+        load_check.checked(quantized, self.probed)
         model = nodes.node(self.lab, ())
         adapters.attach(model, Adaptation("qlora", rank=2), seed=(0,))
         trainer._backward(model, list(self.probed.forget), torch.zeros(4), trainer.LEARN, micro_batch=4)
@@ -291,7 +297,10 @@ class Checks:
         yield right[self.is_scored()]
         yield "packed" if self.checked.packed else "plain rows"
         yield self.lora()
-        yield right[self.is_quantized()]
+        try:
+            yield right[self.is_quantized()]
+        except InputError:
+            yield "refused"
         yield right[self.is_sampled()]
 
 
