@@ -72,8 +72,15 @@ def sample_tokens(
 
 def _may_be_padded(model: PreTrainedModel, prompts: Sequence[Sequence[int]], *, pad: int) -> bool:
     """Whether prompts of different lengths may share a batch; a notice says where they may not."""
-    shortest, longest = min(prompts, key=len), max(prompts, key=len)
-    if len(shortest) == len(longest) or decoding.padding_is_masked(model, shortest, len(longest), pad=pad):
+    shortest, width = min(prompts, key=len), max(map(len, prompts))
+    if len(shortest) == width:
+        return True
+
+    def masked(_: list[int]) -> list[bool]:
+        return [decoding.padding_is_masked(model, shortest, width, pad=pad)]
+
+    (found,) = batches.in_batches([width], masked, fits=lambda width: 1, equal=False)  # memory may be out here already
+    if found:
         return True
     notice("sampling: padding changes this model's predictions; only prompts of equal length are sampled together")
     return False

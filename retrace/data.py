@@ -47,6 +47,12 @@ class Asked:
     """Requests under way at a time."""
     timeout: float = 60.0
     """Seconds after which a request counts as stalled and is sent again."""
+    attempts: int = 3
+    """How often another answer is asked for where one does not pass its check."""
+    temperature: float = 0.7
+    """Sampling temperature; left out, with a notice, where the model takes none."""
+    max_tokens: int = 512
+    """Longest answer, in tokens; a reasoning model's thoughts count."""
 
 
 @dataclass(frozen=True)

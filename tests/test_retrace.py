@@ -58,6 +58,14 @@ def refused(capsys, *arguments: str) -> str:
         (("data", "safety", "x.csv", "--share", "half"), "--share"),
         (("data", "math", "x.jsonl", "--endpoint.url", "http://x"), "endpoint.model: expected the model's name"),
         (("data", "math", "x.jsonl", "--endpoint.url", "x", "--endpoint.model", "m"), "endpoint.url: expected http://"),
+        (
+            ("data", "math", "x", "--endpoint.url", "http://x", "--endpoint.model", "m", "--endpoint.max-tokens", "0"),
+            "endpoint.max_tokens: expected a number > 0; got 0",
+        ),
+        (
+            ("data", "math", "x", "--endpoint.url", "http://x", "--endpoint.model", "m", "--endpoint.temperature", "3"),
+            "endpoint.temperature: expected a number from 0 to 2; got 3.0",
+        ),
         (("reproduce", "--speed", "11"), "Unrecognized options: --speed"),
         (("store", "list"), "runs folder: expected a store; not found: runs"),
         (("store", "show", "--runs", "nowhere"), "KEY"),

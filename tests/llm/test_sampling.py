@@ -365,11 +365,12 @@ def test_out_of_memory_while_sampling_changes_no_answer(model, monkeypatch) -> N
 
 
 @pytest.mark.usefixtures("no_collection")
-def test_out_of_memory_at_one_sequence_is_one_line(model, monkeypatch) -> None:
+@pytest.mark.parametrize("place", ["draw", "padding_is_masked"])
+def test_out_of_memory_at_one_sequence_is_one_line(model, monkeypatch, place: str) -> None:
     def none(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(decoding, "draw", none)
+    monkeypatch.setattr(decoding, place, none)
     with pytest.raises(InputError) as raised:
         drawn(model)
     assert str(raised.value) == (

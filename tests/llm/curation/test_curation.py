@@ -13,6 +13,7 @@ import pytest
 
 from llm.curation import math, safety
 from llm.curation.endpoint import Endpoint, ask
+from protocol import notices
 from protocol.errors import InputError
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -24,8 +25,15 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, script: tuple[str, ...] = (), reply=lambda prompt: f"{safety.SENTENCE} It is unsafe.") -> None:
+    def __init__(
+        self,
+        script: tuple[str, ...] = (),
+        reply=lambda prompt: f"{safety.SENTENCE} It is unsafe.",
+        refuses: dict[str, str] | None = None,
+        status: int = 400,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Chat)
+        self.refuses, self.status, self.bodies = refuses or {}, status, []
         self.script, self.reply, self.seen, self.times = list(script), reply, [], []
         self.lock = threading.Lock()
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -44,6 +52,11 @@ class _Chat(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.seen.append(prompt)
             self.server.times.append(time.monotonic())
+            self.server.bodies.append(asked)
+            refused = next((name for name in self.server.refuses if name in asked), None)
+            if refused:
+                error = {"message": self.server.refuses[refused], "param": None}
+                return self._send(self.server.status, {"error": error})
             fate = self.server.script.pop(0) if self.server.script else ""
         if fate == "stall":
             time.sleep(1.5)
@@ -54,9 +67,16 @@ class _Chat(BaseHTTPRequestHandler):
         if fate == "broken":
             return self._send(200, b'{"choices": [')
         text = fate.removeprefix("say ") if fate.startswith("say ") else self.server.reply(prompt)
+        message, finish = {"role": "assistant", "content": text}, "stop"
+        if fate.startswith("null "):
+            message["content"], finish = None, fate.removeprefix("null ")
+        if fate.startswith("cut "):
+            message["content"], finish = fate.removeprefix("cut "), "length"
+        if fate == "refuse":
+            message |= {"content": None, "refusal": "I cannot discuss this."}
         return self._send(200, {
             "id": "1", "object": "chat.completion", "created": 0, "model": asked["model"],
-            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+            "choices": [{"index": 0, "finish_reason": finish, "message": message}],
             "usage": {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13},
         })  # fmt: skip
 
@@ -245,6 +265,122 @@ def test_rubbish_for_ever_is_one_line(tmp_path, serve) -> None:
         ask(server.endpoint(retries=1), {"a": "first"}, tmp_path / "journal.jsonl", fault=accept)
 
 
+NEW = "Unsupported parameter: 'max_completion_tokens' is not supported with this model."
+WARM = "Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value is supported."
+
+
+def sent(server: Server) -> list[tuple]:
+    names = ("max_completion_tokens", "max_tokens", "temperature")
+    return [tuple(body.get(name) for name in names) for body in server.bodies]
+
+
+def test_the_limit_is_sent_as_max_completion_tokens(tmp_path, serve) -> None:
+    server = serve()
+    ask(server.endpoint(max_tokens=99), {"a": "first"}, tmp_path / "j", fault=accept)
+    assert sent(server) == [(99, None, 0.7)]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_an_endpoint_that_knows_max_tokens_alone_is_asked_so_from_then_on(tmp_path, serve, status: int) -> None:
+    """One refused request a run, then max_tokens; the answers are the same question's as with the other name."""
+    server, journal = serve(refuses={"max_completion_tokens": NEW}, status=status), tmp_path / "j"
+    got = ask(server.endpoint(), {"a": "first", "b": "second"}, journal, fault=accept)
+    assert set(got.accepted) == {"a", "b"}
+    assert sent(server) == [(512, None, 0.7), (None, 512, 0.7), (None, 512, 0.7)]
+    server.refuses = {}
+    ask(server.endpoint(), {"a": "first", "b": "second"}, journal, fault=accept)
+    assert len(server.bodies) == 3
+
+
+def test_a_refused_temperature_is_left_out_said_and_makes_another_question(tmp_path, serve, caplog) -> None:
+    """Answers without a temperature are not taken for answers with it; a later run finds them after one refusal."""
+    notices.notice.cache_clear()
+    server, journal = serve(refuses={"temperature": WARM}), tmp_path / "j"
+    prompts = {"a": "first", "b": "second"}
+    got = ask(server.endpoint(), prompts, journal, fault=accept)
+    assert set(got.accepted) == {"a", "b"}
+    assert sent(server) == [(512, None, 0.7), (512, None, None), (512, None, None)]
+    said = "endpoint: small takes no temperature; its answers are asked for without one"
+    assert [record.getMessage() for record in caplog.records if record.name == "retrace"] == [said]
+    assert ask(server.endpoint(), prompts, journal, fault=accept) == got
+    assert len(server.bodies) == 4, "one refused request, and no answer paid for again"
+    server.refuses = {}
+    ask(server.endpoint(), prompts, journal, fault=accept)
+    assert sent(server)[4:] == [(512, None, 0.7)] * 2, "with a temperature these are other answers"
+
+
+def test_both_parameters_may_be_refused_and_by_many_threads_at_once(tmp_path, serve) -> None:
+    server = serve(refuses={"max_completion_tokens": NEW, "temperature": WARM})
+    prompts = {str(n): str(n) for n in range(12)}
+    got = ask(server.endpoint(parallel=4), prompts, tmp_path / "j", fault=accept)
+    assert set(got.accepted) == set(prompts)
+    answered = [body for body in server.bodies if not {"max_completion_tokens", "temperature"} & set(body)]
+    assert len(answered) == 12 and len(server.bodies) <= 12 + 2 * 4
+
+
+@pytest.mark.parametrize(
+    ("refuses", "message"),
+    [
+        ({"max_completion_tokens": NEW, "max_tokens": "max_tokens is too large: 512"}, "max_tokens is too large: 512"),
+        ({"model": "the model small does not exist"}, "the model small does not exist"),
+    ],
+)
+def test_other_refusals_are_one_line_at_once(tmp_path, serve, refuses: dict[str, str], message: str) -> None:
+    server = serve(refuses=refuses)
+    with pytest.raises(InputError, match=f"endpoint: expected answers from http.*{message}"):
+        ask(server.endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
+    assert len(server.bodies) == len(refuses)
+
+
+@pytest.mark.parametrize(
+    ("fate", "reason"),
+    [
+        ("null length", "cut at 64 tokens: raise --endpoint.max-tokens"),
+        ("null content_filter", "withheld by the content filter of small"),
+        ("refuse", "refused by small: 'I cannot discuss this.'"),
+        ("null stop", "no text from small, finish_reason 'stop'"),
+        ("cut ", "cut at 64 tokens: raise --endpoint.max-tokens"),
+    ],
+)
+def test_an_answer_without_text_is_told_and_paid_for_once(tmp_path, serve, fate: str, reason: str) -> None:
+    """A reasoning model that is cut while it thinks says null, or ""; nothing is asked again, nor in a second run."""
+    server, journal = serve(fate), tmp_path / "j"
+    for _ in range(2):
+        got = ask(server.endpoint(max_tokens=64), {"a": "first"}, journal, fault=accept)
+        assert (got.accepted, got.dropped) == ({}, {"a": reason})
+        assert (len(server.bodies), got.completion_tokens) == (1, 3)
+    longer = ask(server.endpoint(max_tokens=640), {"a": "first"}, journal, fault=accept)
+    assert set(longer.accepted) == {"a"}, "a higher limit is another question"
+
+
+def test_a_text_that_is_cut_never_passes_and_is_asked_for_again(tmp_path, serve) -> None:
+    """It begins as it should, but its reason breaks off; the next one is whole."""
+    begun = f"cut {safety.SENTENCE} It is un"
+    server = serve(begun)
+    got = ask(server.endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
+    assert got.accepted == {"a": f"{safety.SENTENCE} It is unsafe."}
+    server = serve(begun, begun, begun)
+    got = ask(server.endpoint(), {"a": "first"}, tmp_path / "k", fault=accept)
+    assert got.dropped == {"a": "cut at 512 tokens: raise --endpoint.max-tokens"}
+    assert len(server.bodies) == 3
+
+
+def test_thoughts_before_an_answer_are_no_part_of_it(tmp_path, serve) -> None:
+    server = serve(f"say <think>\nThey want harm.\n</think>\n\n{safety.SENTENCE} It is unsafe.")
+    got = ask(server.endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
+    assert got.accepted == {"a": f"{safety.SENTENCE} It is unsafe."}
+
+
+def test_a_journal_of_before_is_still_read(tmp_path, serve) -> None:
+    """Its lines have neither the reason why an answer ended nor a refusal."""
+    server, journal = serve(), tmp_path / "j"
+    first = ask(server.endpoint(), {"a": "first"}, journal, fault=accept)
+    line = {name: value for name, value in json.loads(journal.read_text()).items() if name not in ("finish", "refusal")}
+    journal.write_text(json.dumps(line) + "\n")
+    assert ask(server.endpoint(), {"a": "first"}, journal, fault=accept) == first
+    assert len(server.bodies) == 1
+
+
 def test_requests_keep_their_pace(tmp_path, serve) -> None:
     server = serve()
     ask(server.endpoint(per_minute=1200, parallel=4), {n: n for n in "abcdef"}, tmp_path / "j", fault=accept)
@@ -266,6 +402,9 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path, serve) -> None:
         ({"url": "localhost"}, "endpoint.url: expected http://"),
         ({"per_minute": 0}, "endpoint.per_minute: expected a number > 0; got 0"),
         ({"timeout": -1}, "endpoint.timeout: expected a number > 0; got -1"),
+        ({"attempts": 0}, "endpoint.attempts: expected a number > 0; got 0"),
+        ({"max_tokens": 0}, "endpoint.max_tokens: expected a number > 0; got 0"),
+        ({"temperature": 2.5}, "endpoint.temperature: expected a number from 0 to 2; got 2.5"),
     ],
 )
 def test_wrong_settings(options, message) -> None:
