@@ -55,7 +55,8 @@ def sample_tokens(
     pad = ends[0] if ends else 0  # masked everywhere; a model's own pad token may lie outside its embeddings
     uniform = decoding.uniforms(prompts, samples=samples, steps=max_tokens, seed=seed).flatten(0, 1)  # (N·samples, T)
     asked = [prompt for prompt in prompts for _ in range(samples)]
-    limit = batches.budget(model)
+    company = _company(model, prompts, pad=pad)
+    limit = 0 if company == "none" else batches.budget(model)  # a batch holds at least one sequence
 
     def drawn(part: list[int]) -> list[tuple[int, ...]]:
         chosen = [asked[i] for i in part]
@@ -65,25 +66,28 @@ def sample_tokens(
         [len(prompt) for prompt in asked],
         drawn,
         fits=lambda width: limit // batches.sequence_bytes(model, width=width, steps=max_tokens),
-        equal=not _may_be_padded(model, prompts, pad=pad),
+        equal=company == "of equal length",
         done=lambda count: progress("sampled answers", count, len(asked)),
     )
 
 
-def _may_be_padded(model: PreTrainedModel, prompts: Sequence[Sequence[int]], *, pad: int) -> bool:
-    """Whether prompts of different lengths may share a batch; a notice says where they may not."""
-    shortest, width = min(prompts, key=len), max(map(len, prompts))
-    if len(shortest) == width:
-        return True
+def _company(model: PreTrainedModel, prompts: Sequence[Sequence[int]], *, pad: int) -> str:
+    """Which prompts may share a batch: "any", those "of equal length", or "none"; a notice says so if not any."""
+    shortest, longest = min(prompts, key=len), max(prompts, key=len)
 
-    def masked(_: list[int]) -> list[bool]:
-        return [decoding.padding_is_masked(model, shortest, width, pad=pad)]
+    def undisturbed(beside: Sequence[int]) -> bool:
+        def check(_: list[int]) -> list[bool]:
+            return [decoding.is_undisturbed(model, shortest, beside, pad=pad)]
 
-    (found,) = batches.in_batches([width], masked, fits=lambda width: 1, equal=False)  # memory may be out here already
-    if found:
-        return True
-    notice("sampling: padding changes this model's predictions; only prompts of equal length are sampled together")
-    return False
+        # memory may be out here already
+        return batches.in_batches([len(beside)], check, fits=lambda width: 1, equal=False)[0]
+
+    if undisturbed(longest):
+        return "any"
+    company = "of equal length" if undisturbed(shortest[::-1]) else "none"
+    how = "only prompts of equal length are sampled together" if company != "none" else "prompts are sampled one by one"
+    notice(f"sampling: other prompts in a batch change this model's predictions; {how}")
+    return company
 
 
 def sample(
@@ -98,7 +102,7 @@ def sample(
     progress: Progress = quiet,
 ) -> list[list[Answer]]:
     """`samples` answers of every prompt, N lists, at one temperature; see `sample_tokens`."""
-    ends = sorted({form.end, form.tokenizer.eos_token_id} - {None})
+    ends = sorted(form.ends)
     produced = sample_tokens(
         model, ends, prompts, samples=samples, temperature=temperature, max_tokens=max_tokens, seed=seed,
         progress=progress,

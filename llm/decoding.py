@@ -119,21 +119,21 @@ def draw(
 
 
 @torch.no_grad()
-def padding_is_masked(model: PreTrainedModel, prompt: Sequence[int], width: int, *, pad: int) -> bool:
-    """Whether padding a prompt to `width` columns leaves the logits of its next two tokens as they are.
+def is_undisturbed(model: PreTrainedModel, prompt: Sequence[int], beside: Sequence[int], *, pad: int) -> bool:
+    """Whether the logits of a prompt's next two tokens stay as they are while another prompt is in its batch.
 
-    It does not where a state or a convolution runs through the padding, or positions are counted from its beginning.
+    They do not if a state or a convolution runs through the padding, if positions are counted from its beginning, or if
+    a model mixes up the states of a batch.
     """
     found = []
-    for columns in (len(prompt), width):
-        tokens = torch.tensor([[pad] * (columns - len(prompt)) + list(prompt)], device=model.device)  # (1, S)
-        attention = (torch.arange(columns, device=model.device) >= columns - len(prompt)).long()[None]  # (1, S)
+    for prompts in ([prompt], [prompt, beside]):
+        tokens, attention = (part.to(model.device) for part in left_pad(prompts, pad=pad))
         settings = _settings((), steps=2, pad=pad)
         settings.output_logits = True
         with neutral(model):
             out = model.generate(tokens, attention_mask=attention, generation_config=settings)
-        found.append(torch.stack(out.logits).double())  # (2, 1, V)
-    plain, padded = found
-    real = torch.isfinite(plain)
-    close = CLOSE.get(model.dtype, CLOSE_ROUNDED) * plain[real].abs().max()
-    return bool((plain[real] - padded[real]).abs().max() <= close)
+        found.append(torch.stack(out.logits)[:, 0].double())  # (2, V)
+    alone, together = found
+    real = torch.isfinite(alone)
+    close = CLOSE.get(model.dtype, CLOSE_ROUNDED) * alone[real].abs().max()
+    return bool((alone[real] - together[real]).abs().max() <= close)

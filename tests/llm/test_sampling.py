@@ -31,40 +31,20 @@ SMALL = {
 }  # fmt: skip
 OLD = {"vocab_size": V, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}
 PLAIN = {"vocab_size": V, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-LINEAR = {
-    "layer_types": ["linear_attention", "full_attention"], "head_dim": 8, "linear_num_value_heads": 4,
-    "linear_num_key_heads": 2, "linear_key_head_dim": 8, "linear_value_head_dim": 8,
-}  # fmt: skip
-EXPERTS = {"num_experts": 4, "moe_intermediate_size": 16, "shared_expert_intermediate_size": 16}
-LATENT = {
-    "num_key_value_heads": 4, "q_lora_rank": 8, "kv_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4,
-    "v_head_dim": 8, "n_routed_experts": 4, "n_group": 2, "topk_group": 1, "num_experts_per_tok": 2,
-    "moe_intermediate_size": 16, "first_k_dense_replace": 1,
-}  # fmt: skip
+# Attention with positions of three kinds, no cache, and states; many more in test_architectures.
 MODELS: dict[str, dict[str, object]] = {
     "llama": SMALL,
-    "qwen2": SMALL,
-    "mistral": SMALL | {"sliding_window": 4, "head_dim": 8},
-    "gemma2": SMALL | {"sliding_window": 4, "head_dim": 8},
-    "granite": SMALL | {"logits_scaling": 8.0},
     "gpt2": OLD,
     "openai-gpt": OLD,  # no cache
-    "gpt_neox": PLAIN | {"intermediate_size": 48, "max_position_embeddings": 64},
-    "opt": PLAIN | {"ffn_dim": 48, "max_position_embeddings": 64, "word_embed_proj_dim": 32},  # learned positions
     "bloom": {"vocab_size": V, "hidden_size": 32, "n_layer": 2, "n_head": 4},  # positions out of the mask
-    "falcon": PLAIN,
-    "deepseek_v3": SMALL | LATENT,
     "mamba": {"vocab_size": V, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 8},
-    "mamba2": {"vocab_size": V, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "num_heads": 8,
-               "head_dim": 8, "n_groups": 1, "chunk_size": 8},
     "recurrent_gemma": PLAIN | {"num_hidden_layers": 3, "intermediate_size": 48, "lru_width": 32, "head_dim": 8,
                                 "attention_window_size": 8},
     "rwkv": {"vocab_size": V, "hidden_size": 32, "num_hidden_layers": 2, "attention_hidden_size": 32,
              "intermediate_size": 48, "context_length": 64},
-    "lfm2": SMALL | {"layer_types": ["conv", "full_attention"]},
-    "qwen3_next": SMALL | LINEAR | EXPERTS | {"num_experts_per_tok": 2, "decoder_sparse_step": 1},
 }  # fmt: skip
-UNMASKED = {"recurrent_gemma", "rwkv"}  # padding enters their state
+# Padding enters the state of RecurrentGemma; RWKV's states of a batch mix after the first sampled token.
+COMPANY = {"recurrent_gemma": "of equal length", "rwkv": "none"}
 
 
 def tiny(kind: str = "llama", **changes: object) -> PreTrainedModel:
@@ -97,14 +77,17 @@ def test_sampling_at_a_temperature_near_0_is_greedy_decoding(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_prompts_share_a_batch_unless_padding_changes_predictions(kind: str, caplog) -> None:
-    """Where it does, batches of equal length give what single prompts give, and a notice says so."""
-    model = tiny(kind)
-    assert decoding.padding_is_masked(model, PROMPTS[2], 16, pad=2) == (kind not in UNMASKED)
+def test_prompts_share_a_batch_unless_others_change_their_predictions(kind: str, caplog) -> None:
+    """If they do, batches of equal length, or single prompts, give what each prompt gives alone; a notice says so."""
     notices.notice.cache_clear()
-    answers._may_be_padded(model, PROMPTS, pad=2)
-    said = "sampling: padding changes this model's predictions; only prompts of equal length are sampled together"
-    assert [record.getMessage() for record in caplog.records] == [said] * (kind in UNMASKED)
+    company = answers._company(tiny(kind), PROMPTS, pad=2)
+    assert company == COMPANY.get(kind, "any")
+    changed = "sampling: other prompts in a batch change this model's predictions; "
+    said = {
+        "of equal length": [changed + "only prompts of equal length are sampled together"],
+        "none": [changed + "prompts are sampled one by one"],
+    }
+    assert [record.getMessage() for record in caplog.records] == said.get(company, [])
 
 
 def test_padding_that_is_not_masked_would_be_found_out() -> None:
@@ -112,7 +95,7 @@ def test_padding_that_is_not_masked_would_be_found_out() -> None:
     model = tiny("mamba")
     whole = model.forward
     model.forward = lambda *parts, attention_mask=None, **rest: whole(*parts, **rest)  # noqa: PLW0108
-    assert not decoding.padding_is_masked(model, PROMPTS[2], 16, pad=2)
+    assert not decoding.is_undisturbed(model, PROMPTS[2], [5] * 16, pad=2)
 
 
 # One unusual value for every field; those that say what to return or how to compute are in KEPT_OUT.
@@ -365,7 +348,7 @@ def test_out_of_memory_while_sampling_changes_no_answer(model, monkeypatch) -> N
 
 
 @pytest.mark.usefixtures("no_collection")
-@pytest.mark.parametrize("place", ["draw", "padding_is_masked"])
+@pytest.mark.parametrize("place", ["draw", "is_undisturbed"])
 def test_out_of_memory_at_one_sequence_is_one_line(model, monkeypatch, place: str) -> None:
     def none(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")

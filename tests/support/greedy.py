@@ -23,7 +23,7 @@ def sampling_is_greedy(
     model: PreTrainedModel, form: Format | Sequence[int], prompts: Sequence[Sequence[int]], *, steps: int = 6
 ) -> bool:
     """form: a format, or the ids of end tokens."""
-    ends = sorted({form.end, form.tokenizer.eos_token_id} - {None}) if isinstance(form, Format) else list(form)
+    ends = sorted(form.ends) if isinstance(form, Format) else list(form)
     found = answers.sample_tokens(
         model, ends, prompts, samples=1, temperature=1e-8, max_tokens=steps, seed=(0, "greedy")
     )
