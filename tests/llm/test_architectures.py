@@ -28,6 +28,7 @@ def test_the_page_has_a_row_for_every_architecture_and_template_and_no_other() -
     assert len(rows) >= 15 and not any("wrong" in row for row in rows)
 
 
+@torch.no_grad()
 def test_the_models_of_the_table_would_show_what_is_lost() -> None:
     """Logits that go around what a model does after its output layer are wrong by more than 0.1 nats."""
     for kind in ("granite", "gemma2", "cohere", "falcon_h1"):

@@ -43,7 +43,8 @@ LATENT = {
     "q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 8,
     "num_key_value_heads": 4, "head_dim": 4,
 }  # fmt: skip
-OLD = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512}
+OWN = {"num_key_value_heads": None, "head_dim": None}  # every head has keys of its own
+OLD = {**OWN, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512}
 MAMBA = {"mamba_n_heads": 8, "mamba_d_head": 8, "mamba_n_groups": 2, "mamba_d_state": 4}
 DELTA = {
     "layer_types": ["linear_attention", "full_attention"], "linear_num_value_heads": 4, "linear_num_key_heads": 2,
@@ -119,13 +120,13 @@ KINDS = {
     "gpt2": Kind("plain (Pythia)", OLD),
     "gpt_neo": Kind(
         "plain (Pythia)",
-        {"num_layers": 2, "num_heads": 4, "attention_types": [[["global", "local"], 1]], "window_size": 6},
+        {**OWN, "num_layers": 2, "num_heads": 4, "attention_types": [[["global", "local"], 1]], "window_size": 6},
     ),
-    "gpt_neox": Kind("plain (Pythia)"),
+    "gpt_neox": Kind("plain (Pythia)", OWN),
     "gptj": Kind("plain (Pythia)", {**OLD, "rotary_dim": 4}),
-    "opt": Kind("plain (Llama-2 base)", {"ffn_dim": 48, "word_embed_proj_dim": 32}),
-    "bloom": Kind("plain (Unigram)", {"n_layer": 2, "n_head": 4}),
-    "mpt": Kind("plain (Pythia)", {"d_model": 32, "n_heads": 4, "n_layers": 2, "max_seq_len": 512}),
+    "opt": Kind("plain (Llama-2 base)", {**OWN, "ffn_dim": 48, "word_embed_proj_dim": 32}),
+    "bloom": Kind("plain (Unigram)", {**OWN, "n_layer": 2, "n_head": 4}),
+    "mpt": Kind("plain (Pythia)", {**OWN, "d_model": 32, "n_heads": 4, "n_layers": 2, "max_seq_len": 512}),
     "mamba": Kind("plain (Pythia)", {"state_size": 4}),
     "mamba2": Kind(
         "plain (Pythia)",
