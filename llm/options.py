@@ -107,6 +107,8 @@ def paths_of(model: str, options: Options) -> Experiment:
     """`base_experiment` without a word beside it: for an experiment that replaces what the preset trains with."""
     settings, preset = settings_of(model, options), preset_of(model, options)
     chosen = METHODS_BY_DEFAULT[preset] if options.methods is None else options.methods
+    if preset != "embedded" and "SimNPO-beta1" in chosen:
+        raise InputError(f"methods: expected SimNPO, whose β is 1 under the preset {preset}; got 'SimNPO-beta1'")
     return Experiment(
         name="positions",
         world="llm",
