@@ -8,7 +8,7 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from huggingface_hub.errors import GatedRepoError
 
@@ -45,21 +45,29 @@ def _fetched(stage: str, source: str, read: Callable[[str], Read]) -> Read:
         raise InputError(f"{error}; or give --data {stage} FILE") from error
 
 
+def _how(files: Files) -> dict[str, Any]:
+    return {"skip_bad_rows": True} if files.skip_bad_rows else {}
+
+
 def _examples(stage: str, source: str, files: Files) -> tuple[Example, ...]:
-    how = {"skip_bad_rows": True} if files.skip_bad_rows else {}
-    return _fetched(stage, source, lambda each: read_examples(each, **how))
+    return _fetched(stage, source, lambda file: read_examples(file, **_how(files)))
 
 
 def _in_steps(stage: str, files: Files) -> Rows:
-    made = [_fetched(stage, each, lambda file: math.rewrite(file, journal=NO_JOURNAL)) for each in files.train]
-    return [row for each in made for row in each.rows]
+    rows: Rows = []
+    for source in files.train:
+        made = _fetched(stage, source, lambda file: math.rewrite(file, journal=NO_JOURNAL, **_how(files)))
+        rows += made.rows
+    return rows
 
 
 def _refused(stage: str, files: Files) -> tuple[Rows, Rows]:
     """Refusals of the requests of all files, in which a question may stand in several styles: training, held out."""
     requests: list[safety.Question] = []
     for source in files.train:
-        found = _fetched(stage, source, lambda file: safety.questions(file, styles_removed=safety.STYLES))
+        found = _fetched(
+            stage, source, lambda file: safety.questions(file, styles_removed=safety.STYLES, **_how(files))
+        )
         requests += found[0]
     refusals = safety.by_template(requests, seed=DRAWN).accepted
     train, test = safety.split(requests, share=SHARE, seed=DRAWN)
