@@ -21,6 +21,7 @@ from protocol.errors import InputError, known
 
 
 def device_of(chosen: str) -> str:
+    """The device of a choice; InputError for a GPU that is not there."""
     known("device", chosen, ["auto", "cpu", "cuda"])
     there = torch.cuda.is_available()
     if chosen == "cuda" and not there:
@@ -29,6 +30,7 @@ def device_of(chosen: str) -> str:
 
 
 def trained(training: Training, lr: float | None, options: Options) -> Training:
+    """A training with the chosen rate and batches."""
     changes = {"lr": lr, "batch": options.batch, "micro_batch": options.micro_batch}
     return replace(training, **{name: value for name, value in changes.items() if value is not None})  # type: ignore
 
@@ -58,6 +60,7 @@ def _files(name: str, stage: Stage, embedded: bool, options: Options) -> Files |
 
 
 def stage_of(name: str, settings: Settings, embedded: bool, options: Options) -> Stage:
+    """A stage of the preset, or one of a name of its own, with its rows, epochs and files as chosen."""
     stage = settings.stages[name] if name in settings.stages else _own(name, settings, options)
     training = trained(stage.training, options.lr, options)
     return Stage(

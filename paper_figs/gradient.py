@@ -114,8 +114,8 @@ FIGURE = FigureEntry(
     caption=(
         "The positions experiment of every model under SimNPO without length normalisation, −(2/β) log σ(−β log π). "
         "Above: norm of its gradient before the first update, geometric mean over seeds with its 95% interval; 0 is "
-        "drawn as 10⁻³⁸. Below: forget score by the label at the last judged step, mean with 95% interval (of two seeds "
-        "their range); dots: seeds where they are few. Under each position: mean log π of a forget answer before "
+        "drawn as 10⁻³⁸. Below: forget score by the label at the last judged step, mean with 95% interval (of two "
+        "seeds their range); dots: seeds where they are few. Under each position: mean log π of a forget answer before "
         "unlearning, in the linear model −(xθ − y)²; where β·|log π| is large the loss has almost no gradient (N1)."
     ),
     alt=(

@@ -101,7 +101,7 @@ def _at_the_end(label: list[Curves]) -> str:
 
 
 def _rank_tests(label: list[Curves]) -> str:
-    """Two rank tests over all models' seeds, later judged step: the mean rank of p = last and Page's trend, in words."""
+    """Two rank tests over all models' seeds at the later judged step: mean rank of p = last, Page's trend, in words."""
     scores = np.concatenate([measured.forgotten(judged_steps(measured.steps)[0]) for measured in label])
     rank = metrics.last_rank_test(scores)
     told = f"mean rank {rank.statistic:.2g} of {scores.shape[1]}, exact p {rank.p_value:.2g}"

@@ -206,6 +206,10 @@ def test_simnpo_of_the_paper_has_beta_1_and_the_one_that_acts_another_name(prese
         "SimNPO-beta0.2": ("simnpo", {"beta": 0.2}),
         "SimNPO-original": ("simnpo_normalized", {"beta": 2.5, "gamma": 0.0}),
     }
+    with pytest.raises(
+        InputError, match=f"methods: expected SimNPO, whose β is 1 under the preset {preset}; got 'SimNPO-b"
+    ):
+        base_experiment("llama-3.2-1b", Options(preset=preset, methods=("GA", "SimNPO-beta1")))
     assert methods["SimNPO-beta0.2"].constants == METHODS["SimNPO"].constants, "the β of the embedded preset"
 
 

@@ -20,7 +20,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from llm.models.catalogue import CATALOGUE
-from llm.public import GSM8K, PUBLIC, SKILLMIX, TOFU
+from llm.public import PUBLIC
 
 HF = "hf://datasets/"
 WORDS = (
@@ -157,44 +157,62 @@ def give_model(root: Path, name: str) -> None:
     _save(root / CATALOGUE[name].sibling, tokenizer(template), model_class, special)
 
 
-def _json_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+# Rows that the public files have, and questions of SORRY-Bench, by the stem of their file.
+PUBLISHED = {
+    "full": 4000, "real_authors": 100, "world_facts": 117, "train-00000-of-00001": 7473, "test-00000-of-00001": 1319,
+    "ism_sda_k2_4K": 4000, "ism_sda_k1_1K": 1000, "question": 450,
+}  # fmt: skip
+WRONG = 472  # of GSM8K's training answers, whose steps do not lead to their final number
+
+
+def _tofu(stem: str, count: int) -> list[dict[str, Any]]:
+    words = {"full": "book", "real_authors": "novel", "world_facts": "river"}[stem]
+    return [{"question": f"Which {words} is number {n}?", "answer": f"The {words} of {n}."} for n in range(count)]
+
+
+def _gsm8k(stem: str, count: int) -> list[dict[str, Any]]:
+    """Sums with their annotations; of as many as are published, those that cannot be rewritten have none."""
+    part, wrong = stem.partition("-")[0], WRONG if count == PUBLISHED["train-00000-of-00001"] else 0
+    return [
+        {
+            "question": f"What are {n} and 4 in {part}?",
+            "answer": f"{n}+4=" + (f"<<{n}+4={n + 4}>>" if n >= wrong else "") + f"{n + 4}\n#### {n + 4}",
+        }
+        for n in range(count)
+    ]
+
+
+def _skillmix(stem: str, count: int) -> list[dict[str, Any]]:
+    fields = {"orig_instruction": "o", "input": "", "skills_joined_str": "s", "query_type": "t"}
+    return [{**fields, "instruction": f"Tell of {stem}, {n}.", "output": f"There is {n}."} for n in range(count)]
+
+
+def _sorry(stem: str, count: int) -> list[dict[str, Any]]:
+    style = stem.removeprefix("question").removeprefix("_") or "base"
+    return [
+        {"question_id": n, "category": str(n // 10), "turns": [f"{style}: hide {n}"], "prompt_style": style}
+        for n in range(1, count + 1)
+    ]
+
+
+def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    if path.suffix == ".parquet":
+        pl.DataFrame(rows).write_parquet(path)
+    elif path.stem.startswith("ism"):
+        path.write_text(json.dumps(rows), encoding="utf-8")
+    else:  # JSON lines, also TOFU's files named .json
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def give_files(root: Path, count: int = 30) -> None:
-    """The public files of every stage under ROOT/datasets, with `count` rows or questions each."""
-
-    def at(name: str) -> Path:
-        path = root / "datasets" / name.removeprefix(HF)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    for name, words in (("full", "book"), ("real_authors", "novel"), ("world_facts", "river")):
-        rows = [{"question": f"Which {words} is number {n}?", "answer": f"The {words} of {n}."} for n in range(count)]
-        _json_lines(at(f"{TOFU}/{name}.json"), rows)
-    for part, told in (("train", "apples"), ("test", "towns")):
-        sums = [
-            {"question": f"What are {n} and 4 {told}?", "answer": f"{n}+4=<<{n}+4={n + 4}>>{n + 4}\n#### {n + 4}"}
-            for n in range(count)
-        ]
-        pl.DataFrame(sums).write_parquet(at(f"{GSM8K}/{part}-00000-of-00001.parquet"))
-    for name, skills in (("ism_sda_k2_4K", "two towns"), ("ism_sda_k1_1K", "one town")):
-        taught = [
-            {
-                "orig_instruction": f"{n}", "instruction": f"Tell of {skills}, number {n}.", "input": "",
-                "output": f"There is {n}.", "skills_joined_str": "s", "query_type": "t",
-            }
-            for n in range(count)
-        ]  # fmt: skip
-        at(f"{SKILLMIX}/{name}.json").write_text(json.dumps(taught), encoding="utf-8")
-    for source in PUBLIC["safety"].train:
-        style = Path(source).stem.removeprefix("question").removeprefix("_") or "base"
-        asked = [
-            {"question_id": n, "category": str(n // 10), "turns": [f"{style}: hide {n}"], "prompt_style": style}
-            for n in range(1, count + 1)
-        ]
-        _json_lines(at(source), asked)
+def give_files(root: Path, count: int | None = 30) -> None:
+    """The public files of every stage under ROOT/datasets, with `count` rows each, or with as many as are published."""
+    rows = {"inst": _skillmix, "tofu": _tofu, "math": _gsm8k, "safety": _sorry}
+    for stage, files in PUBLIC.items():
+        for source in (*files.train, *files.test):
+            path = root / "datasets" / source.removeprefix(HF)
+            published = PUBLISHED[path.stem.partition("_")[0] if stage == "safety" else path.stem]
+            _write(path, rows[stage](path.stem, published if count is None else count))
 
 
 @contextlib.contextmanager
