@@ -11,7 +11,7 @@ from llm.experiments import depth, positions
 from llm.measuring import Start
 from llm.methods import METHODS
 from llm.models import Pretrained
-from llm.models.adapters import PROJECTIONS, Adaptation, trainable
+from llm.models.adapters import Adaptation, trainable
 from llm.models.catalogue import CATALOGUE
 from llm.nodes import leaf, node, node_folder
 from llm.options import Options, base_experiment, preset_of, settings_of
@@ -24,6 +24,8 @@ from paper_figs import published
 from protocol.errors import InputError
 from protocol.spec import canonical
 
+# All linear layers of a Llama's decoder: what no named target means.
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 FEW = Options(seeds=1, rows=dict.fromkeys(STAGES, 40), held_out=dict.fromkeys(STAGES, 4))
 
 
