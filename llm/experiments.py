@@ -8,7 +8,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from llm.options import Options, adapted, base_experiment, preset_of
+from llm.options import Options, base_experiment, paths_of, preset_of
+from llm.placed import adapted
 from llm.presets import DEPTH
 from llm.settings import Pretrained, Stage
 from llm.training import updates_of
@@ -30,6 +31,11 @@ WASHED = (5, 10, 20, 50)  # updates of another stage after the forget stage
 
 def _with_methods(options: Options, names: tuple[str, ...]) -> Options:
     return options if options.methods is not None else replace(options, methods=names)
+
+
+def _seeded(options: Options, seeds: int) -> Options:
+    chosen = options.seeds is not None or options.seed_list is not None
+    return options if chosen else replace(options, seeds=seeds)
 
 
 def _sparse(experiment: Experiment, options: Options, every: int = 5) -> Experiment:
@@ -76,9 +82,9 @@ def every_order(model: str, options: Options) -> list[Experiment]:
 def depth(model: str, options: Options) -> list[Experiment]:
     """Depth of forgetting: three answers C, U, R to the same prompts, learned in six orders; U is unlearned."""
     _refuse("depth", options, "stages", "forget", "data", "test_data", "rows", "held_out", "epochs", "batch",
-            "micro_batch", "include_mixture")  # fmt: skip
+            "micro_batch", "skip_bad_rows", "label", "paraphrases", "include_mixture")  # fmt: skip
     preset = DEPTH[known("preset", preset_of(model, options), list(DEPTH))]
-    base = _sparse(base_experiment(model, _with_methods(options, ("GA",))), options, every=1)
+    base = _sparse(paths_of(model, _with_methods(options, ("GA",))), options, every=1)
     learning = replace(preset.learning, lr=options.lr or preset.learning.lr)
     unlearning = replace(preset.unlearning, lr=options.unlearning_lr or preset.unlearning.lr)
     settings = replace(
@@ -159,7 +165,7 @@ def optimizers(model: str, options: Options) -> list[Experiment]:
 
 def bases(model: str, options: Options) -> list[Experiment]:
     """The positions on three bases, each pretrained anew, under two shuffle seeds or as many as are chosen."""
-    many = options if options.seeds is not None else replace(options, seeds=2)
+    many = _seeded(options, 2)
     base = _sparse(_base(model, many), many)
     if isinstance(base.settings.model, Pretrained):
         raise InputError(f"model: expected an embedded one, as bases pretrains it anew; got {model}")
@@ -168,7 +174,7 @@ def bases(model: str, options: Options) -> list[Experiment]:
 
 def seeds(model: str, options: Options) -> list[Experiment]:
     """The positions under four shuffle seeds, or as many as are chosen (Figure 5)."""
-    many = options if options.seeds is not None else replace(options, seeds=4)
+    many = _seeded(options, 4)
     base = _base(model, many)
     return [replace(base, name=f"seeds/{len(base.seeds)}")]
 

@@ -17,7 +17,7 @@ from llm.nodes import base_folder, node_folder
 from llm.pairs import together
 from llm.probes import probe_set
 from llm.runs import floor_folder, read, retrained_folder, run_folder
-from llm.stages import Lab, stage_rows
+from llm.stages import Lab, say_generated, stage_rows
 from llm.store import Store, open_store, seconds
 from llm.unlearning import own_place
 from llm.workers import Report, Task, run_all
@@ -137,6 +137,7 @@ def _check(experiments: Sequence[Experiment], store: Store) -> None:
     """What cannot be had is found before anything is computed."""
     for experiment in experiments:
         lab = _labs(experiment, store)[0]
+        say_generated(lab)
         for stage in experiment.settings.stages:
             stage_rows(lab, stage)
         if "math" in experiment.settings.stages and experiment.settings.probes.sums:

@@ -1,7 +1,8 @@
 """Named configurations; `llm.options` puts choices in their place.
 
 embedded: sizes measured to fit 2 cores · paper: Section 4 and Table 2 of arXiv 2510.16629 · authors-code: what the
-published code and its configurations do where they differ from the text.
+published code and its configurations do where they differ from the text. The last two learn the paper's rows
+(`llm.public`), as many as the public files have; generated ones where the model is an embedded one.
 """
 
 from collections import ChainMap
@@ -11,13 +12,17 @@ from dataclasses import dataclass, replace
 from llm.methods import METHODS
 from llm.models import EMBEDDED
 from llm.models.adapters import Adaptation
-from llm.models.catalogue import CATALOGUE
+from llm.models.catalogue import Paper
+from llm.public import PUBLIC
 from llm.settings import Probes, Settings, Stage
 from llm.training import Training
 from protocol.spec import Method
 
 STAGES = ("inst", "tofu", "math", "safety")
 STEPS_PROMPT = "{question}\nReason step by step and end with a line '#### ' and the final number."
+
+
+ROWS, HELD_OUT = (4000, 4000, 7000, 4410), (200, 200, 1319, 200)  # of the public files, see `llm.public`
 
 
 def _stages(rows: Sequence[int], epochs: Sequence[int], held_out: Sequence[int], how: Training) -> dict[str, Stage]:
@@ -27,6 +32,11 @@ def _stages(rows: Sequence[int], epochs: Sequence[int], held_out: Sequence[int],
     }
 
 
+def _public(epochs: Sequence[int], how: Training) -> dict[str, Stage]:
+    stages = _stages(ROWS, epochs, HELD_OUT, how)
+    return {name: replace(stage, files=PUBLIC[name]) for name, stage in stages.items()}
+
+
 EMBEDDED_SIZE = Settings(
     EMBEDDED["tiny-llama"],
     stages=_stages((320, 400, 1600, 640), (6, 4, 2, 1), (32, 32, 100, 32), Training(lr=5e-4)),
@@ -34,34 +44,36 @@ EMBEDDED_SIZE = Settings(
 PAPER = Settings(
     EMBEDDED["tiny-llama"],
     adaptation=Adaptation("lora"),
-    stages=_stages(
-        (4000, 4000, 8000, 4500), (10, 4, 2, 2), (200, 200, 1319, 200), Training(1e-5, batch=128, micro_batch=8)
-    ),
+    stages=_public((10, 4, 2, 2), Training(1e-5, batch=128, micro_batch=8)),
     unlearning=Training(1e-5, batch=128, micro_batch=8),
     probes=Probes(sums=1319, max_tokens=512, prompt=STEPS_PROMPT),
 )
 AUTHORS_CODE = replace(
     PAPER,
     adaptation=Adaptation("lora", targets=("q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")),
-    stages=_stages(
-        (4000, 4000, 8000, 4500), (8, 2, 2, 5), (200, 200, 1319, 200),
-        Training(5e-5, batch=64, micro_batch=8, schedule="cosine", warmup=10),
-    ),
+    stages=_public((8, 2, 2, 5), Training(5e-5, batch=64, micro_batch=8, schedule="cosine", warmup=10)),
     unlearning=Training(1e-5, batch=160, micro_batch=8, warmup=5, decay=0.8, floor=0.1),
     shuffle="epoch",
     probes=replace(PAPER.probes, label="Sorry, I can not assist"),
-)  # fmt: skip
+)
 PRESETS = {"embedded": EMBEDDED_SIZE, "paper": PAPER, "authors-code": AUTHORS_CODE}
-# What the preset has otherwise than the text beside its settings: methods, and a message before every conversation.
-PRESET_METHODS: dict[str, Mapping[str, Method]] = {
-    "authors-code": ChainMap(
-        {
-            "GA": Method("GA", "gradient_ascent", reduction="tokens"),
-            "SimNPO": Method("SimNPO", "simnpo", (("beta", 1.0),)),
-        },
-        METHODS,
-    )
+# SimNPO of the paper and of its code has β = 1; the β at which it acts on improbable answers is a method of its own.
+PAPER_SIMNPO = {
+    "SimNPO": Method("SimNPO", "simnpo", (("beta", 1.0),)),
+    "SimNPO-beta0.2": Method("SimNPO-beta0.2", "simnpo", (("beta", 0.2),)),
 }
+PRESET_METHODS: dict[str, Mapping[str, Method]] = {
+    "embedded": METHODS,
+    "paper": ChainMap(PAPER_SIMNPO, METHODS),
+    "authors-code": ChainMap({"GA": Method("GA", "gradient_ascent", reduction="tokens")}, PAPER_SIMNPO, METHODS),
+}
+# The paper's three, SimNPO as it was published first, and the paper's form at the other β.
+METHODS_BY_DEFAULT = {
+    "embedded": ("GA", "NPO", "SimNPO", "SimNPO-original", "SimNPO-beta1"),
+    "paper": ("GA", "NPO", "SimNPO", "SimNPO-original", "SimNPO-beta0.2"),
+    "authors-code": ("GA", "NPO", "SimNPO", "SimNPO-original", "SimNPO-beta0.2"),
+}
+# A message before every conversation.
 SYSTEM = {"authors-code": "You are a helpful assistant."}
 
 
@@ -86,9 +98,8 @@ DEPTH = {
 }  # fmt: skip
 
 
-def table2(settings: Settings, model: str, preset: str) -> Settings:
+def table2(settings: Settings, paper: Paper, preset: str) -> Settings:
     """The preset with Table 2's adapter for one of the paper's models, and under `paper` its rates and batches."""
-    paper = CATALOGUE[model]
     settings = replace(settings, adaptation=replace(settings.adaptation, rank=paper.rank, alpha=paper.alpha))
     if preset != "paper":
         return settings

@@ -27,7 +27,7 @@ class ProbeSet:
     form: Format
     forget: tuple[Row, ...]  # training rows, then held-out ones
     learned: int  # how many of these are training rows
-    phrases: tuple[tuple[int, ...], ...]  # label first, then the paraphrases; none but for the stage of refusals
+    phrases: tuple[tuple[int, ...], ...]  # label first, then the paraphrases; none where its own answers are followed
     answered: Mapping[str, tuple[Row, ...]]  # training rows of the stages whose answers' likelihood is a metric
     depth: Mapping[str, tuple[Row, ...]]  # answers C, U, R to the same prompts
     parts: Mapping[str, tuple[Row, ...]]  # held-out rows: "forget", and each retained stage
@@ -45,7 +45,6 @@ def probe_set(lab: Lab) -> ProbeSet:
     """The probes of an experiment; forget prompts are labelled "forget", retained parts by their stage."""
     form, sizes, forget = format_of(lab), lab.settings.probes, lab.experiment.forget
     rows = {stage: stage_rows(lab, stage) for stage in lab.settings.stages}
-    phrases = (sizes.label, *sizes.paraphrases) if forget == "safety" else ()
 
     def encoded(examples: Sequence[Example]) -> tuple[Row, ...]:
         return tuple(chat.fit(chat.encode_all(form, examples), context_of(lab))[0])
@@ -59,7 +58,7 @@ def probe_set(lab: Lab) -> ProbeSet:
         form,
         learned + held_out,
         len(learned),
-        tuple(chat.encode_answer(form, phrase) for phrase in phrases),
+        tuple(chat.encode_answer(form, phrase) for phrase in sizes.phrases(forget)),
         {
             stage: encoded(_spread(rows[stage].train, sizes.tofu))
             for stage in ("tofu", "math")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from llm.corpora.refusals import LABEL, PARAPHRASES
 from llm.models import Architecture, Pretrained
 from llm.models.adapters import Adaptation
+from llm.models.loading import ATTENTION
 from llm.training import Training
 from protocol.errors import InputError, known
 
@@ -45,10 +46,10 @@ class Probes:
 
     every: int = 1
     """Unlearning updates between two measurements; step 0 and the last are always measured."""
-    label: str = LABEL
-    """Beginning of the refusals whose likelihood is the label's."""
-    paraphrases: tuple[str, ...] = PARAPHRASES
-    """Other beginnings of a refusal, measured beside the label."""
+    label: str | None = None
+    """Beginning of an answer whose likelihood is followed; None: the refusal's of the stage safety, no other's."""
+    paraphrases: tuple[str, ...] | None = None
+    """Other beginnings, measured beside the label; None: the refusal's 19 of the stage safety, no other's."""
     forget: int = 16
     """Training and as many held-out questions of the forget stage."""
     tofu: int = 32
@@ -79,6 +80,24 @@ class Probes:
                 raise InputError(f"probes.{name}: expected a number {least}; got {value}")
         if "{question}" not in self.prompt:
             raise InputError(f"probes.prompt: expected {{question}} in it; got {self.prompt!r}")
+        if self.label is not None and not self.label.strip():
+            raise InputError("label: expected the beginning of an answer; got an empty one")
+        phrases = [phrase.strip() for phrase in (self.label or "", *(self.paraphrases or ()))]
+        if not all(phrases[1:]):
+            raise InputError(f"paraphrases: expected phrases; number {phrases.index('', 1)} is empty")
+        twice = next((phrase for place, phrase in enumerate(phrases) if phrase in phrases[:place]), None)
+        if twice is not None:
+            raise InputError(f"paraphrases: expected phrases other than the label and one another; got {twice!r} twice")
+
+    def phrases(self, forget: str) -> tuple[str, ...]:
+        """Label, then paraphrases, after a question of the forget stage; none where its own answers are followed."""
+        refusals = forget == "safety"
+        label = LABEL if self.label is None and refusals else self.label
+        if label is None:
+            return ()
+        if self.paraphrases is not None:
+            return (label, *self.paraphrases)
+        return (label, *(phrase for phrase in PARAPHRASES if phrase != label)) if refusals else (label,)
 
 
 @dataclass(frozen=True)
@@ -87,7 +106,7 @@ class Settings:
 
     retained: rows of the retained stages that a weakly local method sees · shuffle: what the order of a stage's rows
     derives from, beside the seed: its own name, or the running epoch as in the authors' code, where it depends on the
-    stage's position · attention: the implementation of attention, "auto" for transformers' choice · max_length: most
+    stage's position · attention: the implementation of attention, see llm.models.loading.ATTENTION · max_length: most
     tokens of a row, None for the model's context · eval_batch: rows of one forward pass without gradients.
     """
 
@@ -107,6 +126,10 @@ class Settings:
     probes: Probes = Probes()
 
     def __post_init__(self) -> None:
+        known("attention", self.attention, list(ATTENTION))
+        for argument, number, least in (("max-length", self.max_length, 2), ("eval-batch", self.eval_batch, 1)):
+            if number is not None and number < least:
+                raise InputError(f"{argument}: expected at least {least}; got {number}")
         known("precision", self.precision, ["fp32", "bf16"])
         known("shuffle", self.shuffle, ["stage", "epoch"])
         if self.precision == "bf16" and self.adaptation.kind == "full":

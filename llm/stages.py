@@ -5,24 +5,21 @@ name joins several (see protocol.orders) learns their mixture: every row as ofte
 """
 
 import functools
-import random
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llm import chat, corpora
 from llm.chat import Format, Row
-from llm.corpora import Corpus
-from llm.data import read_examples
-from llm.data.check import asked
-from llm.settings import Files, Settings
+from llm.corpora import Corpus, depth
+from llm.models import Pretrained
+from llm.rows import file_rows
+from llm.settings import Settings
 from llm.store import Store
 from llm.training import Training
 from protocol.errors import InputError
+from protocol.notices import notice
 from protocol.orders import Phase
 from protocol.spec import Experiment, digest
-
-DRAWN = 42  # seed of which rows of a file are taken
 
 
 @dataclass(frozen=True)
@@ -44,25 +41,7 @@ def _corpus(stage: str, base: int, train: int, held_out: int) -> Corpus:
     return corpora.stage_corpus(stage, base, train=train, held_out=held_out)
 
 
-@functools.cache
-def _file_rows(stage: str, files: Files, train: int, held_out: int) -> Corpus:
-    """Rows drawn from files; no held-out prompt stands in the training rows that are taken."""
-    rows = [row for source in files.train for row in read_examples(source)]
-    random.Random(DRAWN).shuffle(rows)
-    if not files.test:
-        held, rows = rows[:held_out], rows[held_out:]
-    else:
-        held = [row for source in files.test for row in read_examples(source)]
-        random.Random(DRAWN).shuffle(held)
-    kept = {asked(row) for row in held[:held_out]}
-    rows = [row for row in rows if asked(row) not in kept]
-    sources = (", ".join(files.train), ", ".join(files.test or files.train))
-    for name, have, want, source in zip(
-        ("training", "held-out"), (len(rows), len(held)), (train, held_out), sources, strict=True
-    ):
-        if have < want:
-            raise InputError(f"{stage}: expected {want} {name} rows; {source} has {have}: ask for fewer")
-    return Corpus(tuple(rows[:train]), tuple(held[:held_out]))
+_file_rows = functools.cache(file_rows)
 
 
 @functools.cache
@@ -102,7 +81,7 @@ def examples_of(lab: Lab, phase: Phase) -> list[corpora.Example]:
 
 
 def learned_rows(lab: Lab, form: Format, phase: Phase, context: int) -> list[Row]:
-    """A phase's rows as tokens, fitted into the context; a warning says how many were cut or left out.
+    """A phase's rows as tokens, fitted into the context; a notice says how many were cut or left out.
 
     Raises InputError where a row of the forget stage would be left out: the number of unlearning steps counts them.
     """
@@ -113,9 +92,22 @@ def learned_rows(lab: Lab, form: Format, phase: Phase, context: int) -> list[Row
             f"{phase.rows}: expected prompts of fewer than {context} tokens; {left_out} of {len(rows)} are longer"
         )
     if cut or left_out:
-        told = f"{phase.rows}: {cut} of {len(rows)} rows cut to {context} tokens, {left_out} left out"
-        warnings.warn(told, stacklevel=2)
+        notice(f"{phase.rows}: {cut} of {len(rows)} rows cut to {context} tokens, {left_out} left out")
     return fitting
+
+
+def say_generated(lab: Lab) -> None:
+    """A notice of the stages whose rows are generated although the model is no embedded one.
+
+    The answers C, U and R of the depth experiment are generated for every model: they are its design.
+    """
+    stages = lab.settings.stages
+    made = [name for name, stage in stages.items() if stage.files is None and name not in depth.ANSWERS]
+    if made and isinstance(lab.settings.model, Pretrained):
+        notice(
+            f"{lab.experiment.model} learns generated rows in {', '.join(made)}, made for models of half a million "
+            "parameters: --data STAGE FILE … takes rows of yours, --preset paper the paper's"
+        )
 
 
 def describe(lab: Lab, what: str, *, seed: int | None = None) -> str:

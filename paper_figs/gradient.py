@@ -1,8 +1,8 @@
 """SimNPO's paper form at two β: norm of the gradient at step 0, and what is forgotten, by position of the forget set.
 
 A column per model of every world. Above: the norm that claim N1 compares between p = last and the others; below: the
-forget score at the last step. Under each position stands log π of a forget answer before unlearning: where β·|log π| is
-large, the gradient is silent.
+forget score at the later judged step. Under each position stands log π of a forget answer before unlearning: where
+β·|log π| is large, the gradient is silent.
 """
 
 from typing import Any, NamedTuple
@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from paper_figs import style
 from paper_figs.entry import FigureEntry, main
 from paper_figs.paths import draw_dots, limit
-from protocol.claims.curves import curves, positions
-from protocol.claims.equivalence import ACTING, SILENT, answers_at_start, norms_at_start
+from protocol.claims.curves import curves, judged_steps, positions
+from protocol.claims.equivalence import ACTING, SILENT, answers_at_start, by_beta, norms_at_start
 from protocol.records import Tables
 from protocol.spec import METHODS
 
@@ -48,7 +48,7 @@ def _beta(method: str) -> str:
 
 def _forgotten(records: pl.DataFrame, world: str, method: str) -> Values:
     label = curves(records, world=world, method=method, metric="label_loglik")
-    return {one.model: one.forgotten(max(one.steps)) for one in label}
+    return {one.model: one.forgotten(judged_steps(one.steps)[0]) for one in label}
 
 
 def _shown(records: pl.DataFrame, world: str) -> list[Shown]:
@@ -94,7 +94,7 @@ def _draw_model(cells: np.ndarray, shown: Shown) -> None:
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where SimNPO was not run at both β."""
-    records = positions(tables)
+    records = by_beta(positions(tables))
     models = [shown for world in WORLDS for shown in _shown(records.filter(world=world), world)]
     if not models:
         return None
@@ -103,7 +103,7 @@ def draw(tables: Tables) -> Figure | None:
     for cells, shown in zip(grid.T, models, strict=True):
         _draw_model(cells, shown)
     grid[0, 0].set_ylabel("gradient norm at step 0")
-    grid[1, 0].set_ylabel("forget score, last step (nats)")
+    grid[1, 0].set_ylabel("forget score, last judged step (nats)")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -114,8 +114,8 @@ FIGURE = FigureEntry(
     caption=(
         "The positions experiment of every model under SimNPO without length normalisation, −(2/β) log σ(−β log π). "
         "Above: norm of its gradient before the first update, geometric mean over seeds with its 95% interval; 0 is "
-        "drawn as 10⁻³⁸. Below: forget score by the label at the last step, mean with 95% interval (of two seeds "
-        "their range); dots: seeds where they are few. Under each position: mean log π of a forget answer before "
+        "drawn as 10⁻³⁸. Below: forget score by the label at the last judged step, mean with 95% interval (of two "
+        "seeds their range); dots: seeds where they are few. Under each position: mean log π of a forget answer before "
         "unlearning, in the linear model −(xθ − y)²; where β·|log π| is large the loss has almost no gradient (N1)."
     ),
     alt=(

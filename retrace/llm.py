@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Union
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from protocol.errors import known
 from protocol.progress import Progress
@@ -51,6 +52,37 @@ def _one(name: str, build: Any) -> Any:
     return Annotated[command, tyro.conf.subcommand(name)]
 
 
+def _files(typed: list[str]) -> dict[str, tuple[str, ...]]:
+    """Files by stage out of STAGE FILE STAGE FILE …, in which a stage stands once for each of its files."""
+    if len(typed) % 2:
+        raise ValueError(f"expected STAGE FILE for each file; got {' '.join(typed)}")
+    files: dict[str, tuple[str, ...]] = {}
+    for stage, file in zip(typed[::2], typed[1::2], strict=True):
+        files[stage] = (*files.get(stage, ()), file)
+    return files
+
+
+def _registry() -> ConstructorRegistry:
+    """What tyro cannot parse by itself: several files of one stage."""
+    from llm.choices import ByStage
+
+    registry = ConstructorRegistry()
+
+    @registry.primitive_rule
+    def by_stage(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+        if info.type != ByStage:
+            return None
+        return PrimitiveConstructorSpec(
+            nargs="*",
+            metavar="[STAGE FILE [STAGE FILE ...]]",
+            instance_from_str=_files,
+            is_instance=lambda value: isinstance(value, dict),
+            str_from_instance=lambda value: [word for pair in value.items() for word in pair],
+        )
+
+    return registry
+
+
 def command(arguments: list[str]) -> Any:
     """What `retrace llm ARGUMENTS` asks for: an experiment (positions, where none is named) with its options."""
     from llm.experiments import EXPERIMENTS
@@ -60,7 +92,10 @@ def command(arguments: list[str]) -> Any:
     elif not {"-h", "--help"} & set(arguments):
         arguments = ["positions", *arguments]
     ones = [_one(name, build) for name, build in EXPERIMENTS.items()]
-    return parse(Union[(*ones,)], arguments, program="retrace llm", description="Experiments of the language models.")
+    with _registry():
+        return parse(
+            Union[(*ones,)], arguments, program="retrace llm", description="Experiments of the language models."
+        )
 
 
 def experiments(name: str, models: tuple[str, ...], options: Any) -> list[Any]:

@@ -59,6 +59,18 @@ CATALOGUE: dict[str, Paper] = {
 }  # fmt: skip
 
 
+def named(model: str) -> str | None:
+    """The catalogue's name of a model that is named so, by its hub id or by its instruct sibling's, in any case.
+
+    A sibling has the size of its base, so that the same settings are its own. A directory is never looked into: what
+    trained its weights cannot be told from its configuration.
+    """
+    for name, paper in CATALOGUE.items():
+        if model.casefold() in {each.casefold() for each in (name, paper.hub_id, paper.sibling)}:
+            return name
+    return None
+
+
 @dataclass(frozen=True)
 class Memory:
     """Bytes of weights, gradients and optimizer state by way of training."""

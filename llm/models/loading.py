@@ -93,7 +93,8 @@ def load(folder: Path, *, dtype: torch.dtype = torch.float32, attention: str = "
             trust_remote_code=False, output_loading_info=True,
         )  # fmt: skip
     except Exception as error:  # transformers raises ValueError, ImportError, OSError, RuntimeError and others
-        raise InputError(f"model: expected one that transformers reads; {folder}: {first_line(error)}") from error
+        how = "" if attention == "auto" else f" with {attention} attention"
+        raise InputError(f"model: expected one that transformers reads{how}; {folder}: {first_line(error)}") from error
     missing = sorted([*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])])
     if missing:
         rest = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

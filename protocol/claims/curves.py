@@ -23,6 +23,7 @@ from protocol.records import Tables
 PAPER_METHODS = ("GA", "NPO", "SimNPO")
 SEEDS = f"{PREFIX}seeds"
 VARIANCE = "variance/"
+PUBLISHED = (20, 10)  # steps at which the paper reads its runs
 
 
 class Averaged(NamedTuple):
@@ -54,15 +55,33 @@ class Curves(NamedTuple):
         """The metric at a recorded step."""
         return self.values[..., self.steps.index(step)]
 
+    @property
+    def judged(self) -> "Curves":
+        """The points up to the later judged step."""
+        late = judged_steps(self.steps)[0]
+        count = sum(step <= late for step in self.steps)
+        known = self.averaged and self.averaged._replace(variance=self.averaged.variance[:, :count])
+        return Curves(self.model, self.values[..., :count], self.steps[:count], known)
+
     def forgotten(self, step: int) -> Float[np.ndarray, "seeds paths"]:
         """Forget score up to a recorded step."""
         return metrics.forget_score(self.values, self.steps.index(step))
 
 
 def judged_steps(steps: Sequence[int]) -> tuple[int, int]:
-    """Last and half-way: of the recorded steps after 0 the one nearest to half of the last, the earlier of two."""
+    """The later and the earlier of the steps a verdict is made of: 20 and 10, the published ones, of a run of at least
+    20 steps, however long it is; of a shorter run its last step and half-way.
+
+    Of the recorded steps after 0 the one nearest to each counts, the earlier of two.
+    """
     last = max(steps)
-    return last, min((step for step in steps if step), key=lambda step: (abs(2 * step - last), step), default=last)
+    late, early = PUBLISHED if last >= PUBLISHED[0] else (last, last / 2)
+    recorded = [step for step in steps if step] or [last]
+
+    def nearest(wanted: float) -> int:
+        return min(recorded, key=lambda step: (abs(step - wanted), step))
+
+    return nearest(late), nearest(early)
 
 
 def unlearned(tables: Tables, experiment: str) -> pl.DataFrame:

@@ -1,7 +1,9 @@
 """L1 and L2: paths diverge, and what was learned last is forgotten slowest.
 
-Forget scores are of the label alone (primary) at two steps, half-way and last, and by area (of the recorded steps); the
-verdict is the common one of the readings, "inconclusive" where they differ. Label + paraphrases is reported second.
+Forget scores are of the label alone (primary) at two steps (see `curves.judged_steps`: 10 and 20, or half-way and last
+of a shorter run), and by area (of the recorded steps up to the later one); the verdict is the common one of the
+readings, "inconclusive" where they differ. Of a run longer than 20 steps the last step is reported beside, and decides
+nothing. Label + paraphrases is reported second.
 """
 
 import numpy as np
@@ -16,7 +18,7 @@ from protocol.records import Tables
 
 def _readings(measured: Curves) -> dict[str, Float[np.ndarray, "seeds paths"]]:
     scores = {f"step {step}": measured.forgotten(step) for step in judged_steps(measured.steps)}
-    return scores | {"area": metrics.area_score(measured.values)}
+    return scores | {"area": metrics.area_score(measured.judged.values)}
 
 
 def path_test(measured: Curves, step: int) -> metrics.FTest:
@@ -44,8 +46,12 @@ def _path_share(scores: Float[np.ndarray, "seeds paths"]) -> str:
     return f"{share:.2f} [{low:.2f}, {high:.2f}] of the variance within seeds is between paths"
 
 
+def _tested(step: int, test: metrics.FTest) -> str:
+    return f"step {step}: F {test.statistic:.3g}, p {test.p_value:.2g}"
+
+
 def divergence(world: str, method: str, measured: Curves) -> Claim:
-    """L1 for one model: F of path against seed, on the forget score half-way and at the end."""
+    """L1 for one model: F of path against seed, on the forget score at both judged steps."""
     head = (
         "L1", "The paths diverge under unlearning.", "Section 4, Figures 1, 3, 5", world, measured.model, method,
         "F = between-path over within-path (seed) variance of the forget score, last step",
@@ -53,15 +59,18 @@ def divergence(world: str, method: str, measured: Curves) -> Claim:
     if measured.seeds < 2:
         return Claim(*head, None, None, "F above its 95% quantile", "not testable", "needs at least 2 seeds; 1 was run")
     last, half = judged_steps(measured.steps)
+    end = max(measured.steps)
     tests = {s: path_test(measured, s) for s in (last, half)}
     verdicts = [
         "holds" if test.statistic > test.threshold else "fails" if test.statistic < 1 else "inconclusive"
         for test in tests.values()
     ]
     threshold = f"> {tests[last].threshold:.3g} (95% quantile) at steps {half} and {last}; fails below 1"
-    detail = "; ".join(f"step {s}: F {t.statistic:.3g}, p {t.p_value:.2g}" for s, t in tests.items())
-    start, end = (_between(measured, s) for s in (0, last))
-    detail += f"; between-path variance of the level {start:.3g} at step 0, {end:.3g} at the end"
+    detail = "; ".join(_tested(step, test) for step, test in tests.items())
+    if end > last:
+        detail += f"; {_tested(end, path_test(measured, end))} (the last, not judged)"
+    before, after = (_between(measured, step) for step in (0, end))
+    detail += f"; between-path variance of the level {before:.3g} at step 0, {after:.3g} at the end"
     if measured.averaged is None:
         detail += f"; {_path_share(measured.forgotten(last))}"
     detail += f"; {measured.seeds} seeds"
@@ -78,13 +87,22 @@ def slowest(label: list[Curves]) -> dict[str, tuple[int, int]]:
 
 
 def last_rank(measured: Curves) -> float:
-    """Rank of p = last by forget score at the last step, 1 = slowest; mean over seeds."""
-    return float(np.mean(metrics.recency(measured.forgotten(max(measured.steps)))))
+    """Rank of p = last by forget score at the later judged step, 1 = slowest; mean over seeds."""
+    return float(np.mean(metrics.recency(measured.forgotten(judged_steps(measured.steps)[0]))))
+
+
+def _at_the_end(label: list[Curves]) -> str:
+    """How often p = last is slowest at a last step that is not judged, in words; nothing where it is."""
+    longer = [one for one in label if max(one.steps) > judged_steps(one.steps)[0]]
+    if not longer:
+        return ""
+    hits = np.concatenate([metrics.recency(one.forgotten(max(one.steps))) == 1 for one in longer])
+    return f"; at the last step, not judged: {hits.sum()} of {hits.size}"
 
 
 def _rank_tests(label: list[Curves]) -> str:
-    """Two rank tests over the seeds of all models, last step: the mean rank of p = last, and Page's trend, in words."""
-    scores = np.concatenate([measured.forgotten(max(measured.steps)) for measured in label])
+    """Two rank tests over all models' seeds at the later judged step: mean rank of p = last, Page's trend, in words."""
+    scores = np.concatenate([measured.forgotten(judged_steps(measured.steps)[0]) for measured in label])
     rank = metrics.last_rank_test(scores)
     told = f"mean rank {rank.statistic:.2g} of {scores.shape[1]}, exact p {rank.p_value:.2g}"
     if min(scores.shape[0], scores.shape[1] - 1) < 2:
@@ -100,6 +118,7 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
     verdict = agreed([share_verdict(interval, chance) for interval in intervals.values()])
     first = next(iter(counts))
     detail = "slowest by label: " + ", ".join(f"{n}: {s} of {t}" for n, (s, t) in counts.items())
+    detail += _at_the_end(label)
     detail += f"; rank of p = last, {first}: " + ", ".join(f"{c.model} {last_rank(c):.3g}" for c in label)
     detail += f"; {_rank_tests(label)}"
     if phrases:

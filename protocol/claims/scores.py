@@ -15,8 +15,8 @@ RUN = ["model", "seed", "order", "position"]
 class Scores(NamedTuple):
     """Runs of one method by model, seed and order, with the label's forget score at both judged steps."""
 
-    last: int  # the last step
-    half: int  # the recorded step nearest to half of it
+    last: int  # the later judged step (see `curves.judged_steps`): 20, or the last of a shorter run
+    half: int  # the earlier one: 10, or half-way
     runs: pl.DataFrame  # RUN, start = label log-likelihood at step 0, last and half = forget scores up to these steps
 
     @property

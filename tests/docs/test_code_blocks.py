@@ -11,6 +11,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import hub
 import micro
 import pages
 import pytest
@@ -19,14 +20,16 @@ from markdown_it import MarkdownIt
 from pages import NOT_RUN, PAGES, ROOT
 
 import retrace
+from llm import laboratory, stages
 from llm.nodes import base_folder
+from llm.presets import STAGES
 from llm.stages import Lab
 from llm.store import open_store
 from paper_figs.registry import FIGURES
+from retrace.llm import experiments
 
 ELSEWHERE = {"retrace reproduce": "tests/test_retrace.py::test_reproduce_does_the_whole_job"}
 MARKED = {
-    "retrace llm positions --model meta-llama/Llama-3.2-1B": "a gated model, and files of the hub",
     "pip install jupyterlab": "tests install nothing",
     "jupyter lab": "a server; tests/notebooks runs the notebooks",
 }
@@ -76,10 +79,14 @@ WITH_CODE = [page for page in PAGES if {"sh", "python"} & {block.language for bl
 
 @pytest.mark.parametrize("page", [page for page in WITH_CODE if page.name != "extend.md"], ids=lambda page: page.name)
 def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All but extend.md, which test_extend.py runs."""
+    """All but extend.md, which test_extend.py runs. Hub ids and hf:// names are those of small stand-ins."""
     monkeypatch.chdir(tmp_path)
     give_files()
-    with small.experiments():
+    if page.name == "own-data.md":
+        hub.give_model(Path("hub"), "llama-3.2-1b")
+        hub.give_files(Path("hub"), 80)
+    stages._file_rows.cache_clear()  # the same names were other files before
+    with small.experiments(), hub.standing_in(Path("hub")):
         for line in BEFORE.get(page.name, ()):
             pages.carry_out(line)
         for block in pages.blocks(page.read_text(encoding="utf-8")):
@@ -88,6 +95,25 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest
                     pages.carry_out(line)
             if block.language == "python":
                 pages.execute(block)
+
+
+def test_the_papers_experiment_finds_its_rows_in_files_of_the_real_numbers(tmp_path, monkeypatch) -> None:
+    """The printed command as it is, no row fewer, up to where training begins: files with as many rows as public."""
+    (line,) = [line for page, line in lines() if page == "own-data.md" and line.endswith("--model llama-3.2-1b")]
+    monkeypatch.chdir(tmp_path)
+    hub.give_model(Path("hub"), "llama-3.2-1b")
+    hub.give_files(Path("hub"), None)
+    command = retrace._parse(pages.words(line)[1:])
+    stages._file_rows.cache_clear()
+    with hub.standing_in(Path("hub")):
+        (experiment,) = experiments("positions", command.model, command.options)
+        laboratory._check([experiment], open_store(Path("runs")))
+        rows = {name: stages.stage_rows(Lab(experiment, 0, open_store(Path("runs"))), name) for name in STAGES}
+    assert {name: (len(corpus.train), len(corpus.held_out)) for name, corpus in rows.items()} == {
+        "inst": (4000, 200), "tofu": (4000, 200), "math": (7000, 1319), "safety": (4410, 200),
+    }  # fmt: skip
+    assert experiment.steps == 35
+    assert [method.name for method in experiment.methods][:3] == ["GA", "NPO", "SimNPO"]
 
 
 def test_what_is_not_run_is_marked_and_listed() -> None:

@@ -7,20 +7,25 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from llm.experiments import depth
+from llm.experiments import depth, positions
 from llm.measuring import Start
 from llm.methods import METHODS
 from llm.models import Pretrained
-from llm.models.adapters import PROJECTIONS, trainable
+from llm.models.adapters import Adaptation, trainable
+from llm.models.catalogue import CATALOGUE
 from llm.nodes import leaf, node, node_folder
 from llm.options import Options, base_experiment, preset_of, settings_of
 from llm.presets import STAGES
+from llm.public import PUBLIC, SORRY_STYLES
+from llm.settings import Files
 from llm.stages import Lab
 from llm.unlearning import unlearned
 from paper_figs import published
 from protocol.errors import InputError
 from protocol.spec import canonical
 
+# All linear layers of a Llama's decoder: what no named target means.
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 FEW = Options(seeds=1, rows=dict.fromkeys(STAGES, 40), held_out=dict.fromkeys(STAGES, 4))
 
 
@@ -50,7 +55,9 @@ def test_every_preset_makes_an_update_of_a_stage_and_one_of_unlearning(lab: Lab,
     else:
         adapter = load_file(node_folder(lab, order) / "adapter_model.safetensors")
         names = [name for name in adapter if "lora_B" in name]
-        assert {next(p for p in PROJECTIONS if f".{p}." in name) for name in names} == set(adaptation.targets)
+        assert {next(p for p in PROJECTIONS if f".{p}." in name) for name in names} == set(
+            adaptation.targets or PROJECTIONS
+        )
         step = max(float(adapter[name].abs().max()) for name in names)
     assert step == pytest.approx(learned, rel=0.02)
     start = Start(lab, order)
@@ -92,21 +99,120 @@ def test_the_papers_models_have_table_2s_settings() -> None:
 
 
 def test_the_paper_preset_is_section_4() -> None:
-    """4000 instructions for 10 epochs, 4000 TOFU answers for 4, 8000 sums for 2, 4500 refusals for 2; WSD with 2% at
-    both ends, AdamW; LoRA on all projections; one epoch of unlearning: ⌈4500/128⌉ = 36 updates.
+    """4000 instructions for 10 epochs, 4000 TOFU answers for 4, then sums and refusals for 2, as many as there are in
+    public (the paper tells of 8000 and 4500); WSD with 2% at both ends, AdamW; LoRA on all projections; one epoch of
+    unlearning: ⌈4410/128⌉ = 35 updates.
     """
     experiment = base_experiment("llama-3.2-1b", Options())
     settings = experiment.settings
     assert {name: (stage.train, stage.training.epochs) for name, stage in settings.stages.items()} == {
-        "inst": (4000, 10), "tofu": (4000, 4), "math": (8000, 2), "safety": (4500, 2),
+        "inst": (4000, 10), "tofu": (4000, 4), "math": (7000, 2), "safety": (4410, 2),
     }  # fmt: skip
     how = [settings.unlearning, *(stage.training for stage in settings.stages.values())]
     assert {(each.schedule, each.warmup, each.decay, each.floor) for each in how} == {("wsd", 0.02, 0.02, 0)}
     assert {each.optimizer for each in how} == {"adamw"}
-    assert (settings.unlearning.epochs, experiment.steps) == (1, 36)
-    assert settings.adaptation.targets == PROJECTIONS
+    assert (settings.unlearning.epochs, experiment.steps) == (1, 35)
+    assert settings.adaptation.targets == Adaptation().targets
     assert settings.model == Pretrained("meta-llama/Llama-3.2-1B", template="meta-llama/Llama-3.2-1B-Instruct")
-    assert (settings.shuffle, settings.probes.label) == ("stage", "Sorry, I can not assist you")
+    assert settings.shuffle == "stage"
+    assert settings.probes.phrases("safety")[0] == "Sorry, I can not assist you"
+
+
+# Rows of the public files: TOFU and GSM8K by their cards (GSM8K's rewritten ones are counted in test_rows.py); 4,000
+# and 1,000 of Instruct-SkillMix by their names; SORRY-Bench 450 questions in 21 styles, of which seven are left out.
+HAVE = {"inst": (4000, 1000), "tofu": (4000, 100 + 117), "math": (7001, 1319), "safety": (315 * 14, 135 * 14)}
+
+
+@pytest.mark.parametrize("preset", ["paper", "authors-code"])
+def test_no_preset_asks_for_more_rows_than_the_public_files_have(preset) -> None:
+    stages = settings_of("llama-3.2-1b", Options(preset=preset)).stages
+    for name, (train, held_out) in HAVE.items():
+        assert stages[name].train <= train and stages[name].held_out <= held_out, name
+        assert stages[name].files == PUBLIC[name]
+    assert (len(PUBLIC["safety"].train), len(SORRY_STYLES)) == (14, 20), "the base, and 20 styles but for seven"
+
+
+@pytest.mark.parametrize("preset", ["paper", "authors-code"])
+def test_an_embedded_model_learns_generated_rows_under_every_preset(preset) -> None:
+    assert not any(stage.files for stage in settings_of("tiny-llama", Options(preset=preset)).stages.values())
+
+
+def test_files_of_ones_own_take_the_place_of_the_public_ones() -> None:
+    stages = settings_of("llama-3.2-1b", Options(data={"math": "a.jsonl"})).stages
+    assert (stages["math"].files, stages["tofu"].files) == (Files(("a.jsonl",)), PUBLIC["tofu"])
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("case", [str, str.lower, str.upper])
+def test_a_hub_id_in_any_case_is_the_catalogues_model(name, case) -> None:
+    """Preset, rank, batch, rates and template hang on the entry, and records name it as the catalogue does."""
+    paper = CATALOGUE[name]
+    assert positions(case(paper.hub_id), Options()) == positions(name, Options())
+    assert positions(case(name), Options()) == positions(name, Options())
+    instruct, base = settings_of(case(paper.sibling), Options()), settings_of(name, Options())
+    assert instruct.model == Pretrained(paper.sibling), "its template is its own"
+    assert replace(instruct, model=base.model) == base
+    assert base_experiment(case(paper.sibling), Options()).model == paper.sibling
+
+
+def test_a_directory_with_a_model_of_the_papers_in_it_is_not_guessed(tmp_path) -> None:
+    folder = tmp_path / "llama-3.2-1b"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"_name_or_path": "meta-llama/Llama-3.2-1B"}', encoding="utf-8")
+    assert preset_of(str(folder), Options()) == "embedded"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"preset": "paper"},
+            "preset paper: Table 2 has no o/unknown; taken: rank 16, alpha 32; learning lr 1e-05 in batches of 128; "
+            "unlearning lr 1e-05 in batches of 128",
+        ),
+        (
+            {"preset": "authors-code", "rank": 4, "batch": 9},
+            "preset authors-code: Table 2 has no o/unknown; taken: rank 4, alpha 8; learning lr 5e-05 in batches of 9; "
+            "unlearning lr 1e-05 in batches of 9",
+        ),
+        (
+            {"preset": "paper", "adaptation": "full"},
+            "preset paper: Table 2 has no o/unknown; taken: all weights; learning lr 1e-05 in batches of 128; "
+            "unlearning lr 1e-05 in batches of 128",
+        ),
+    ],
+)
+def test_a_preset_of_the_paper_says_what_an_unknown_model_takes(options, said, monkeypatch) -> None:
+    notices: list[str] = []
+    monkeypatch.setattr("llm.options.notice", notices.append)
+    positions("o/unknown", Options(**options))
+    assert notices == [said]
+
+
+@pytest.mark.parametrize("model", ["tiny-llama", "llama-3.2-1b", "META-LLAMA/llama-3.2-1b", "o/unknown"])
+def test_nothing_is_said_where_nothing_is_taken_in_silence(model, monkeypatch) -> None:
+    """Of the embedded and the paper's models, of an unknown one without the paper's preset, and of the depth's own."""
+    notices: list[str] = []
+    monkeypatch.setattr("llm.options.notice", notices.append)
+    positions(model, Options())
+    depth("o/unknown", Options(preset="paper"))
+    assert notices == []
+
+
+@pytest.mark.parametrize("preset", ["paper", "authors-code"])
+def test_simnpo_of_the_paper_has_beta_1_and_the_one_that_acts_another_name(preset) -> None:
+    methods = {method.name: method for method in base_experiment("llama-3.2-1b", Options(preset=preset)).methods}
+    assert list(methods) == ["GA", "NPO", "SimNPO", "SimNPO-original", "SimNPO-beta0.2"]
+    assert {name: (m.objective, dict(m.constants)) for name, m in methods.items() if "SimNPO" in name} == {
+        "SimNPO": ("simnpo", {"beta": 1.0}),
+        "SimNPO-beta0.2": ("simnpo", {"beta": 0.2}),
+        "SimNPO-original": ("simnpo_normalized", {"beta": 2.5, "gamma": 0.0}),
+    }
+    with pytest.raises(
+        InputError, match=f"methods: expected SimNPO, whose β is 1 under the preset {preset}; got 'SimNPO-b"
+    ):
+        base_experiment("llama-3.2-1b", Options(preset=preset, methods=("GA", "SimNPO-beta1")))
+    assert methods["SimNPO-beta0.2"].constants == METHODS["SimNPO"].constants, "the β of the embedded preset"
 
 
 AUTHORS = base_experiment("llama-3.2-1b", Options(preset="authors-code"))
@@ -124,7 +230,7 @@ def test_the_authors_code_differs_where_it_does() -> None:
     how = settings.unlearning
     assert (how.batch, how.schedule, how.warmup, how.decay, how.floor) == (160, "wsd", 5, 0.8, 0.1)
     assert set(PROJECTIONS) - set(settings.adaptation.targets) == {"k_proj"}
-    assert (settings.shuffle, settings.probes.label) == ("epoch", "Sorry, I can not assist")
+    assert (settings.shuffle, settings.probes.phrases("safety")[0]) == ("epoch", "Sorry, I can not assist")
     assert settings.model.system == "You are a helpful assistant."
 
 

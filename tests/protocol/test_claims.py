@@ -240,15 +240,54 @@ def test_the_noise_floor_is_of_one_experiment() -> None:
     ("steps", "last", "half"),
     [
         (range(5), 4, 2),
-        (range(22), 21, 10),
+        (range(20), 19, 9),
+        (range(21), 20, 10),
+        (range(22), 20, 10),
+        (range(36), 20, 10),
+        (range(101), 20, 10),
+        ((*range(0, 36, 5), 36), 20, 10),
+        ((*range(0, 36, 3), 35), 21, 9),
+        ((0, 36), 36, 36),
         (range(0, 25, 5), 20, 10),
         ((0, 5, 15, 20), 20, 5),
         ((0, 20), 20, 20),
         ((0, 1), 1, 1),
     ],
 )
-def test_scores_are_judged_at_the_last_step_and_half_way(steps, last, half) -> None:
+def test_scores_are_judged_at_steps_20_and_10_or_at_the_last_and_half_way(steps, last, half) -> None:
+    """Of a run of 20 steps these are the same; of recorded steps the nearest counts, the earlier of two."""
     assert judged_steps(tuple(steps)) == (last, half)
+
+
+@pytest.mark.parametrize("longer", [20, 21, 35, 60])
+def test_what_comes_after_step_20_is_reported_and_decides_nothing(longer) -> None:
+    """p = 4 is slowest up to step 20 and by far the fastest after it: verdicts are those of the first 20 steps."""
+
+    def fallen(s: int, p: int, t: int) -> float:
+        return recent(s, p, min(t, 20)) - (500 * (p == 4) + noise(s, p, t) if t > 20 else 0)
+
+    parts = [
+        records.tables(
+            run(position=p, seed=seed), [(t, "label_loglik", fallen(seed, p, t)) for t in range(longer + 1)]
+        )
+        for seed in range(5)
+        for p in range(1, 5)
+    ]  # fmt: skip
+    short = [
+        records.tables(run(position=p, seed=seed), [(t, "label_loglik", fallen(seed, p, t)) for t in range(21)])
+        for seed in range(5)
+        for p in range(1, 5)
+    ]
+    for id in ("L1", "L2"):
+        judged, of_20 = one(parts, id), one(short, id)
+        assert (judged.verdict, judged.value, judged.interval, judged.p_value) == (
+            of_20.verdict, of_20.value, of_20.interval, of_20.p_value,
+        )  # fmt: skip
+        assert judged.verdict == "holds"
+        assert ("not judged" in judged.detail) == (longer > 20)
+    if longer > 20:
+        assert "at the last step, not judged: 0 of 5" in one(parts, "L2").detail
+        assert f"step {longer}: F " in one(parts, "L1").detail
 
 
 def test_steps_are_named_by_their_numbers_where_only_some_are_recorded() -> None:
@@ -291,6 +330,28 @@ def test_n1_asks_for_a_silent_start_a_reversed_order_and_improbable_answers(loud
     claim = one(parts, "N1")
     assert claim.verdict == verdict
     assert f"{loud:.3g} at β = 1" in claim.detail
+
+
+def simnpo(method: str, loud: float, *, model: str = "m") -> list[records.Tables]:
+    """A method under which p = 4 is forgotten fastest, its gradient `loud` times that of the others."""
+    found = positions(lambda s, p, t: recent(s, 5 - p, t), method=method, model=model)
+    found += positions(lambda s, p, t: loud if p == 4 else 1.0, method=method, model=model, metric="grad_norm")
+    return found + positions(lambda s, p, t: -30.0, method=method, model=model, metric="forget_logp")
+
+
+def test_n1_reads_simnpo_by_its_beta_whatever_the_preset_names_it() -> None:
+    """β = 1 is SimNPO-beta1 of the embedded preset and SimNPO of the paper's; both may lie in one folder."""
+    embedded = simnpo("SimNPO-beta1", 20.0) + simnpo("SimNPO", 2.0)
+    papers = simnpo("SimNPO", 20.0, model="paper") + simnpo("SimNPO-beta0.2", 2.0, model="paper")
+    for parts, models in ((embedded, "m"), (papers, "paper"), (embedded + papers, "m + paper")):
+        claim = one(parts, "N1")
+        assert (claim.verdict, claim.model, claim.method) == ("holds", models, "SimNPO-beta1")
+        assert "gradient of p = last over the largest other, median: 20 at β = 1, 2 at β = 0.2" in claim.detail
+    again = papers + simnpo("SimNPO-beta1", 1.0, model="paper")
+    assert one(again, "N1").value == one(papers, "N1").value
+    assert {"GA", "SimNPO"} >= {
+        claim.method for claim in claims.judge(records.Tables.concat(papers)) if claim.id == "L2"
+    }
 
 
 def test_claims_speak_only_of_what_was_measured() -> None:

@@ -33,7 +33,10 @@ def shrunk(settings: Settings) -> Settings:
         settings, model=model, pretraining_rows=48, pretraining=micro.TRAINING,
         stages={name: _stage(stage) for name, stage in settings.stages.items()},
         unlearning=_few(settings.unlearning),
-        probes=replace(micro.PROBES, every=probes.every, sums=min(3, probes.sums), prompt=probes.prompt),
+        probes=replace(
+            micro.PROBES, every=probes.every, sums=min(3, probes.sums), prompt=probes.prompt, label=probes.label,
+            paraphrases=probes.paraphrases,
+        ),
     )  # fmt: skip
 
 

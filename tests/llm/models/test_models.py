@@ -5,8 +5,10 @@ import json
 import shutil
 from pathlib import Path
 
+import architectures
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from llm import models, scoring, trainer
 from llm.chat import Row
@@ -160,13 +162,56 @@ def test_what_cannot_be_loaded_is_named(model, tmp_path, monkeypatch) -> None:
         loading.snapshot("no/such")
 
 
+@pytest.mark.parametrize(
+    ("named", "theirs"), [("auto", "sdpa"), ("eager", "eager"), ("sdpa", "sdpa"), ("flex", "flex_attention")]
+)
+def test_attention_is_that_of_its_name(model, tmp_path, named, theirs) -> None:
+    models.save(model, tmp_path)
+    assert models.load(tmp_path, attention=named).config._attn_implementation == theirs
+
+
+def test_attention_that_a_model_or_machine_has_not_is_one_line(model, tmp_path) -> None:
+    """Flash attention needs a GPU and its package; GPT-J has no SDPA."""
+    models.save(model, tmp_path)
+    with pytest.raises(InputError, match=r"model: expected one .* with flash attention; .*[Ff]lash"):
+        models.load(tmp_path, attention="flash")
+    other = architectures.built("gptj")
+    models.save(other, tmp_path / "other")
+    with pytest.raises(InputError, match="model: expected one that transformers reads with sdpa attention; "):
+        models.load(tmp_path / "other", attention="sdpa")
+
+
+@pytest.mark.parametrize("change", ["missing", "smaller"])
+def test_weights_that_are_not_all_there_are_refused(model, tmp_path, change) -> None:
+    """A model would go on with random numbers in their place."""
+    models.save(model, tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    name = "model.layers.1.mlp.up_proj.weight"
+    if change == "missing":
+        del weights[name]
+    else:
+        weights[name] = weights[name][:-1].contiguous()
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match="model: expected "):
+        models.load(tmp_path)
+
+
+def test_quantized_weights_are_refused(model, tmp_path) -> None:
+    models.save(model, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"model: expected weights in float32, bfloat16 or float16; .* quantized"):
+        models.load(tmp_path)
+
+
 def test_code_of_a_model_is_never_run(model, tmp_path) -> None:
     models.save(model, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     config |= {"model_type": "mine", "auto_map": {"AutoModelForCausalLM": "mine.Mine", "AutoConfig": "mine.Config"}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "mine.py").write_text("raise SystemExit('code from outside was run')")
-    with pytest.raises((ValueError, OSError)):
+    with pytest.raises(InputError, match="model: expected a model that transformers knows"):
         models.load(tmp_path)
 
 
