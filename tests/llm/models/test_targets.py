@@ -20,7 +20,7 @@ def own_names(kind: str) -> set[str]:
         ("llama", {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}),
         ("phi3", {"qkv_proj", "o_proj", "gate_up_proj", "down_proj"}),
         ("gpt_neox", {"query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"}),
-        ("falcon", {"query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"}),  # layers with a forward pass of their own
+        ("falcon", {"query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"}),  # forward passes of its own
         ("gpt2", {"c_attn", "c_proj", "c_fc"}),
         ("opt", {"q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"}),
         ("mamba", {"in_proj", "x_proj"}),  # dt_proj and out_proj are read past their layers
