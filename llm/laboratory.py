@@ -20,7 +20,7 @@ from llm.runs import floor_folder, read, retrained_folder, run_folder
 from llm.stages import Lab, say_generated, stage_rows
 from llm.store import Store, open_store, seconds
 from llm.unlearning import own_place
-from llm.workers import Report, Task, run_all
+from llm.workers import Report, Task, run_all, silence_libraries
 from protocol import orders, records
 from protocol.cores import cores
 from protocol.errors import InputError
@@ -170,6 +170,7 @@ def run(
     workers = (1 if on_gpu else cores()) if workers is None else workers
     if workers < 1:
         raise InputError(f"workers: expected at least 1; got {workers}")
+    silence_libraries()
     store = open_store(runs, checkpoint_every=checkpoint_every)
     _check(experiments, store)
     tasks, units = _tasks(experiments, store)

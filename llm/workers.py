@@ -5,6 +5,7 @@ itself when its parent is gone, so that a killed run leaves no locks behind.
 """
 
 import functools
+import logging
 import multiprocessing
 import os
 import queue
@@ -15,6 +16,8 @@ from typing import Any
 
 import torch
 import transformers
+
+from protocol import notices
 
 Report = Callable[[str], None]
 Task = Callable[[Report], None]
@@ -29,14 +32,21 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def silence_libraries() -> None:
+    """Keep bars and hints of transformers and bitsandbytes from the terminal; what matters is said in notices."""
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
 def _start(reports: Any) -> None:
     global _reports  # noqa: PLW0603 (a worker process belongs to one pool)
     _reports = reports
     torch.set_num_threads(1)
     # SimNPO at β = 1 has gradients of 1e-20, whose products lie below 1e-38: with them a run takes eleven times as long
     torch.set_flush_denormal(True)
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
+    notices.direct()
+    silence_libraries()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

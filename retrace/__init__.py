@@ -15,10 +15,11 @@ from typing import Annotated, Any
 
 import tyro
 
+from protocol import notices
 from protocol.errors import InputError
 from protocol.progress import Progress
 from retrace import claims, data, figures, llm, models, output, reproduce, store, theory
-from retrace.terminal import parse, progress_bars
+from retrace.terminal import parse, progress_bars, show
 
 Command = (
     Annotated[reproduce.Reproduce, tyro.conf.subcommand("reproduce")]
@@ -89,6 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
     program = _program() if arguments is None else ["retrace"]
     arguments = sys.argv[1:] if arguments is None else arguments
     output.typed = shlex.join([*program, *arguments])
+    notices.direct(show)
     try:
         print(_perform(_parse(arguments)), flush=True)
     except InputError as error:

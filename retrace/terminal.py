@@ -18,6 +18,11 @@ console = Console(stderr=True)
 PARSING = r"Value error Error parsing (?:\S*?settings\.?)?(\S*): "  # tyro's words for an option or nested settings
 
 
+def show(line: str) -> None:
+    """A line on standard error, above the progress bars."""
+    console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
 @contextlib.contextmanager
 def progress_bars() -> Iterator[progress.Progress]:
     """Progress with time left; yields report(label, done, total)."""

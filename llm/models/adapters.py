@@ -81,7 +81,7 @@ def attach(
 
 @contextlib.contextmanager
 def _names_as_they_are() -> Iterator[None]:
-    """Inside, PEFT takes targets and saved weights by the names the model has, and is silent about transposed weights.
+    """Inside, PEFT takes targets and saved weights by the names the model has, and says nothing of what it does right.
 
     It would convert adapters that were made with transformers 4: in a mixture of experts the `up_proj` of a dense layer
     would stand for the experts' weights, at twice the rank, and the dense layer would be left out.
@@ -93,6 +93,7 @@ def _names_as_they_are() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "fan_in_fan_out is set to")  # GPT-2's layers; set by peft as it must be
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")  # peft asks by the old name
             yield
     finally:
         conversion.get_checkpoint_conversion_mapping = lookup

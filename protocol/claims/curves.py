@@ -84,6 +84,12 @@ def judged_steps(steps: Sequence[int]) -> tuple[int, int]:
     return nearest(late), nearest(early)
 
 
+def all_judged(steps: Sequence[int]) -> tuple[int, ...]:
+    """The steps at which L1 and L2 are read: the two of `judged_steps`, and the last step of a longer run."""
+    pair, last = judged_steps(steps), max(steps)
+    return pair if last <= max(pair) else (*pair, last)
+
+
 def unlearned(tables: Tables, experiment: str) -> pl.DataFrame:
     """Records of the unlearning runs of an experiment."""
     return tables.records.filter((pl.col("experiment") == experiment) & (pl.col("position") > 0))

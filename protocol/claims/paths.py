@@ -1,9 +1,8 @@
 """L1 and L2: paths diverge, and what was learned last is forgotten slowest.
 
-Forget scores are of the label alone (primary) at two steps (see `curves.judged_steps`: 10 and 20, or half-way and last
-of a shorter run), and by area (of the recorded steps up to the later one); the verdict is the common one of the
-readings, "inconclusive" where they differ. Of a run longer than 20 steps the last step is reported beside, and decides
-nothing. Label + paraphrases is reported second.
+Forget scores are of the label alone (primary) at steps 10, 20 and the last of a longer run, half-way and last of a
+shorter one (`curves.all_judged`), and by area (of the recorded steps up to the later of the two); the verdict is the
+common one of the readings, "inconclusive" where they differ. Label + paraphrases is reported second.
 """
 
 import numpy as np
@@ -12,12 +11,12 @@ from scipy import stats
 
 from protocol import metrics
 from protocol.claims.claim import Claim, agreed, share_verdict
-from protocol.claims.curves import Curves, curves, judged_steps, positions, worlds_and_methods
+from protocol.claims.curves import Curves, all_judged, curves, judged_steps, positions, worlds_and_methods
 from protocol.records import Tables
 
 
 def _readings(measured: Curves) -> dict[str, Float[np.ndarray, "seeds paths"]]:
-    scores = {f"step {step}": measured.forgotten(step) for step in judged_steps(measured.steps)}
+    scores = {f"step {step}": measured.forgotten(step) for step in all_judged(measured.steps)}
     return scores | {"area": metrics.area_score(measured.judged.values)}
 
 
@@ -51,25 +50,23 @@ def _tested(step: int, test: metrics.FTest) -> str:
 
 
 def divergence(world: str, method: str, measured: Curves) -> Claim:
-    """L1 for one model: F of path against seed, on the forget score at both judged steps."""
+    """L1 for one model: F of path against seed, on the forget score at every judged step."""
     head = (
         "L1", "The paths diverge under unlearning.", "Section 4, Figures 1, 3, 5", world, measured.model, method,
         "F = between-path over within-path (seed) variance of the forget score, last step",
     )  # fmt: skip
     if measured.seeds < 2:
         return Claim(*head, None, None, "F above its 95% quantile", "not testable", "needs at least 2 seeds; 1 was run")
-    last, half = judged_steps(measured.steps)
-    end = max(measured.steps)
-    tests = {s: path_test(measured, s) for s in (last, half)}
+    last, half, *end = all_judged(measured.steps)
+    tests = {step: path_test(measured, step) for step in (last, half, *end)}
     verdicts = [
         "holds" if test.statistic > test.threshold else "fails" if test.statistic < 1 else "inconclusive"
         for test in tests.values()
     ]
-    threshold = f"> {tests[last].threshold:.3g} (95% quantile) at steps {half} and {last}; fails below 1"
+    steps = " and ".join(map(str, sorted({last, half, *end})))
+    threshold = f"> {tests[last].threshold:.3g} (95% quantile) at steps {steps}; fails below 1"
     detail = "; ".join(_tested(step, test) for step, test in tests.items())
-    if end > last:
-        detail += f"; {_tested(end, path_test(measured, end))} (the last, not judged)"
-    before, after = (_between(measured, step) for step in (0, end))
+    before, after = (_between(measured, step) for step in (0, max(measured.steps)))
     detail += f"; between-path variance of the level {before:.3g} at step 0, {after:.3g} at the end"
     if measured.averaged is None:
         detail += f"; {_path_share(measured.forgotten(last))}"
@@ -91,15 +88,6 @@ def last_rank(measured: Curves) -> float:
     return float(np.mean(metrics.recency(measured.forgotten(judged_steps(measured.steps)[0]))))
 
 
-def _at_the_end(label: list[Curves]) -> str:
-    """How often p = last is slowest at a last step that is not judged, in words; nothing where it is."""
-    longer = [one for one in label if max(one.steps) > judged_steps(one.steps)[0]]
-    if not longer:
-        return ""
-    hits = np.concatenate([metrics.recency(one.forgotten(max(one.steps))) == 1 for one in longer])
-    return f"; at the last step, not judged: {hits.sum()} of {hits.size}"
-
-
 def _rank_tests(label: list[Curves]) -> str:
     """Two rank tests over all models' seeds at the later judged step: mean rank of p = last, Page's trend, in words."""
     scores = np.concatenate([measured.forgotten(judged_steps(measured.steps)[0]) for measured in label])
@@ -118,7 +106,6 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
     verdict = agreed([share_verdict(interval, chance) for interval in intervals.values()])
     first = next(iter(counts))
     detail = "slowest by label: " + ", ".join(f"{n}: {s} of {t}" for n, (s, t) in counts.items())
-    detail += _at_the_end(label)
     detail += f"; rank of p = last, {first}: " + ", ".join(f"{c.model} {last_rank(c):.3g}" for c in label)
     detail += f"; {_rank_tests(label)}"
     if phrases:
@@ -129,7 +116,7 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
         "L2", "Recency: what was learned last is forgotten slowest.", "Section 4, Figures 1, 3", world,
         " + ".join(c.model for c in label), method, f"P(p = last slowest), {first}",
         counts[first][0] / counts[first][1], intervals[first],
-        f"exact 95% lower bound > {chance:.3g} at both steps and by area", verdict, detail,
+        f"exact 95% lower bound > {chance:.3g} at every judged step and by area", verdict, detail,
         float(stats.binom.sf(counts[first][0] - 1, counts[first][1], chance)),
     )  # fmt: skip
 
