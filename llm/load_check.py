@@ -70,6 +70,9 @@ def checked(lab: Lab, probed: ProbeSet) -> Checked:
             raise
         except Exception as error:  # whatever a model that was not made for this raises
             raise InputError(f"model: {lab.experiment.model} cannot be scored: {first_line(error)}") from error
+        finally:
+            if settings.device == "cuda":  # or this process would keep the memory from those that train
+                torch.cuda.empty_cache()
         (folder / "check.json").write_text(json.dumps(asdict(outcome)) + "\n")
 
     folder = produce(lab.store, spec, make, description=describe(lab, "check"))
@@ -79,7 +82,8 @@ def checked(lab: Lab, probed: ProbeSet) -> Checked:
 def probe_rows(probed: ProbeSet) -> list[Row]:
     """The longest and the shortest row of all that are scored."""
     groups = [probed.forget, *probed.answered.values(), *probed.depth.values(), *probed.parts.values()]
-    rows = sorted({row for group in groups for row in group}, key=lambda row: len(row.prompt) + len(row.answer))
+    every = dict.fromkeys(row for group in groups for row in group)
+    rows = sorted(every, key=lambda row: len(row.prompt) + len(row.answer))
     return [rows[-1], rows[0]]
 
 
