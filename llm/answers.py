@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from llm import batches, decoding
 from llm.chat import Format
 from llm.grading import strict_number
+from llm.models.parts import context_of
 from protocol.errors import InputError
 from protocol.notices import LOGGER, notice
 from protocol.progress import Progress, quiet
@@ -24,11 +25,10 @@ class Answer(NamedTuple):
     cut: bool
 
 
-def _check_room(model: PreTrainedModel, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
-    """InputError where a prompt and its answer go beyond the positions a model has."""
-    context = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+def check_room(context: int, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
+    """InputError if a prompt and its answer go beyond the `context` tokens that a model takes."""
     longest = max(len(prompt) for prompt in prompts)
-    if context and context > 0 and longest + max_tokens > context:
+    if longest + max_tokens > context:
         raise InputError(
             f"probes.max_tokens: expected prompts and answers of at most {context} tokens, the model's context; got a "
             f"prompt of {longest} and answers of {max_tokens}: lower it"
@@ -51,7 +51,7 @@ def sample_tokens(
     The same seed gives the same tokens, whatever the order of the prompts and the memory (but for the rounding of
     logits, which differs between batches of different size). Raises InputError where prompts do not fit the model.
     """
-    _check_room(model, prompts, max_tokens)
+    check_room(context_of(model.config), prompts, max_tokens)
     pad = ends[0] if ends else 0  # masked everywhere; a model's own pad token may lie outside its embeddings
     uniform = decoding.uniforms(prompts, samples=samples, steps=max_tokens, seed=seed).flatten(0, 1)  # (N·samples, T)
     asked = [prompt for prompt in prompts for _ in range(samples)]

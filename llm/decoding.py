@@ -135,5 +135,7 @@ def is_undisturbed(model: PreTrainedModel, prompt: Sequence[int], beside: Sequen
         found.append(torch.stack(out.logits)[:, 0].double())  # (2, V)
     alone, together = found
     real = torch.isfinite(alone)
+    if not real.any():
+        raise InputError("model: expected finite logits; got nan or inf after a prompt: lower the learning rate")
     close = CLOSE.get(model.dtype, CLOSE_ROUNDED) * alone[real].abs().max()
     return bool((alone[real] - together[real]).abs().max() <= close)

@@ -5,6 +5,7 @@ the forget stage last come first, as they train the retrained models that others
 """
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from llm.measuring import Start
 from llm.models import Pretrained, adapters
 from llm.nodes import base_folder, node_folder
 from llm.pairs import together
-from llm.probes import probe_set
+from llm.probe_set import probe_set
 from llm.runs import floor_folder, read, retrained_folder, run_folder
 from llm.stages import Lab, say_generated, stage_rows
 from llm.store import Store, open_store, seconds
@@ -135,11 +136,16 @@ def _model_notices(lab: Lab) -> list[str]:
 
 def _check(experiments: Sequence[Experiment], store: Store) -> None:
     """What cannot be had is found before anything is computed."""
+    named = Counter((experiment.name, experiment.model) for experiment in experiments)
+    twice = [model for (_, model), count in named.items() if count > 1]
+    if twice:  # records could not tell them apart
+        raise InputError(f"model: expected models of different names; got {twice[0]} twice: rename one directory")
     for experiment in experiments:
         lab = _labs(experiment, store)[0]
         say_generated(lab)
         for stage in experiment.settings.stages:
-            stage_rows(lab, stage)
+            if not stage_rows(lab, stage).held_out:
+                raise InputError(f"held-out: expected at least 1 row of {stage}; got none")
         if "math" in experiment.settings.stages and experiment.settings.probes.sums:
             _check_sums(lab)
         for line in _model_notices(lab):

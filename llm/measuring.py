@@ -14,6 +14,7 @@ from llm import answers, chat, load_check, outputs, probes, scoring
 from llm.grading import flexible_number
 from llm.models.adapters import effective_weights
 from llm.nodes import context_of, leaf
+from llm.probe_set import ProbeSet, probe_set
 from llm.randomness import generator
 from llm.stages import Lab, learned_rows
 from protocol import orders
@@ -61,9 +62,9 @@ class Start:
         return orders.place(self.order, self.lab.experiment.forget)
 
     @cached_property
-    def probed(self) -> probes.ProbeSet:
+    def probed(self) -> ProbeSet:
         """The questions of all probes."""
-        return probes.probe_set(self.lab)
+        return probe_set(self.lab)
 
     @cached_property
     def packed(self) -> bool:

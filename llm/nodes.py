@@ -8,9 +8,11 @@ A node holds the whole weights after full fine-tuning, and else the stage's adap
 
 import functools
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import tokenizers
 import torch
 import transformers
 from transformers import PreTrainedModel
@@ -20,6 +22,7 @@ from llm.chat import Format
 from llm.checkpoint import Checkpoints
 from llm.corpora import Example, depth, pretraining
 from llm.models import Architecture, Pretrained, adapters, loading, nf4, parts, targets
+from llm.models.adapters import Adaptation
 from llm.models.tokenizer import train_tokenizer
 from llm.randomness import derived_seed
 from llm.stages import Lab, describe, learned_rows, rows_digest, stage_rows, training_of
@@ -29,7 +32,7 @@ from protocol.orders import Order
 from protocol.spec import digest
 
 # Raise the first number when a change of the code changes trained weights or measured values.
-NUMERICS = f"5 torch {torch.__version__} transformers {transformers.__version__}"
+NUMERICS = f"5 torch {torch.__version__} transformers {transformers.__version__} tokenizers {tokenizers.__version__}"
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -76,7 +79,7 @@ def node_spec(lab: Lab, order: Order) -> dict[str, Any]:
         "stage": phase.rows,
         "stop": phase.stop,
         "training": asdict(training_of(lab, phase)),
-        "adaptation": asdict(lab.settings.adaptation),
+        "adaptation": adaptation_spec(lab.settings.adaptation),
         "precision": lab.settings.precision,
         "attention": lab.settings.attention,
         "max_length": lab.settings.max_length,
@@ -85,6 +88,14 @@ def node_spec(lab: Lab, order: Order) -> dict[str, Any]:
         "device": lab.settings.device,
         "numerics": NUMERICS,
     }
+
+
+def adaptation_spec(how: Adaptation) -> dict[str, Any]:
+    """What weights depend on of the way a model is trained: of an adapter also the libraries that make it."""
+    if how.kind == "full":
+        return {"kind": "full"}
+    libraries = ("peft", "bitsandbytes") if how.kind == "qlora" else ("peft",)
+    return {**asdict(how), "libraries": {name: version(name) for name in libraries}}
 
 
 def node_key(lab: Lab, order: Order) -> str:
@@ -144,21 +155,26 @@ def _format(folder: Path, template: str | None, system: str | None) -> Format:
     return Format(tokenizer, chat.template_of(tokenizer, template), system)
 
 
+def model_context(lab: Lab) -> int:
+    """The most tokens that the base takes."""
+    return parts.context_of(loading.configuration(base_folder(lab)))
+
+
 def context_of(lab: Lab) -> int:
     """The most tokens of a row: what the base takes, or fewer where the settings say so."""
-    longest = parts.context_of(loading.configuration(base_folder(lab)))
-    return longest if lab.settings.max_length is None else min(longest, lab.settings.max_length)
+    longest = lab.settings.max_length
+    return model_context(lab) if longest is None else min(model_context(lab), longest)
 
 
 def _train_node(lab: Lab, order: Order, folder: Path, checkpoints: Checkpoints) -> None:
     """Train the last stage of an order on its parent and write what changed: weights, or an adapter."""
     how, parent, phase = lab.settings.adaptation, order[:-1], orders.phase(order[-1])
     one = how.kind != "full" and not how.anew
-    model = node(lab, ()) if one or how.kind == "qlora" else node(lab, parent)
+    model = node(lab, ()) if one or _stays_beside(lab) else node(lab, parent)
     adapter = adapters.attach(
         model, how, seed=(lab.seed, phase.rows, "adapter"),
         parent=node_folder(lab, parent) if one and parent else None,
-        learned=_adapter_folders(lab, parent) if how.kind == "qlora" and not one else (),
+        learned=_adapter_folders(lab, parent) if _stays_beside(lab) and not one else (),
     )  # fmt: skip
     rows = learned_rows(lab, format_of(lab), phase, context_of(lab))
     trainer.train(
@@ -181,6 +197,13 @@ def node_folder(lab: Lab, order: Order) -> Path:
         _train_node(lab, order, folder, _checkpoints(lab, spec))
 
     return produce(lab.store, spec, make, description=describe(lab, " > ".join(order), seed=lab.seed))
+
+
+def _stays_beside(lab: Lab) -> bool:
+    """Whether learned adapters stay beside the base's weights instead of being merged into them: in four bits and in
+    bfloat16 the sum would be rounded, and what is unlearned would not be what was trained.
+    """
+    return lab.settings.adaptation.kind == "qlora" or lab.settings.precision == "bf16"
 
 
 def _adapter_folders(lab: Lab, order: Order) -> list[Path]:
@@ -222,11 +245,10 @@ def node(lab: Lab, order: Order) -> PreTrainedModel:
 def leaf(lab: Lab, order: Order) -> PreTrainedModel:
     """The model trained on `order` as unlearning begins: with a fresh adapter, or trainable as a whole.
 
-    Under QLoRA the fresh adapter lies over those that were learned, on the base they were learned on: nothing is
-    rounded a second time.
+    The fresh adapter lies on the merged weights, or beside the learned adapters where merging would round.
     """
-    quantized = lab.settings.adaptation.kind == "qlora"
-    model = node(lab, () if quantized else order)
-    learned = _adapter_folders(lab, order) if quantized else ()
+    beside = _stays_beside(lab)
+    model = node(lab, () if beside else order)
+    learned = _adapter_folders(lab, order) if beside else ()
     adapters.attach(model, lab.settings.adaptation, seed=(lab.seed, "unlearning", "adapter"), learned=learned)
     return model.eval()

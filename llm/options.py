@@ -7,7 +7,7 @@ from llm.choices import Options
 from llm.models import EMBEDDED, Architecture, Pretrained
 from llm.models.catalogue import CATALOGUE, named
 from llm.placed import adapted, check_names, device_of, probes_of, stage_of, trained
-from llm.presets import METHODS_BY_DEFAULT, PRESET_METHODS, PRESETS, SYSTEM, table2
+from llm.presets import METHODS_BY_DEFAULT, PRESET_METHODS, PRESETS, SYSTEM, on_generated_rows, table2
 from llm.settings import Settings
 from llm.training import updates_of
 from protocol.errors import InputError, known
@@ -52,7 +52,7 @@ def settings_of(model: str, options: Options) -> Settings:
     """The preset of a model with every choice put in its place; InputError for what cannot be chosen."""
     _check_model(model)
     preset, entry = preset_of(model, options), named(model)
-    settings = PRESETS[preset]
+    settings = on_generated_rows(PRESETS[preset]) if model in EMBEDDED else PRESETS[preset]
     check_names(options, settings.stages)
     if entry and preset != "embedded":
         settings = table2(settings, CATALOGUE[entry], preset)

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from llm import scoring
-from llm.probes import ProbeSet
+from llm.probe_set import ProbeSet
 from protocol.metrics import centred_logits, re_distance
 
 Logits = Mapping[str, Tensor]  # part -> (m, V)

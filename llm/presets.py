@@ -2,7 +2,8 @@
 
 embedded: sizes measured to fit 2 cores · paper: Section 4 and Table 2 of arXiv 2510.16629 · authors-code: what the
 published code and its configurations do where they differ from the text. The last two learn the paper's rows
-(`llm.public`), as many as the public files have; generated ones where the model is an embedded one.
+(`llm.public`), as many as the public files have. An embedded model learns generated rows under every preset, as many as
+`embedded` takes, and answers as briefly (`on_generated_rows`).
 """
 
 from collections import ChainMap
@@ -56,6 +57,20 @@ AUTHORS_CODE = replace(
     shuffle="epoch",
     probes=replace(PAPER.probes, label="Sorry, I can not assist"),
 )
+
+
+def on_generated_rows(settings: Settings) -> Settings:
+    """A preset of the paper's for an embedded model: as many rows, sums and tokens of an answer as its corpora have."""
+    sizes = EMBEDDED_SIZE.stages
+    stages = {
+        name: replace(stage, train=sizes[name].train, held_out=sizes[name].held_out)
+        for name, stage in settings.stages.items()
+    }
+    few = EMBEDDED_SIZE.probes
+    probes = replace(settings.probes, sums=few.sums, max_tokens=few.max_tokens)
+    return replace(settings, stages=stages, probes=probes)
+
+
 PRESETS = {"embedded": EMBEDDED_SIZE, "paper": PAPER, "authors-code": AUTHORS_CODE}
 # SimNPO of the paper and of its code has β = 1; the β at which it acts on improbable answers is a method of its own.
 PAPER_SIMNPO = {

@@ -4,72 +4,14 @@ Likelihoods are mean token log-probabilities in nats, but for the answers C, U, 
 log-probabilities of whole answers. Distances between models: llm.outputs.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from llm import answers, chat, packing, scoring
-from llm.chat import Format, Row
-from llm.corpora import Example
-from llm.nodes import context_of, format_of
-from llm.settings import Probes
-from llm.stages import Lab, stage_rows
-
-ANSWERS = ("C", "U", "R")  # stages of the depth experiment, and the answers they teach
-
-
-@dataclass(frozen=True)
-class ProbeSet:
-    """Questions encoded once; the same for every path, method and step."""
-
-    form: Format
-    forget: tuple[Row, ...]  # training rows, then held-out ones
-    learned: int  # how many of these are training rows
-    phrases: tuple[tuple[int, ...], ...]  # label first, then the paraphrases; none where its own answers are followed
-    answered: Mapping[str, tuple[Row, ...]]  # training rows of the stages whose answers' likelihood is a metric
-    depth: Mapping[str, tuple[Row, ...]]  # answers C, U, R to the same prompts
-    parts: Mapping[str, tuple[Row, ...]]  # held-out rows: "forget", and each retained stage
-    sums: tuple[Example, ...]  # none where the stage is not in the experiment
-    sizes: Probes
-    batch: int  # rows of one forward pass
-
-
-def _spread(rows: Sequence[Example], count: int) -> list[Example]:
-    """`count` rows at equal distances, so that they come from many authors."""
-    return [rows[i * len(rows) // count] for i in range(min(count, len(rows)))]
-
-
-def probe_set(lab: Lab) -> ProbeSet:
-    """The probes of an experiment; forget prompts are labelled "forget", retained parts by their stage."""
-    form, sizes, forget = format_of(lab), lab.settings.probes, lab.experiment.forget
-    rows = {stage: stage_rows(lab, stage) for stage in lab.settings.stages}
-
-    def encoded(examples: Sequence[Example]) -> tuple[Row, ...]:
-        return tuple(chat.fit(chat.encode_all(form, examples), context_of(lab))[0])
-
-    learned, held_out = (encoded(part[: sizes.forget]) for part in rows[forget])
-    parts = {
-        "forget" if stage == forget else stage: encoded(corpus.held_out[: sizes.distance])
-        for stage, corpus in rows.items()
-    }
-    return ProbeSet(
-        form,
-        learned + held_out,
-        len(learned),
-        tuple(chat.encode_answer(form, phrase) for phrase in sizes.phrases(forget)),
-        {
-            stage: encoded(_spread(rows[stage].train, sizes.tofu))
-            for stage in ("tofu", "math")
-            if stage in rows and sizes.tofu
-        },
-        {answer: encoded(rows[answer].train) for answer in ANSWERS if answer in rows},
-        parts,
-        rows["math"].held_out[: sizes.sums] if "math" in rows else (),
-        sizes,
-        lab.settings.eval_batch,
-    )
+from llm import answers, packing, scoring
+from llm.chat import Row
+from llm.probe_set import ProbeSet
 
 
 def row_likelihoods(model: PreTrainedModel, rows: Sequence[Row], *, batch: int = 64, whole: bool = False) -> Tensor:
@@ -115,11 +57,10 @@ def answer_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Te
 
 def sampled_answers(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> list[list[answers.Answer]]:
     """Sampled answers to every held-out sum; a long sampling says in the log how far it is."""
-    asked = [probed.sizes.prompt.replace("{question}", row.prompt) for row in probed.sums]
     return answers.sample(
         model,
         probed.form,
-        [chat.encode_prompt(probed.form, question) for question in asked],
+        probed.asked,
         samples=probed.sizes.samples,
         temperature=probed.sizes.temperature,
         max_tokens=probed.sizes.max_tokens,

@@ -65,8 +65,9 @@ def logits_at(model: PreTrainedModel, row: Tensor, column: Tensor, **inputs: Ten
         logits = model(**inputs, use_cache=False).logits  # (1, A, V)
     if len(read) == 1:
         return _at_least_float32(logits[0])
-    # The logits do not come from one pass through the output layer: choose among all of them.
-    return _at_least_float32(model(**inputs, use_cache=False).logits[row, column])
+    if read:  # the output layer is used for more than the logits: choose among all of them
+        logits = model(**inputs, use_cache=False).logits  # (B, S, V)
+    return _at_least_float32(logits[row, column])
 
 
 def answer_logits(model: PreTrainedModel, batch: Batch) -> Tensor:

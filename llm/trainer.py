@@ -119,6 +119,11 @@ def updates(
                 f"lower lr ({training.lr})"
             )
         norm = gradient_norm(model)
+        if not math.isfinite(norm):
+            raise FloatingPointError(
+                f"update {update + 1} of {len(plan)}: the gradient's norm is {norm} on the rows {batch.tolist()}; "
+                f"lower lr ({training.lr})"
+            )
         if training.optimizer == "normalized" and norm > 0:
             torch._foreach_div_([p.grad for p in parameters if p.grad is not None], norm)
         optimizer.step()

@@ -1,8 +1,8 @@
 """How a model is trained: whole, through a LoRA adapter, or through one on layers quantized to NF4 (QLoRA).
 
 An adapter adds (α/r)·B·A to the weight of each layer it is on (see `llm.models.targets`), B (out, r) starting at 0, so
-a fresh adapter changes nothing. Adapters are merged in float32: in bfloat16 a merge moves log-probabilities by 8e-3.
-Under QLoRA nothing is merged into four bits: adapters that were learned stay on the rounded base, frozen, and a fresh
+a fresh adapter changes nothing. Adapters are merged in float32 only. Over a base in four bits or in bfloat16 (where a
+merge moves log-probabilities by 8e-3 and more) adapters that were learned stay beside its weights, frozen, and a fresh
 one is added. Layers are replaced in place, so the caller's model keeps its parts and names.
 """
 
@@ -116,6 +116,9 @@ def _beneath(model: PreTrainedModel, learned: Sequence[Path], config: "peft.Lora
     adapter = peft.PeftModel.from_pretrained(model, learned[0], adapter_name=names[0])
     for name, folder in zip(names[1:], learned[1:], strict=True):
         adapter.load_adapter(folder, name)
+    for layer in model.modules():
+        if hasattr(layer, "lora_dropout"):  # what was learned is part of the model, in training as in evaluation
+            layer.lora_dropout.update({name: torch.nn.Identity() for name in names if name in layer.lora_dropout})
     adapter.add_adapter(FRESH, config)
     adapter.base_model.set_adapter([*names, FRESH])
     for name, parameter in model.named_parameters():
@@ -126,7 +129,7 @@ def _beneath(model: PreTrainedModel, learned: Sequence[Path], config: "peft.Lora
 def coverage(model: PreTrainedModel, how: Adaptation) -> str:
     """How much of a prepared model is trained, in words: layers and parameters."""
     trained = sum(parameter.numel() for parameter in trainable(model))
-    whole = sum(weight.numel() for name, weight in model.named_parameters() if ".lora_" not in name)
+    whole = sum(nf4.size_of(weight) for name, weight in model.named_parameters() if ".lora_" not in name)
     if how.kind == "full":
         return f"trains all {trained:,} parameters"
     on = [layer for layer in model.modules() if FRESH in getattr(layer, "lora_A", {})]

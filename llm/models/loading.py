@@ -26,7 +26,7 @@ ATTENTION = {
 }
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 TOKENIZER = ("tokenizer*", "special_tokens_map.json", *template_files.FILES)
-READ = (*WEIGHTS, "config.json", "generation_config.json", *TOKENIZER)
+READ = (*WEIGHTS, "config.json", *TOKENIZER)
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class Pretrained:
     system: str | None = None
 
 
+@functools.cache  # every node's key asks for it, and a branch that moves must not change keys within a run
+def _fetched(source: str, revision: str | None) -> Path:
+    return template_files.fetch("model", source, revision, READ)
+
+
 def snapshot(source: str, revision: str | None = None) -> Path:
     """The model's directory on this machine, fetched from the hub if need be; InputError where there is none."""
     folder = Path(source)
@@ -51,7 +56,7 @@ def snapshot(source: str, revision: str | None = None) -> Path:
         if revision is not None:
             raise InputError(f"revision: expected none for the directory {folder}; got {revision!r}")
     else:
-        folder = template_files.fetch("model", source, revision, READ)
+        folder = _fetched(source, revision)
     if not (folder / "config.json").is_file():
         raise InputError(f"model: expected a directory with config.json; {folder} has none")
     if not any(folder.glob("*.safetensors")):

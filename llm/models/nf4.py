@@ -43,6 +43,12 @@ def weight_of(parameter: nn.Parameter) -> torch.Tensor:
     return dequantize_4bit(parameter.data, parameter.quant_state)
 
 
+def size_of(parameter: nn.Parameter) -> int:
+    """How many weights a parameter holds; two of four bits stand in one byte."""
+    state = getattr(parameter, "quant_state", None)
+    return parameter.numel() if state is None else state.shape.numel()
+
+
 def _replace(model: PreTrainedModel, name: str, layer: nn.Module) -> None:
     above, _, own = name.rpartition(".")
     setattr(model.get_submodule(above), own, layer)

@@ -19,7 +19,7 @@ def context_of(config: PretrainedConfig) -> int:
     """The most tokens a model takes; sys.maxsize if its configuration names no limit."""
     text = config.get_text_config()
     named = (getattr(text, name, None) for name in ("max_position_embeddings", "max_seq_len"))
-    return min((limit for limit in named if limit), default=sys.maxsize)
+    return min((limit for limit in named if limit and limit > 0), default=sys.maxsize)
 
 
 def language_part(model: PreTrainedModel) -> nn.Module:

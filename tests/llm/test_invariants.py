@@ -339,6 +339,49 @@ def test_under_qlora_the_model_that_is_unlearned_is_the_one_that_was_trained(lab
     assert float((logits(again) - logits(leaf)).abs().max()) > 1e-3
 
 
+@pytest.mark.parametrize("anew", [False, True])
+def test_in_bfloat16_the_model_that_is_unlearned_is_the_one_that_was_trained(lab: Lab, anew) -> None:
+    """Adapters in float32 beside weights in bfloat16, in learning and in unlearning, to the bit.
+
+    The sum of both, rounded to bfloat16 as a merge would, is another model.
+    """
+    lab = stage_lab(lab, Adaptation("lora", 4, 12, anew=anew), "bf16")
+    leaf, folders = (
+        nodes.leaf(lab, STAGES),
+        [nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if anew else (2,))],
+    )
+    names = [f"stage{i}" for i in range(len(folders))]
+    trained = nodes.node(lab, ())
+    handle = peft.PeftModel.from_pretrained(trained, folders[0], adapter_name=names[0])
+    for name, folder in zip(names[1:], folders[1:], strict=True):
+        handle.load_adapter(folder, name)
+    handle.base_model.set_adapter(names)
+    assert torch.equal(logits(leaf), logits(trained.eval()))
+    assert not torch.equal(logits(leaf), logits(nodes.node(lab, STAGES)))
+
+
+def test_learned_adapters_are_part_of_the_model_in_training_too(lab: Lab) -> None:
+    """Their dropout acted when they were learned. A fresh adapter adds 0, so training and evaluation predict alike."""
+    lab = stage_lab(lab, Adaptation("qlora", 4, 12, dropout=0.5, anew=True))
+    leaf = nodes.leaf(lab, STAGES)
+    expected = logits(leaf)
+    assert torch.equal(logits(leaf.train()), expected)
+
+
+def test_dropout_belongs_to_seed_stage_and_update_not_to_what_ran_before() -> None:
+    """The same weights after other draws from torch's generator; other ones for another seed."""
+
+    def trained(seed: int, draws: int) -> torch.Tensor:
+        model = adapted("lora", built(), dropout=0.3)
+        torch.rand(draws)
+        for _ in trainer.updates(model.train(), ROWS, Training(lr=1e-2, epochs=2, batch=4), seed=(seed, "inst")):
+            torch.rand(draws)
+        return torch.cat([weight.detach().flatten() for weight in trainable(model)])
+
+    assert torch.equal(trained(0, 1), trained(0, 7))
+    assert not torch.equal(trained(0, 1), trained(1, 1))
+
+
 def on_four_bits(model, folders):
     """The adapters of the folders side by side on NF4 weights, by peft alone."""
     nf4.quantize(model, linear_layers(model))

@@ -8,15 +8,16 @@ import pytest
 from llm import probes, stages
 from llm.corpora.refusals import LABEL, PARAPHRASES
 from llm.nodes import format_of, node
+from llm.probe_set import ProbeSet, probe_set
 from llm.stages import Lab, learned_rows
 from protocol import orders
 from protocol.errors import InputError
 
 
-def labelled(lab: Lab, forget: str, **chosen: object) -> probes.ProbeSet:
+def labelled(lab: Lab, forget: str, **chosen: object) -> ProbeSet:
     retain = tuple(stage for stage in lab.settings.stages if stage != forget)
     asked = replace(lab, experiment=replace(lab.experiment, retain=retain, forget=forget))
-    return probes.probe_set(micro.with_probes(asked, **chosen))
+    return probe_set(micro.with_probes(asked, **chosen))
 
 
 @pytest.mark.parametrize(

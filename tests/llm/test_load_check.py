@@ -7,21 +7,23 @@ import architectures
 import pytest
 import torch
 
-from llm import load_check, nodes, packing, probes, scoring
+from llm import agreement, load_check, nodes, packing, scoring
 from llm.chat import Row
 from llm.load_check import Checked
-from llm.models import Architecture, build
+from llm.models import Architecture, adapters, build
 from llm.models.adapters import Adaptation
+from llm.probe_set import probe_set
 from protocol.errors import InputError
 
 ROWS = [Row((5, 6, 7, 8, 9, 10, 11, 12), (20, 21, 22, 2)), Row((5,), (30, 2))]
+PROMPTS = [row.prompt for row in ROWS]
 PHRASES = [(20, 21), (20, 22, 23), (30,)]
 
 
 @pytest.fixture
 def model():
     """A small model with sharp attention, so that what is left out of a row shows."""
-    made = build(Architecture("llama", 32, 2, 4, 2, 48, vocabulary=64), seed=1).eval()
+    made = build(Architecture("llama", 32, 2, 4, 2, 48, vocabulary=64, tied=False), seed=1).eval()
     with torch.no_grad():
         for weight in made.parameters():
             if weight.ndim > 1:
@@ -32,16 +34,16 @@ def model():
 @torch.no_grad()
 def test_the_error_is_relative_to_the_larger_of_1_and_the_value() -> None:
     """|−20.2 + 20| / 20 = 0.01; |−0.3 + 0.1| / 1 = 0.2; what is not finite is NaN or more than any limit."""
-    assert load_check.error_of(torch.tensor([-20.2]), torch.tensor([-20.0])) == pytest.approx(0.01, rel=1e-5)
-    assert load_check.error_of(torch.tensor([-20.2, -0.3]), torch.tensor([-20.0, -0.1])) == pytest.approx(0.2, rel=1e-5)
-    assert not load_check.error_of(torch.tensor([torch.nan]), torch.tensor([-1.0])) <= 1e9
-    assert not load_check.error_of(torch.tensor([-1.0]), torch.tensor([-torch.inf])) <= 1e9
+    assert agreement.error_of(torch.tensor([-20.2]), torch.tensor([-20.0])) == pytest.approx(0.01, rel=1e-5)
+    assert agreement.error_of(torch.tensor([-20.2, -0.3]), torch.tensor([-20.0, -0.1])) == pytest.approx(0.2, rel=1e-5)
+    assert not agreement.error_of(torch.tensor([torch.nan]), torch.tensor([-1.0])) <= 1e9
+    assert not agreement.error_of(torch.tensor([-1.0]), torch.tensor([-torch.inf])) <= 1e9
 
 
 @torch.no_grad()
 def test_a_model_that_is_scored_as_it_predicts_passes(model) -> None:
-    assert load_check.check_rows(model, ROWS, limit=1e-3) < 1e-5
-    assert load_check.packing_fault(model, ROWS, PHRASES, limit=1e-3) is None
+    assert agreement.check_rows(model, ROWS, limit=1e-3) < 1e-5
+    assert agreement.packing_fault(model, PROMPTS, PHRASES, limit=1e-3) is None
 
 
 @torch.no_grad()
@@ -50,30 +52,30 @@ def test_a_scorer_that_goes_around_the_models_logits_is_refused(model, monkeypat
     own = scoring.answer_logits
     monkeypatch.setattr(scoring, "answer_logits", lambda *parts: own(*parts) / 2)
     with pytest.raises(InputError, match="model: expected padded rows to be scored as each row alone"):
-        load_check.check_rows(model, ROWS, limit=1e-3)
+        agreement.check_rows(model, ROWS, limit=1e-3)
 
 
 @torch.no_grad()
 def test_predictions_that_see_later_tokens_are_refused() -> None:
-    with pytest.raises(InputError, match="model: expected a causal language model, whose predictions do not depend on"):
-        load_check.check_rows(architectures.built("bert"), ROWS, limit=1e-3)
+    with pytest.raises(InputError, match="model: expected a causal language model, whose predictions"):
+        agreement.check_rows(architectures.built("bert"), ROWS, limit=1e-3)
 
 
 @torch.no_grad()
 def test_a_model_without_finite_numbers_is_refused(model) -> None:
     model.lm_head.weight.fill_(torch.nan)
     with pytest.raises(InputError, match="log-probabilities differ by nan"):
-        load_check.check_rows(model, ROWS, limit=1e-3)
+        agreement.check_rows(model, ROWS, limit=1e-3)
 
 
 @torch.no_grad()
 def test_an_adapter_that_acts_only_when_merged_is_refused(model) -> None:
     """A layer whose weight is read past the layer, as Mamba's dt_proj is."""
-    load_check.adapters.attach(model, Adaptation("lora", rank=2), seed=(0,))
+    adapters.attach(model, Adaptation("lora", rank=2), seed=(0,))
     layer = model.model.layers[0].mlp.up_proj
     layer.forward = layer.base_layer.forward
     with pytest.raises(InputError, match="model: expected an adapter to do the same merged and beside its layers"):
-        load_check.check_merge(model, ROWS, limit=1e-4)
+        agreement.check_merge(model, ROWS, limit=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_an_adapter_that_acts_only_when_merged_is_refused(model) -> None:
 )
 @torch.no_grad()
 def test_completions_are_not_packed_where_that_would_be_wrong(kind, says) -> None:
-    found = load_check.packing_fault(architectures.built(kind), ROWS, PHRASES, limit=1e-3)
+    found = agreement.packing_fault(architectures.built(kind), PROMPTS, PHRASES, limit=1e-3)
     assert found is not None and found.startswith(says)
 
 
@@ -114,16 +116,19 @@ def test_an_attention_that_takes_no_masks_is_an_obstacle(model) -> None:
 
 
 def test_the_rows_of_the_check_are_the_longest_and_the_shortest_of_all_probes(lab) -> None:
-    probed = probes.probe_set(lab)
+    probed = probe_set(lab)
     every = [*probed.forget, *probed.answered["tofu"], *probed.answered["math"]]
     every += [row for rows in probed.parts.values() for row in rows]
     lengths = [len(row.prompt) + len(row.answer) for row in every]
-    found = [len(row.prompt) + len(row.answer) for row in load_check.probe_rows(probed)]
+    sample = load_check.sample_of(probed)
+    found = [len(row.prompt) + len(row.answer) for row in sample.rows]
     assert found == [max(lengths), min(lengths)]
+    prompts = [len(row.prompt) for row in probed.forget]
+    assert [len(prompt) for prompt in sample.prompts] == [max(prompts), min(prompts)]
 
 
 def test_the_outcome_is_kept_and_made_once(lab, monkeypatch) -> None:
-    probed = probes.probe_set(lab)
+    probed = probe_set(lab)
     first = load_check.checked(lab, probed)
     assert first.packed and first.why_not == "" and first.worst < 1e-4
     monkeypatch.setattr(load_check, "_check", None)
@@ -132,7 +137,7 @@ def test_the_outcome_is_kept_and_made_once(lab, monkeypatch) -> None:
 
 def test_another_adaptation_or_other_phrases_are_checked_anew(lab, monkeypatch) -> None:
     """Neither is said to be right on the strength of the other's check."""
-    load_check.checked(lab, probes.probe_set(lab))
+    load_check.checked(lab, probe_set(lab))
     adapted = replace(lab, experiment=replace(lab.experiment, settings=replace(
         lab.settings, adaptation=Adaptation("lora", rank=2)
     )))  # fmt: skip
@@ -143,8 +148,8 @@ def test_another_adaptation_or_other_phrases_are_checked_anew(lab, monkeypatch) 
         return Checked(True, "", "", 0.0)
 
     monkeypatch.setattr(load_check, "_check", record)
-    load_check.checked(adapted, probes.probe_set(adapted))
-    load_check.checked(lab, replace(probes.probe_set(lab), phrases=((5, 6),)))
+    load_check.checked(adapted, probe_set(adapted))
+    load_check.checked(lab, replace(probe_set(lab), phrases=((5, 6),)))
     assert asked == ["lora", "full"]
 
 
@@ -160,7 +165,7 @@ def test_a_model_that_cannot_be_scored_at_all_is_one_line(lab, tmp_path: Path, m
         raise ValueError("a shape\nthat does not fit")
 
     monkeypatch.setattr(load_check, "_check", broken)
-    probed = replace(probes.probe_set(lab), phrases=((7, 8),))
+    probed = replace(probe_set(lab), phrases=((7, 8),))
     with pytest.raises(InputError, match=r"model: tiny-llama cannot be scored: a shape$"):
         load_check.checked(lab, probed)
 
@@ -169,5 +174,41 @@ def test_a_model_that_cannot_be_scored_at_all_is_one_line(lab, tmp_path: Path, m
 def test_bfloat16_passes_within_its_own_rounding(lab) -> None:
     """8 bits of mantissa: the same model in bfloat16 is within 5e-2, and not within 1e-3."""
     model = nodes.node(lab, ()).bfloat16()
-    rows = load_check.probe_rows(probes.probe_set(lab))
-    assert load_check.check_rows(model, rows, limit=load_check.TOLERANCE["bf16"]) < 5e-2
+    rows = load_check.sample_of(probe_set(lab)).rows
+    assert agreement.check_rows(model, rows, limit=load_check.TOLERANCE["bf16"]) < 5e-2
+
+
+@torch.no_grad()
+def test_the_longest_prompt_of_a_label_decides_on_packing_not_the_longest_row(lab) -> None:
+    """A window of 12: a row of 2 + 11 tokens is longest, but labels follow a prompt of 10, which the window cuts."""
+    model = architectures.built("mistral")
+    model.config.sliding_window = 12
+    probed = replace(
+        probe_set(lab), forget=(Row(tuple(range(5, 15)), (2,)),), answered={}, depth={}, phrases=((20, 21, 22),),
+        parts={"inst": (Row((5, 6), tuple(range(20, 31))),)},
+    )  # fmt: skip
+    sample = load_check.sample_of(probed)
+    assert sample.rows[0].prompt == (5, 6)
+    fault = agreement.packing_fault(model, sample.prompts, sample.phrases, limit=1e-3)
+    assert fault == "its attention reaches 12 tokens, a row has 13"
+
+
+@torch.no_grad()
+def test_bfloat16_is_held_against_the_size_of_its_logits(model) -> None:
+    """Between 16 and 32 numbers of 8 bits are 0.125 apart: a right model with such logits is no wrong one."""
+    model.lm_head.weight.mul_(25 / agreement.largest_logit(model, ROWS))
+    model = model.bfloat16()
+    scale = agreement.largest_logit(model, ROWS)
+    assert 24 < scale < 26
+    limit = load_check.TOLERANCE["bf16"]
+    assert agreement.check_rows(model, ROWS, limit=limit, scale=scale) < limit
+
+
+@torch.no_grad()
+def test_bfloat16_still_finds_logits_of_another_scale(model, monkeypatch) -> None:
+    """A tenth of the logits' size lost, as a multiplier of 0.9 would."""
+    model = model.bfloat16()
+    scale, own = agreement.largest_logit(model, ROWS), scoring.answer_logits
+    monkeypatch.setattr(scoring, "answer_logits", lambda *parts: 0.9 * own(*parts))
+    with pytest.raises(InputError, match="padded rows"):
+        agreement.check_rows(model, ROWS, limit=load_check.TOLERANCE["bf16"], scale=scale)

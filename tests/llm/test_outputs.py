@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from llm import chat, nodes, outputs, probes, runs
+from llm import chat, nodes, outputs, runs
 from llm.measuring import Start
 from llm.methods import METHODS
 from llm.nodes import node
+from llm.probe_set import ProbeSet, probe_set
 from llm.stages import Lab, stage_rows
 from llm.unlearning import unlearned
 
@@ -15,8 +16,8 @@ ORDER = ("inst", "tofu", "math", "safety")
 
 
 @pytest.fixture(scope="module")
-def probed(lab: Lab) -> probes.ProbeSet:
-    return probes.probe_set(lab)
+def probed(lab: Lab) -> ProbeSet:
+    return probe_set(lab)
 
 
 @pytest.fixture(scope="module")

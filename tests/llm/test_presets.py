@@ -251,3 +251,14 @@ def test_a_model_has_its_preset(model, preset) -> None:
 def test_the_depth_of_a_preset_that_has_none_is_one_line() -> None:
     with pytest.raises(InputError, match="preset: expected one of embedded, paper; got 'authors-code'"):
         depth("tiny-llama", Options(preset="authors-code"))
+
+
+@pytest.mark.parametrize("preset", ["paper", "authors-code"])
+def test_an_embedded_model_takes_the_papers_presets_at_its_own_size(preset) -> None:
+    """Trained as the paper does it, on as many generated rows as there are, with answers that fit its context."""
+    chosen, own = (settings_of("tiny-llama", Options(preset=name)) for name in (preset, "embedded"))
+    assert {n: (s.train, s.held_out, s.files) for n, s in chosen.stages.items()} == {
+        n: (s.train, s.held_out, None) for n, s in own.stages.items()
+    }
+    assert (chosen.probes.sums, chosen.probes.max_tokens) == (own.probes.sums, own.probes.max_tokens)
+    assert chosen.adaptation.kind == "lora"

@@ -17,16 +17,18 @@ from llm.measuring import Start
 from llm.methods import METHODS
 from llm.nodes import node
 from llm.options import Options
+from llm.probe_set import ProbeSet, probe_set
 from llm.stages import Lab, stage_rows
 from llm.training import Training
 from protocol.errors import InputError
+from protocol.notices import notice
 
 ORDER = ("inst", "tofu", "math", "safety")
 
 
 @pytest.fixture(scope="module")
-def probed(lab: Lab) -> probes.ProbeSet:
-    return probes.probe_set(micro.with_probes(lab, forget=4))
+def probed(lab: Lab) -> ProbeSet:
+    return probe_set(micro.with_probes(lab, forget=4))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def test_likelihoods_of_the_phrases_are_means_over_tokens_and_questions(model, p
 
 def test_held_out_questions_are_those_held_out(lab: Lab, monkeypatch) -> None:
     """Of 16 training and 8 held-out questions the last 8."""
-    found = probes.probe_set(micro.with_probes(lab, forget=16))
+    found = probe_set(micro.with_probes(lab, forget=16))
     assert len(found.forget) == 24
 
     def numbered(model, prompts, phrases, **_):
@@ -106,7 +108,7 @@ def test_the_depths_answers_are_log_probabilities_of_the_whole(lab: Lab) -> None
     """C, U, R to the same prompts: Σ_t log π(y_t); U has no phrases, its label_loglik is of its own answers."""
     (chosen,) = experiments.depth("tiny-llama", Options(seeds=1))
     lab = replace(lab, experiment=micro.shrunk(chosen))
-    model, probed = node(lab, ()), probes.probe_set(lab)
+    model, probed = node(lab, ()), probe_set(lab)
     values = probes.answer_likelihoods(model, probed)
     assert set(values) == {f"answer_loglik/{answer}" for answer in depth.ANSWERS}
     for answer in depth.ANSWERS:
@@ -121,7 +123,7 @@ def test_the_depths_answers_are_log_probabilities_of_the_whole(lab: Lab) -> None
 
 
 def test_no_answers_of_tofu_is_no_metric(lab: Lab, model) -> None:
-    assert probes.answer_likelihoods(model, probes.probe_set(micro.with_probes(lab, tofu=0))) == {}
+    assert probes.answer_likelihoods(model, probe_set(micro.with_probes(lab, tofu=0))) == {}
 
 
 @pytest.mark.parametrize(
@@ -216,3 +218,33 @@ def test_row_likelihoods_of_rows_of_any_length(model) -> None:
     sums = [token_logprobs(model, row.prompt, row.answer).sum() for row in rows]
     assert probes.row_likelihoods(model, rows, whole=True).tolist() == pytest.approx(sums, rel=1e-5)
     assert probes.row_likelihoods(model, rows).tolist() == pytest.approx([sums[0] / 2, sums[1] / 4], rel=1e-5)
+
+
+def test_probes_of_which_none_fits_are_refused_before_anything_is_measured(lab: Lab) -> None:
+    with pytest.raises(InputError, match=r"safety \(training\): expected rows with prompts of fewer than 12"):
+        probe_set(micro.with_settings(lab, max_length=12))
+
+
+def test_probed_rows_that_are_cut_or_left_out_are_counted(lab: Lab, caplog) -> None:
+    """Answers of sums are longest: at this length some are cut."""
+    notice.cache_clear()
+    longest = max(len(row.prompt) + len(row.answer) for row in probe_set(lab).answered["math"])
+    caplog.clear()
+    probe_set(micro.with_settings(lab, max_length=longest - 1))
+    assert any(record.getMessage().startswith("math (training): of 4 probed rows ") for record in caplog.records)
+
+
+def test_a_label_has_room_after_every_prompt(lab: Lab) -> None:
+    """Prompts after which the longest phrase would not fit the length are left out; without any the label is refused."""
+    whole = probe_set(lab)
+    longest = max(map(len, whole.phrases))
+    prompts = sorted(len(row.prompt) for row in whole.forget)
+    shorter = probe_set(micro.with_settings(lab, max_length=prompts[-1] + longest - 1))
+    assert max(len(row.prompt) for row in shorter.forget) + longest < prompts[-1] + longest
+    with pytest.raises(InputError, match="safety .training.: expected rows with prompts of fewer than"):
+        probe_set(micro.with_settings(lab, max_length=prompts[0] + longest - 1))
+
+
+def test_sums_without_room_for_their_answers_are_refused_at_once(lab: Lab) -> None:
+    with pytest.raises(InputError, match=r"probes\.max_tokens: expected prompts and answers of at most 512 tokens"):
+        probe_set(micro.with_probes(lab, max_tokens=512))

@@ -15,11 +15,12 @@ import templates
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from llm import load_check, nodes, outputs, packing, probes, trainer
+from llm import agreement, load_check, nodes, outputs, packing, trainer
 from llm.chat import Row
 from llm.models import Pretrained, adapters, nf4
 from llm.models.adapters import Adaptation
 from llm.models.targets import linear_layers
+from llm.probe_set import probe_set
 from llm.settings import Probes, Settings, Stage
 from llm.stages import Lab
 from llm.store import open_store
@@ -213,7 +214,7 @@ class Checks:
     lab: Lab
 
     def __post_init__(self) -> None:
-        self.probed = probes.probe_set(self.lab)
+        self.probed = probe_set(self.lab)
         self.checked = load_check.checked(self.lab, self.probed)
         self.loaded = nodes.node(self.lab, ())
 
@@ -241,7 +242,7 @@ class Checks:
             self.loaded, prompts, self.probed.phrases, packed=self.checked.packed, pad=self.loaded.config.pad_token_id
         )
         pairs = [Row(prompt, phrase) for prompt in prompts for phrase in self.probed.phrases]
-        expected = torch.stack([load_check.plain_logprobs(self.loaded, pair).sum() for pair in pairs])
+        expected = torch.stack([agreement.plain_logprobs(self.loaded, pair).sum() for pair in pairs])
         return same(found.flatten(), expected)
 
     def _gradient_is_plain(self) -> bool:

@@ -102,3 +102,10 @@ def test_coverage_in_words(how, says) -> None:
     assert 2 * 512 * 32 + 2 * (32 * 96 + 3 * 32 * 48 + 64) + 32 == 48_288
     adapters.attach(model, how, seed=(0,))
     assert adapters.coverage(model, how) == says
+
+
+def test_weights_of_four_bits_are_counted_as_weights_not_as_bytes() -> None:
+    model = architectures.built("llama")
+    how = Adaptation("qlora", rank=2)
+    adapters.attach(model, how, seed=(0,))
+    assert adapters.coverage(model, how).endswith("1,856 parameters are trained beside 48,288")
