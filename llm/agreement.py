@@ -5,6 +5,7 @@ in float32 and the largest logit in bfloat16, whose steps between numbers grow w
 a limit is refused; packed completions are not refused, as plain rows can take their place.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -42,28 +43,35 @@ def plain_logprobs(model: PreTrainedModel, row: Row) -> Tensor:
     return logprobs.gather(1, ids[0, len(row.prompt) :, None])[:, 0].cpu()
 
 
-def later_tokens_error(model: PreTrainedModel, row: Row, *, scale: float = 1.0) -> float:
-    """How much predictions change with the tokens after them: at a row's first tokens, where one more token weighs
-    most, and where its answer begins, as a model may go by the length of the whole.
+def _first_error(model: PreTrainedModel, begun: Row, whole: Row, *, scale: float) -> float:
+    """How much the prediction of a row's first answer token changes with the tokens after it."""
+    return error_of(plain_logprobs(model, begun), plain_logprobs(model, whole)[:1], scale=scale)
+
+
+def check_causal(model: PreTrainedModel, row: Row, *, limit: float, scale: float = 1.0) -> None:
+    """InputError if predictions change with the tokens after them.
+
+    At a row's first tokens, where one more token weighs most and only rounding may show (a hundredth of the limit in
+    float32), and where its answer begins, as a model may go by the length of the whole.
     """
     start = (row.prompt + row.answer)[:4]
-    pairs = [(Row(start[:1], start[1:2]), Row(start[:1], start[1:])), (row._replace(answer=row.answer[:1]), row)]
-    errors = [
-        error_of(plain_logprobs(model, begun), plain_logprobs(model, whole)[:1], scale=scale) for begun, whole in pairs
-    ]
-    return max(errors)
+    early = _first_error(model, Row(start[:1], start[1:2]), Row(start[:1], start[1:]), scale=scale)
+    _refuse(early, limit / 100 if model.dtype == torch.float32 else limit, CAUSAL)
+    _refuse(_first_error(model, row._replace(answer=row.answer[:1]), row, scale=scale), limit, CAUSAL)
 
 
 def _refuse(error: float, limit: float, what: str) -> float:
-    if not error <= limit:  # NaN, too
+    if not math.isfinite(error):
+        raise InputError("model: expected finite log-probabilities; got nan or inf: its weights are not finite")
+    if error > limit:
         raise InputError(f"model: expected {what}; log-probabilities differ by {error:.1e}, {limit:g} is allowed")
     return error
 
 
 def check_rows(model: PreTrainedModel, rows: Sequence[Row], *, limit: float, scale: float = 1.0) -> float:
     """The error of rows scored together; InputError above the limit, or if a prediction depends on later tokens."""
-    later = max(later_tokens_error(model, row, scale=scale) for row in rows)
-    _refuse(later, limit, CAUSAL)
+    for row in rows:
+        check_causal(model, row, limit=limit, scale=scale)
     expected = [plain_logprobs(model, row) for row in rows]
     batch = scoring.collate(rows, pad=model.config.pad_token_id).to(model.device)
     logprobs = torch.log_softmax(scoring.answer_logits(model, batch), dim=-1)  # (A, V)

@@ -14,11 +14,11 @@ from llm import load_check, models
 from llm.grading import strict_number
 from llm.measuring import Start
 from llm.models import Pretrained, adapters
-from llm.nodes import base_folder, node_folder
+from llm.nodes import base_folder, context_of, format_of, node_folder
 from llm.pairs import together
 from llm.probe_set import probe_set
 from llm.runs import floor_folder, read, retrained_folder, run_folder
-from llm.stages import Lab, say_generated, stage_rows
+from llm.stages import Lab, learned_rows, say_generated, stage_rows
 from llm.store import Store, open_store, seconds
 from llm.unlearning import own_place
 from llm.workers import Report, Task, run_all, silence_libraries
@@ -128,6 +128,8 @@ def _model_notices(lab: Lab) -> list[str]:
     """What is said of a model before it is used; a pretrained one is checked, an embedded one is not there yet."""
     model, name = lab.settings.model, lab.experiment.model
     if isinstance(model, Pretrained):
+        # refuses prompts that are too long, as the number of unlearning steps counts them
+        learned_rows(lab, format_of(lab), orders.phase(lab.experiment.forget), context_of(lab))
         return load_check.checked(lab, probe_set(lab)).notices(name)
     built, how = models.build(model, seed=0), lab.settings.adaptation
     adapters.attach(built, how, seed=(0,))
@@ -142,6 +144,8 @@ def _check(experiments: Sequence[Experiment], store: Store) -> None:
         raise InputError(f"model: expected models of different names; got {twice[0]} twice: rename one directory")
     for experiment in experiments:
         lab = _labs(experiment, store)[0]
+        if isinstance(lab.settings.model, Pretrained):
+            format_of(lab)
         say_generated(lab)
         for stage in experiment.settings.stages:
             if not stage_rows(lab, stage).held_out:

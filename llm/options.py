@@ -50,6 +50,7 @@ def preset_of(model: str, options: Options) -> str:
 
 def settings_of(model: str, options: Options) -> Settings:
     """The preset of a model with every choice put in its place; InputError for what cannot be chosen."""
+    model = str(model)  # a notebook may name a directory by its Path
     _check_model(model)
     preset, entry = preset_of(model, options), named(model)
     settings = on_generated_rows(PRESETS[preset]) if model in EMBEDDED else PRESETS[preset]

@@ -127,6 +127,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         known("attention", self.attention, list(ATTENTION))
+        if self.attention in ("flash", "flex") and self.device == "cpu":
+            raise InputError(
+                f"attention: expected auto, eager or sdpa on a CPU, which {self.attention} does not train on"
+            )
         for argument, number, least in (("max-length", self.max_length, 2), ("eval-batch", self.eval_batch, 1)):
             if number is not None and number < least:
                 raise InputError(f"{argument}: expected at least {least}; got {number}")

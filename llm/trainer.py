@@ -162,9 +162,12 @@ def train(
     seed: tuple[object, ...],
     checkpoints: Checkpoints | None = None,
 ) -> None:
-    """Learn the rows: `updates` with the likelihood, run to its end; RuntimeError if the first changes no weight."""
+    """Learn the rows: `updates` with the likelihood, to its end; InputError if the first changes no weight."""
     before = [parameter.detach().clone() for parameter in trainable(model)]
     for norm in updates(model, rows, training, stop=stop, seed=seed, checkpoints=checkpoints):
         if before and all(torch.equal(old, new) for old, new in zip(before, trainable(model), strict=True)):
-            raise RuntimeError(f"training: one update with gradient norm {norm:.3g} changed no weight")
+            raise InputError(
+                f"training: expected the first update to change a weight; with a gradient of norm {norm:.3g} it changed "
+                "none: are the weights all 0, or the rate too small?"
+            )
         before = []

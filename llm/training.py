@@ -36,8 +36,11 @@ class Training:
     def __post_init__(self) -> None:
         known("optimizer", self.optimizer, list(OPTIMIZERS))
         known("schedule", self.schedule, list(SCHEDULES))
-        if not 0 < self.lr < math.inf or self.epochs < 1 or self.batch < 1 or self.micro_batch < 1:
-            raise InputError(f"training: expected lr > 0 and epochs, batch, micro_batch ≥ 1; got {self}")
+        if not 0 < self.lr < math.inf:
+            raise InputError(f"lr: expected a number > 0; got {self.lr}")
+        for name in ("epochs", "batch", "micro_batch"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name.replace('_', '-')}: expected at least 1; got {getattr(self, name)}")
 
 
 def _count(share: float, updates: int) -> int:

@@ -39,13 +39,14 @@ def silence_libraries() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
-def _start(reports: Any) -> None:
+def _start(reports: Any, said: frozenset[str]) -> None:
     global _reports  # noqa: PLW0603 (a worker process belongs to one pool)
     _reports = reports
     torch.set_num_threads(1)
     # SimNPO at β = 1 has gradients of 1e-20, whose products lie below 1e-38: with them a run takes eleven times as long
     torch.set_flush_denormal(True)
     notices.direct()
+    notices.said(said)
     silence_libraries()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -65,7 +66,7 @@ def run_all(
     reports = context.Queue()
     done = 0
     progress(label, 0, units)
-    with ProcessPoolExecutor(min(workers, len(tasks)), context, _start, (reports,)) as pool:
+    with ProcessPoolExecutor(min(workers, len(tasks)), context, _start, (reports, notices.said())) as pool:
         pending: set[Future[None]] = {pool.submit(functools.partial(_perform, task)) for task in tasks}
         while pending:
             finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)

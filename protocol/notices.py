@@ -1,13 +1,12 @@
 """What a run says beside its results, one line each: a fallback, what is adapted, what was left out.
 
 Lines go to the logger "retrace", so a program that uses the packages can direct them elsewhere; without that they are
-printed on standard error. A line is said once a process.
+printed on standard error. A line is said once.
 """
 
-import functools
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 LOGGER = logging.getLogger("retrace")
 
@@ -29,7 +28,22 @@ def direct(show: Callable[[str], None] = lambda line: print(line, file=sys.stder
     LOGGER.addHandler(_Handler(show))
 
 
-@functools.cache
+_said: set[str] = set()
+
+
 def notice(line: str) -> None:
-    """Say a line, if this process has not said it yet."""
-    LOGGER.warning(line)
+    """Say a line, unless it was said already, here or in the process that started this one (see `said`)."""
+    if line not in _said:
+        _said.add(line)
+        LOGGER.warning(line)
+
+
+def said(lines: Iterable[str] | None = None) -> frozenset[str]:
+    """All lines that were said; with `lines`, first take these for said, too: a worker is given its parent's."""
+    _said.update(lines or ())
+    return frozenset(_said)
+
+
+def forget() -> None:
+    """Take no line for said."""
+    _said.clear()

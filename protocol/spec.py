@@ -51,7 +51,12 @@ METHODS: dict[str, Method] = {
 
 
 def named_methods(names: Sequence[str], methods: Mapping[str, Method] = METHODS) -> tuple[Method, ...]:
-    """The methods of these names; InputError lists the names there are."""
+    """The methods of these names; InputError lists the names there are, and refuses one named twice."""
+    if isinstance(names, str):
+        raise InputError(f"methods: expected a sequence of names; got the string {names!r}")
+    twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
+    if twice:
+        raise InputError(f"methods: expected every method once; got {twice[0]} twice")
     return tuple(methods[known("methods", name, list(methods))] for name in names)
 
 

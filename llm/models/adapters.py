@@ -44,8 +44,12 @@ class Adaptation:
 
     def __post_init__(self) -> None:
         known("adaptation.kind", self.kind, list(KINDS))
-        if self.rank < 1 or self.alpha <= 0 or not 0 <= self.dropout < 1:
-            raise InputError(f"adaptation: expected rank ≥ 1, alpha > 0 and 0 ≤ dropout < 1; got {self}")
+        if self.rank < 1:
+            raise InputError(f"rank: expected at least 1; got {self.rank}")
+        if self.alpha <= 0:
+            raise InputError(f"alpha: expected a number > 0; got {self.alpha}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout: expected 0 or more and less than 1; got {self.dropout}")
 
 
 def attach(

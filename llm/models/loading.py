@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 from llm.models import template_files
 from llm.models.parts import text_config
 from protocol.errors import InputError
+from protocol.notices import notice
 
 # What transformers calls them; None: its own choice for the model, SDPA for most.
 ATTENTION = {
@@ -87,9 +88,13 @@ def save(model: PreTrainedModel, folder: Path) -> None:
 def load(folder: Path, *, dtype: torch.dtype = torch.float32, attention: str = "auto") -> PreTrainedModel:
     """The model of a directory, on the CPU, in evaluation mode, with a pad token.
 
-    attention: one of ATTENTION. Raises InputError for a model that transformers does not know, does not read, or has
-    not this attention for, and for weights that are quantized or not all there.
+    attention: one of ATTENTION. Raises InputError for a model that transformers does not know or does not read, for an
+    attention that the model has not, for weights that are quantized or not all there, and for an adapter beside them.
     """
+    if (folder / "adapter_config.json").is_file():
+        raise InputError(
+            f"model: expected a model's own weights; {folder} holds an adapter, too: merge it, or remove it"
+        )
     if getattr(configuration(folder), "quantization_config", None) is not None:
         raise InputError(f"model: expected weights in float32, bfloat16 or float16; {folder} holds quantized ones")
     try:
@@ -104,6 +109,9 @@ def load(folder: Path, *, dtype: torch.dtype = torch.float32, attention: str = "
     if missing:
         rest = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise InputError(f"model: expected weights for every parameter; {folder} has none that fit {missing[0]}{rest}")
+    unused = sorted(found["unexpected_keys"])
+    if unused:
+        notice(f"{folder.name}: {len(unused)} tensors of its files are no weights of the model: {unused[0]} …")
     model.config.pad_token_id = _pad(model)
     return model.eval()
 

@@ -141,7 +141,7 @@ def test_many_cut_answers_before_unlearning_are_said_once(lab: Lab, monkeypatch,
     start = Start(micro.with_probes(lab, sums=2, samples=5, max_tokens=9), ORDER)
     tries = [[Answer("#### 1", cut=i < cut) for i in range(5)], [Answer("", cut=False)] * 5]
     monkeypatch.setattr(probes, "sampled_answers", lambda *_, **__: tries)
-    notices.notice.cache_clear()
+    notices.forget()
     model = node(lab, ORDER)
     from llm.measuring import measure
 

@@ -64,7 +64,7 @@ def test_predictions_that_see_later_tokens_are_refused() -> None:
 @torch.no_grad()
 def test_a_model_without_finite_numbers_is_refused(model) -> None:
     model.lm_head.weight.fill_(torch.nan)
-    with pytest.raises(InputError, match="log-probabilities differ by nan"):
+    with pytest.raises(InputError, match="model: expected finite log-probabilities; got nan or inf: its weights"):
         agreement.check_rows(model, ROWS, limit=1e-3)
 
 

@@ -48,7 +48,7 @@ def test_every_option_stands_in_its_place() -> None:
     chosen = Options(
         stages=("math", "safety", "inst"), forget="inst", rows={"math": 10}, held_out={"inst": 5},
         epochs={"safety": 3}, lr=0.01, unlearning_lr=0.02, batch=7, micro_batch=3, adaptation="lora", rank=5, anew=True,
-        dropout=0.1, lora_targets=("q_proj", "up_proj"), attention="flash", max_length=200, eval_batch=9,
+        dropout=0.1, lora_targets=("q_proj", "up_proj"), attention="eager", max_length=200, eval_batch=9,
         methods=("NPO", "rewind"), seeds=2, base=9, precision="bf16", device="cpu", data={"math": "a.jsonl"},
         test_data={"math": "b.jsonl"}, probes={"every": 2, "temperature": 0.5, "parameters": 1, "sums": 0},
         math_prompt="Sum: {question}",
@@ -71,7 +71,7 @@ def test_every_option_stands_in_its_place() -> None:
     assert settings.adaptation == Adaptation(
         "lora", rank=5, alpha=10, dropout=0.1, targets=("q_proj", "up_proj"), anew=True
     )
-    assert (settings.attention, settings.max_length, settings.eval_batch) == ("flash", 200, 9)
+    assert (settings.attention, settings.max_length, settings.eval_batch) == ("eager", 200, 9)
     assert (settings.model, settings.precision, settings.device) == (EMBEDDED["tiny-qwen2"], "bf16", "cpu")
     assert settings.probes == Probes(every=2, temperature=0.5, parameters=True, sums=0, prompt="Sum: {question}")
     hub = settings_of("owner/name", Options(revision="v1", template="plain", system="Be brief."))
@@ -172,6 +172,12 @@ def test_a_phrase_that_cannot_be_followed_is_one_line(options, content, message,
     with pytest.raises(InputError, match=message) as raised:
         settings_of("tiny-llama", Options(**options))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("named", ["flash", "flex"])
+def test_attention_that_a_cpu_does_not_train_on_is_refused(named) -> None:
+    with pytest.raises(InputError, match=f"attention: expected auto, eager or sdpa on a CPU, which {named} does not"):
+        settings_of("owner/name", Options(attention=named, device="cpu"))
 
 
 def test_attention_of_a_notebook_is_checked_too() -> None:

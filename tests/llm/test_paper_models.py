@@ -38,7 +38,7 @@ SMALL = (
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
     monkeypatch.setattr(notices.LOGGER, "warning", lines.append)
-    notices.notice.cache_clear()
+    notices.forget()
     return lines
 
 

@@ -20,8 +20,8 @@ from llm.options import Options
 from llm.probe_set import ProbeSet, probe_set
 from llm.stages import Lab, stage_rows
 from llm.training import Training
+from protocol import notices
 from protocol.errors import InputError
-from protocol.notices import notice
 
 ORDER = ("inst", "tofu", "math", "safety")
 
@@ -227,7 +227,7 @@ def test_probes_of_which_none_fits_are_refused_before_anything_is_measured(lab: 
 
 def test_probed_rows_that_are_cut_or_left_out_are_counted(lab: Lab, caplog) -> None:
     """Answers of sums are longest: at this length some are cut."""
-    notice.cache_clear()
+    notices.forget()
     longest = max(len(row.prompt) + len(row.answer) for row in probe_set(lab).answered["math"])
     caplog.clear()
     probe_set(micro.with_settings(lab, max_length=longest - 1))
@@ -235,13 +235,13 @@ def test_probed_rows_that_are_cut_or_left_out_are_counted(lab: Lab, caplog) -> N
 
 
 def test_a_label_has_room_after_every_prompt(lab: Lab) -> None:
-    """Prompts after which the longest phrase would not fit the length are left out; without any the label is refused."""
+    """Prompts after which the longest phrase would not fit are left out; without any prompt the label is refused."""
     whole = probe_set(lab)
     longest = max(map(len, whole.phrases))
     prompts = sorted(len(row.prompt) for row in whole.forget)
     shorter = probe_set(micro.with_settings(lab, max_length=prompts[-1] + longest - 1))
     assert max(len(row.prompt) for row in shorter.forget) + longest < prompts[-1] + longest
-    with pytest.raises(InputError, match="safety .training.: expected rows with prompts of fewer than"):
+    with pytest.raises(InputError, match=r"safety \(training\): expected rows with prompts of fewer than"):
         probe_set(micro.with_settings(lab, max_length=prompts[0] + longest - 1))
 
 

@@ -80,7 +80,7 @@ def test_sampling_at_a_temperature_near_0_is_greedy_decoding(kind: str) -> None:
 @pytest.mark.parametrize("kind", MODELS)
 def test_prompts_share_a_batch_unless_others_change_their_predictions(kind: str, caplog) -> None:
     """If they do, batches of equal length, or single prompts, give what each prompt gives alone; a notice says so."""
-    notices.notice.cache_clear()
+    notices.forget()
     company = answers._company(tiny(kind), PROMPTS, pad=2)
     assert company == COMPANY.get(kind, "any")
     changed = "sampling: other prompts in a batch change this model's predictions; "
@@ -317,7 +317,7 @@ def no_collection(monkeypatch) -> None:
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: f"{type(error).__name__} {error}"[:40])
 def test_out_of_memory_halves_the_batch_and_says_so(caplog, error: Exception) -> None:
     """At most two at a time succeed: 8, 4, then 2; once found, the limit stays."""
-    notices.notice.cache_clear()
+    notices.forget()
 
     def work(part: list[int]) -> None:
         if len(part) > 2:

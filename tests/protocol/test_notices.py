@@ -5,7 +5,7 @@ from protocol.notices import notice
 
 
 def test_a_line_is_said_once(capsys) -> None:
-    notice.cache_clear()
+    notices.forget()
     notices.direct()
     notice("a model of its own kind")
     notice("a model of its own kind")
@@ -13,7 +13,7 @@ def test_a_line_is_said_once(capsys) -> None:
 
 
 def test_lines_go_where_they_are_directed_last() -> None:
-    notice.cache_clear()
+    notices.forget()
     first, second = list[str](), list[str]()
     notices.direct(first.append)
     notices.direct(second.append)

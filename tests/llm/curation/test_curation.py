@@ -294,7 +294,7 @@ def test_an_endpoint_that_knows_max_tokens_alone_is_asked_so_from_then_on(tmp_pa
 
 def test_a_refused_temperature_is_left_out_said_and_makes_another_question(tmp_path, serve, caplog) -> None:
     """Answers without a temperature are not taken for answers with it; a later run finds them after one refusal."""
-    notices.notice.cache_clear()
+    notices.forget()
     server, journal = serve(refuses={"temperature": WARM}), tmp_path / "j"
     prompts = {"a": "first", "b": "second"}
     got = ask(server.endpoint(), prompts, journal, fault=accept)
