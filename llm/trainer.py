@@ -167,7 +167,7 @@ def train(
     for norm in updates(model, rows, training, stop=stop, seed=seed, checkpoints=checkpoints):
         if before and all(torch.equal(old, new) for old, new in zip(before, trainable(model), strict=True)):
             raise InputError(
-                f"training: expected the first update to change a weight; with a gradient of norm {norm:.3g} it changed "
+                f"training: expected the first update to change a weight; its gradient of norm {norm:.3g} changed "
                 "none: are the weights all 0, or the rate too small?"
             )
         before = []

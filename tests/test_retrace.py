@@ -344,7 +344,7 @@ def test_store_verify_and_prune(tmp_path, capsys) -> None:
     base, stage, old = small_store(tmp_path)
     runs = ["--runs", str(tmp_path)]
     retrace.main(["store", "verify", *runs])
-    assert re.fullmatch(r"3 artifacts, 3\.\d kB: every file matches its checksum\n", capsys.readouterr().out)
+    assert re.fullmatch(r"3 artifacts, \d\.\d kB: every file matches its checksum\n", capsys.readouterr().out)
 
     (stage / "weights").write_text("2")
     with pytest.raises(SystemExit) as ended:

@@ -151,10 +151,10 @@ def test_a_stop_that_is_not_in_the_stage_is_named(lab: Lab, rows, stop) -> None:
     [
         ({"schedule": "linear"}, "schedule: expected one of wsd, cosine, constant; got 'linear'"),
         ({"optimizer": "adam"}, "optimizer: expected one of adamw, sgd, normalized; got 'adam'"),
-        ({"lr": 0.0}, "training: expected lr > 0"),
-        ({"lr": math.inf}, "training: expected lr > 0"),
-        ({"epochs": 0}, r"training: expected .* epochs, batch, micro_batch ≥ 1; got .*epochs=0"),
-        ({"micro_batch": 0}, r"training: expected .* epochs, batch, micro_batch ≥ 1; got .*micro_batch=0"),
+        ({"lr": 0.0}, "lr: expected a number > 0; got 0.0"),
+        ({"lr": math.inf}, "lr: expected a number > 0; got inf"),
+        ({"epochs": 0}, "epochs: expected at least 1; got 0"),
+        ({"micro_batch": 0}, "micro-batch: expected at least 1; got 0"),
     ],
 )
 def test_a_training_that_cannot_be_is_named(wrong, message) -> None:
@@ -180,7 +180,7 @@ def test_nothing_to_learn_is_named(lab: Lab, rows) -> None:
 
 
 def test_an_update_that_changes_nothing_ends_the_training(lab: Lab, rows) -> None:
-    with pytest.raises(RuntimeError, match=r"one update with gradient norm .* changed no weight"):
+    with pytest.raises(InputError, match=r"expected the first update to change a weight; its gradient of norm .* none"):
         trainer.train(node(lab, ("inst",)), rows, Training(lr=1e-30), seed=SEED)
 
 

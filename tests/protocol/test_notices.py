@@ -20,3 +20,15 @@ def test_lines_go_where_they_are_directed_last() -> None:
     notice("one line")
     notices.direct()
     assert (first, second) == ([], ["retrace: one line"])
+
+
+def test_what_a_parent_has_said_is_not_said_again() -> None:
+    notices.forget()
+    shown = list[str]()
+    notices.direct(shown.append)
+    notices.said(["of the parent"])
+    notice("of the parent")
+    notice("of its own")
+    notices.direct()
+    assert shown == ["retrace: of its own"]
+    assert notices.said() == {"of the parent", "of its own"}

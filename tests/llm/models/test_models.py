@@ -17,6 +17,7 @@ from llm.models.adapters import Adaptation
 from llm.models.catalogue import CATALOGUE, memory, table
 from llm.models.embedded import EMBEDDED
 from llm.training import Training
+from protocol import notices
 from protocol.errors import InputError
 
 SMALL = Architecture("qwen2", hidden=32, layers=2, heads=4, kv_heads=2, intermediate=48, vocabulary=64, tied=False)
@@ -115,7 +116,7 @@ def test_an_adapter_is_drawn_from_its_seed(model) -> None:
 def test_wrong_adapters_are_named(model, tmp_path) -> None:
     with pytest.raises(InputError, match=r"adaptation\.kind: expected one of full, lora, qlora; got 'prefix'"):
         Adaptation("prefix")
-    with pytest.raises(InputError, match="adaptation: expected rank ≥ 1"):
+    with pytest.raises(InputError, match="rank: expected at least 1; got 0"):
         Adaptation("lora", rank=0)
     with pytest.raises(
         InputError, match=r"lora-targets: expected names of the model's layers \(q_proj, .*down_proj\); got 'c_attn'"
@@ -194,6 +195,26 @@ def test_weights_that_are_not_all_there_are_refused(model, tmp_path, change) -> 
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(InputError, match="model: expected "):
         models.load(tmp_path)
+
+
+def test_an_adapter_beside_a_models_weights_is_refused(model, tmp_path) -> None:
+    """transformers would attach it, and what is trained would not be the model."""
+    models.save(model, tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"model: expected a model's own weights; .* holds an adapter, too"):
+        models.load(tmp_path)
+
+
+def test_tensors_that_are_no_weights_of_the_model_are_told(model, tmp_path, caplog) -> None:
+    """One layer more in the file than in the configuration."""
+    models.save(model, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config |= {"num_hidden_layers": 1, "layer_types": ["full_attention"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    notices.forget()
+    models.load(tmp_path)
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "retrace"]
+    assert "tensors of its files are no weights of the model: model.layers.1." in said
 
 
 def test_quantized_weights_are_refused(model, tmp_path) -> None:
