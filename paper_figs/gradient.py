@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 from paper_figs import style
 from paper_figs.entry import FigureEntry, main
 from paper_figs.paths import draw_dots, limit
-from protocol.claims.curves import curves, judged_steps, positions
-from protocol.claims.equivalence import ACTING, SILENT, answers_at_start, by_beta, norms_at_start
+from protocol.claims.betas import ACTING, SILENT, by_beta
+from protocol.claims.curves import curves, judged_steps
+from protocol.claims.equivalence import answers_at_start, norms_at_start
 from protocol.records import Tables
 from protocol.spec import METHODS
 
@@ -94,7 +95,7 @@ def _draw_model(cells: np.ndarray, shown: Shown) -> None:
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where SimNPO was not run at both β."""
-    records = by_beta(positions(tables))
+    records = by_beta(tables)
     models = [shown for world in WORLDS for shown in _shown(records.filter(world=world), world)]
     if not models:
         return None
