@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from protocol import records
-from protocol.claims import Claim, dose, orders, paths, washout
+from protocol.claims import Claim, bases, dose, orders, paths, washout
 from protocol.claims.curves import Curves, pooled_steps
 from protocol.claims.scores import scored
 from protocol.errors import InputError
@@ -174,3 +174,22 @@ def test_a_model_that_broke_off_is_named_beside_one_of_another_length(experiment
     whole = 3 * len(ORDERS[experiment]) * 36
     with pytest.raises(InputError, match=rf"of long, GA, label_loglik .* {whole} values; got {whole - 36}: run the"):
         JUDGES[experiment].judge(records.Tables.concat(broken))
+
+
+def test_statistics_of_one_model_name_the_step_they_are_of() -> None:
+    """L1, L1b and L6d give the value of step 20 of a run of 35 steps, and say so."""
+    rng = np.random.default_rng(0)
+    values = walks(rng, 4, LONG, effect=0.3, shared=0.0)
+    claim = paths.divergence("llm", "GA", Curves("long", values, tuple(LONG)))
+    assert claim.value == paths.divergence("llm", "GA", Curves("long", values[..., :21], tuple(EMBEDDED))).value
+    (tuned,) = (one for one in dose.judge(records.Tables.concat(runs("dose", "long", LONG))) if one.id == "L6d")
+    (alike,) = bases.judge(records.Tables.concat(
+        records.tables(
+            records.Run(f"{base}{seed}{p}", "s", f"bases/{base}", "llm", "long", f"o{p}", p + 1, "r", "GA", seed),
+            [(t, "label_loglik", values[seed, (p + base) % 4, t]) for t in LONG],
+        )
+        for base in (0, 1) for seed in range(4) for p in range(4)
+    ))  # fmt: skip
+    for one in (claim, tuned, alike):
+        assert one.statistic.endswith(", later judged step")
+        assert "at steps 10 and 20" in one.threshold
