@@ -70,13 +70,13 @@ def draw(tables: Tables) -> Figure | None:
     grid = figure.subplots(len(models) + 1, len(found), squeeze=False)
     for column, (method, scores) in zip(grid.T, found, strict=True):
         for axes, model in zip(column, models, strict=False):
-            _draw_levels(axes, scores.runs.filter(model=model))
+            _draw_levels(axes, scores.of(model).runs)
             axes.set_xlabel("label log-likelihood at step 0 (nats)")
         _draw_differences(column[-1], matched_pairs(scores.runs), last)
         column[0].set_title(method)
         column[-1].set_title(claim_text.short(verdicts[method]))
     for axes, model in zip(grid[:, 0], models, strict=False):
-        axes.set_ylabel(f"{model}\nforget score, step {found[0][1].last} (nats)")
+        axes.set_ylabel(f"{model}\nforget score, {found[0][1].of(model).steps['last']} (nats)")
     grid[-1, 0].set_ylabel("all models\nmatched dose − path (nats)")
     _legend(figure, last)
     return figure
@@ -86,12 +86,13 @@ FIGURE = FigureEntry(
     name="dose",
     title="Recency against saturation: dose-matched pairs",
     caption=(
-        "Tiny language models, experiment dose. The forget stage learned last is stopped early at several doses, so "
-        "that it starts unlearning from a lower label log-likelihood. Rows by model: forget score by the label at the "
-        "last step against the level it started from; every seed is a line of doses and a marker for each path. Last "
-        "row: the dose interpolated to the path's starting level minus the path, over the seeds of all models (dots), "
-        "mean and 95% interval (of two seeds their range); below 0 the forget set learned last is forgotten slower "
-        "at equal start. In the titles L6: share of seeds whose mean difference is below 0, with its exact interval."
+        "Language models, experiment dose. The forget stage learned last is stopped early at several doses, "
+        "so that it starts unlearning from a lower label log-likelihood. Rows by model: forget score by the "
+        "label at the later judged step (20, or the last of a shorter run) against the level it started from; "
+        "every seed is a line of doses and a marker for each path. Last row: the dose interpolated to the "
+        "path's starting level minus the path, over the seeds of all models (dots), mean and 95% interval (of "
+        "two seeds their range); below 0 the forget set learned last is forgotten slower at equal start. In "
+        "the titles L6: share of seeds whose mean difference is below 0, with its exact interval."
     ),
     alt=(
         "Scatter charts of the forget score against the starting log-likelihood for paths and for doses of the last "

@@ -41,7 +41,8 @@ FIGURE = FigureEntry(
     caption=(
         "Log-likelihood of the unlearn label (should fall) and of the TOFU answers, a retained stage (should stay). "
         "Above: as published for Llama8B and Qwen14B. Below: the same quantities on our models, mean over seeds with "
-        "the band named above the panels. SimNPO here uses the β that acts on our models (see the settings)."
+        "the band named above the panels. SimNPO has the β of the run's settings: 0.2 in the embedded preset, 1 in the "
+        "presets paper and authors-code."
     ),
     alt=(
         "Line charts over unlearning steps for NPO and SimNPO, label and TOFU log-likelihood side by side: published "

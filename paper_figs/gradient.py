@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 from paper_figs import style
 from paper_figs.entry import FigureEntry, main
 from paper_figs.paths import draw_dots, limit
-from protocol.claims.curves import curves, judged_steps, positions
-from protocol.claims.equivalence import ACTING, SILENT, answers_at_start, by_beta, norms_at_start
+from protocol.claims.betas import ACTING, SILENT, by_beta
+from protocol.claims.curves import curves, judged_steps
+from protocol.claims.equivalence import answers_at_start, norms_at_start
 from protocol.records import Tables
 from protocol.spec import METHODS
 
@@ -94,7 +95,7 @@ def _draw_model(cells: np.ndarray, shown: Shown) -> None:
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where SimNPO was not run at both β."""
-    records = by_beta(positions(tables))
+    records = by_beta(tables)
     models = [shown for world in WORLDS for shown in _shown(records.filter(world=world), world)]
     if not models:
         return None
@@ -103,7 +104,7 @@ def draw(tables: Tables) -> Figure | None:
     for cells, shown in zip(grid.T, models, strict=True):
         _draw_model(cells, shown)
     grid[0, 0].set_ylabel("gradient norm at step 0")
-    grid[1, 0].set_ylabel("forget score, last judged step (nats)")
+    grid[1, 0].set_ylabel("forget score, later judged step (nats)")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -112,11 +113,12 @@ FIGURE = FigureEntry(
     name="gradient",
     title="SimNPO's paper form at two β: gradient at step 0 and forgetting, by position",
     caption=(
-        "The positions experiment of every model under SimNPO without length normalisation, −(2/β) log σ(−β log π). "
-        "Above: norm of its gradient before the first update, geometric mean over seeds with its 95% interval; 0 is "
-        "drawn as 10⁻³⁸. Below: forget score by the label at the last judged step, mean with 95% interval (of two "
-        "seeds their range); dots: seeds where they are few. Under each position: mean log π of a forget answer before "
-        "unlearning, in the linear model −(xθ − y)²; where β·|log π| is large the loss has almost no gradient (N1)."
+        "The positions experiment of every model under SimNPO without length normalisation, −(2/β) log σ(−β "
+        "log π). Above: norm of its gradient before the first update, geometric mean over seeds with its 95% "
+        "interval; 0 is drawn as 10⁻³⁸. Below: forget score by the label at the later judged step (20, or the "
+        "last of a shorter run), mean with 95% interval (of two seeds their range); dots: seeds where they "
+        "are few. Under each position: mean log π of a forget answer before unlearning, in the linear model "
+        "−(xθ − y)²; where β·|log π| is large the loss has almost no gradient (N1)."
     ),
     alt=(
         "Dot charts by position of the forget set, a column per model: gradient norm at step 0 on a log scale above, "

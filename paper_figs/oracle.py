@@ -84,7 +84,7 @@ FIGURE = FigureEntry(
     name="oracle",
     title="The local oracle: the retrained model distilled on forget prompts only",
     caption=(
-        "Tiny language models, experiment oracle-local: every path is fitted to the retrained model's predictions on "
+        "Language models, experiment oracle-local: every path is fitted to the retrained model's predictions on "
         "forget prompts, and on nothing else. Above: smallest RE distance to the retrained model over steps as a share"
         " of that at step 0, on forget prompts and on those of the retained stages (geometric mean over stages). "
         "Below: at the best step, the largest distance over kinds of prompts in units of its noise floor; at most 1 "

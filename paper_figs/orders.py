@@ -52,7 +52,7 @@ def _draw(axes: Axes, runs: pl.DataFrame, looks: dict[str, dict[str, Any]]) -> N
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where experiment "orders" was not run on language models."""
-    found = [(m, with_places(s.runs), s.last) for world, m, s in scored(tables, EXPERIMENT) if world == "llm"]
+    found = [(m, with_places(s.runs), s) for world, m, s in scored(tables, EXPERIMENT) if world == "llm"]
     if not found:
         return None
     verdicts = {(claim.id, claim.method): claim for claim in judge(tables) if claim.world == "llm"}
@@ -65,7 +65,7 @@ def draw(tables: Tables) -> Figure | None:
         told = (claim_text.short(verdicts[id, method]) for id in ("O1", "O2"))
         column[0].set_title("\n".join((method, *told)))
     for axes, model in zip(grid[:, 0], models, strict=True):
-        axes.set_ylabel(f"{model}\nforget score, step {found[0][2]} (nats)")
+        axes.set_ylabel(f"{model}\nforget score, {found[0][2].of(model).steps['last']} (nats)")
     names = {name: f"next: {name}" if name else "none follows" for name in looks}
     handles = [Line2D([], [], linestyle="", markersize=6, label=names[name], **look) for name, look in looks.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=6)
@@ -76,11 +76,12 @@ FIGURE = FigureEntry(
     name="orders",
     title="All orders: how far from the end, and what comes next",
     caption=(
-        "Tiny language models, experiment orders: every order of the stages, unlearned from its own model. Forget "
-        "score by the label at the last step against the number of stages after the forget stage. Dots: orders, mean "
-        "over seeds. Markers: mean over the orders with that next stage, with the 95% interval over seeds (of two "
-        "seeds their range). Line: mean over all orders. In the titles, over all models: O1, slope of the score on "
-        "the number of later stages with its interval over seeds; O2, F of which stage comes next beside how many do."
+        "Language models, experiment orders: every order of the stages, unlearned from its own model. Forget "
+        "score by the label at the later judged step (20, or the last of a shorter run) against the number of "
+        "stages after the forget stage. Dots: orders, mean over seeds. Markers: mean over the orders with "
+        "that next stage, with the 95% interval over seeds (of two seeds their range). Line: mean over all "
+        "orders. In the titles, over all models: O1, slope of the score on the number of later stages with "
+        "its interval over seeds; O2, F of which stage comes next beside how many do."
     ),
     alt=(
         "Dot charts of the forget score against the number of stages after the forget stage, a marker per next stage, "

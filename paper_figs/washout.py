@@ -46,7 +46,7 @@ def _draw(axes: Axes, runs: pl.DataFrame, column: str) -> None:
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where experiment "wash-out" was not run on language models."""
-    found = [(m, with_updates(s.runs), s.last) for world, m, s in scored(tables, EXPERIMENT) if world == "llm"]
+    found = [(m, with_updates(s.runs), s.steps["last"]) for world, m, s in scored(tables, EXPERIMENT) if world == "llm"]
     if not found:
         return None
     verdicts = {claim.method: claim for claim in judge(tables) if claim.world == "llm"}
@@ -60,7 +60,7 @@ def draw(tables: Tables) -> Figure | None:
     for axes, (method, runs, last) in zip(others, found, strict=False):
         _draw(axes, runs, "last")
         axes.set_title(f"{method}; {claim_text.short(verdicts[method])}")
-        axes.set_ylabel(f"forget score, step {last} (nats)")
+        axes.set_ylabel(f"forget score, {last} (nats)")
     models = found[0][1]["model"].unique().sort()
     handles = [Line2D([], [], linewidth=2.0, label=m, **style.path_look(i)) for i, m in enumerate(models, start=1)]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=3.2)
@@ -71,11 +71,12 @@ FIGURE = FigureEntry(
     name="washout",
     title="Wash-out: updates of another stage after the forget stage",
     caption=(
-        "Tiny language models, experiment wash-out. The order that ends with the forget set U, followed by so many "
-        "updates of another stage, up to the whole of it. First panel: label log-likelihood before unlearning; the "
-        "others: forget score by the label at the last step. Thin lines: seeds; thick: their mean, band: 95% t "
-        "interval, of two seeds their range. In the titles L6w: share of seeds, of all models, in which the forget "
-        "score rises with the updates (Kendall's τ > 0), with its exact interval."
+        "Language models, experiment wash-out. The order that ends with the forget set U, followed by so many "
+        "updates of another stage, up to the whole of it. First panel: label log-likelihood before "
+        "unlearning; the others: forget score by the label at the later judged step (20, or the last of a "
+        "shorter run). Thin lines: seeds; thick: their mean, band: 95% t interval, of two seeds their range. "
+        "In the titles L6w: share of seeds, of all models, in which the forget score rises with the updates "
+        "(Kendall's τ > 0), with its exact interval."
     ),
     alt=(
         "Line charts against the number of updates after the forget stage: starting log-likelihood at the left, then "

@@ -20,7 +20,7 @@ compared.
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +72,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Tables:
-    """Records and per-example values, each sorted by all its columns."""
+    """Records and per-example values, each sorted by all its columns, and configurations their column spec names."""
 
     records: pl.DataFrame
     examples: pl.DataFrame
+    specs: Mapping[str, str] = field(default_factory=dict)  # hash -> JSON; those of the `Result` the tables are of
 
     @staticmethod
     def concat(tables: "Iterable[Tables]") -> "Tables":
@@ -84,6 +85,7 @@ class Tables:
         return Tables(
             _sorted(pl.concat([_frame([], RECORD_SCHEMA), *(t.records for t in many)])),
             _sorted(pl.concat([_frame([], EXAMPLE_SCHEMA), *(t.examples for t in many)])),
+            {spec: config for t in many for spec, config in t.specs.items()},
         )
 
     @staticmethod
@@ -152,11 +154,17 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment returns: its tables, its configurations by hash, and how long its parts took in seconds."""
+    """What an experiment returns: its tables, its configurations by hash, and how long its parts took in seconds.
+
+    The tables get the configurations, too: claims and figures, which see tables alone, ask them for constants.
+    """
 
     tables: Tables
     specs: Mapping[str, str]
     timings: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tables", replace(self.tables, specs=self.specs))
 
     @staticmethod
     def concat(results: "Iterable[Result]") -> "Result":

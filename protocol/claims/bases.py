@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from protocol import metrics
 from protocol.claims.claim import Claim, agreed
-from protocol.claims.curves import curves, judged_steps, settings, worlds_and_methods
+from protocol.claims.curves import LATER, curves, judged_steps, settings, worlds_and_methods
 from protocol.errors import InputError
 from protocol.records import Tables
 
@@ -67,7 +67,7 @@ def _alike(one: Crossed) -> Claim:
     bases, seeds, _ = one.scores[last].shape
     head = (
         "L1b", "Part of the order's effect is common to all bases.", "Section 4, beyond one pretraining",
-        one.world, one.model, one.method, "share of the paths in the variance within bases, last step",
+        one.world, one.model, one.method, f"share of the paths in the variance within bases, {LATER}",
     )  # fmt: skip
     rule = f"lower bound of the exact 95% interval > 0 at steps {half} and {last}; fails where the share is 0"
     if bases < 2:

@@ -24,6 +24,7 @@ PAPER_METHODS = ("GA", "NPO", "SimNPO")
 SEEDS = f"{PREFIX}seeds"
 VARIANCE = "variance/"
 PUBLISHED = (20, 10)  # steps at which the paper reads its runs
+LATER, EARLIER, LAST = "later judged step", "earlier judged step", "last step"
 
 
 class Averaged(NamedTuple):
@@ -88,6 +89,25 @@ def all_judged(steps: Sequence[int]) -> tuple[int, ...]:
     """The steps at which L1 and L2 are read: the two of `judged_steps`, and the last step of a longer run."""
     pair, last = judged_steps(steps), max(steps)
     return pair if last <= max(pair) else (*pair, last)
+
+
+def step_name(steps: Sequence[int], words: str) -> str:
+    """ "step 20" of models that share the step, else the words and the numbers: "last step (20, 35)"."""
+    numbers = sorted(set(steps))
+    return f"step {numbers[0]}" if len(numbers) == 1 else f"{words} ({', '.join(map(str, numbers))})"
+
+
+def pooled_steps(models: Sequence[Sequence[int]]) -> dict[str, tuple[int, ...]]:
+    """Reading -> its step in every model, where models whose runs differ in length are pooled.
+
+    Every model has a step in every reading: its later and earlier judged step and, if the run of one of them is longer,
+    its own last step.
+    """
+    late, early = zip(*map(judged_steps, models), strict=True)
+    found = {LATER: late, EARLIER: early}
+    if any(all_judged(steps) != judged_steps(steps) for steps in models):
+        found[LAST] = tuple(map(max, models))
+    return {step_name(steps, words): steps for words, steps in found.items()}
 
 
 def unlearned(tables: Tables, experiment: str) -> pl.DataFrame:

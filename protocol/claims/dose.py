@@ -3,7 +3,7 @@
 The paths of the positions experiment, and p = last with its last stage stopped early ("safety@8"): the doses, the whole
 stage one of them. A pair is a path p < last and the model of its seed that learned the forget set last and starts at
 the same label log-likelihood: forget scores of the doses, linear between them in the label log-likelihood at step 0. A
-path that starts outside the doses' range has no pair. A difference is matched − path, at the steps of L1.
+path that starts outside the doses' range has no pair. A difference is matched − path, at both judged steps.
 L6: share of seeds (of all models) whose mean difference is negative, its exact interval wholly above ½ or below.
 L6d: F = ½ difference², mean over pairs (the variance between the two of a pair), over the variance over seeds within a
 path as in L1; above its 95% quantile holds, below 1 fails. The pairs of a seed share its doses: each seed with a pair
@@ -15,6 +15,7 @@ import polars as pl
 
 from protocol import metrics
 from protocol.claims.claim import Claim, agreed, by_threshold, share_verdict
+from protocol.claims.curves import LATER
 from protocol.claims.scores import Scores, listed, means, scored
 from protocol.records import Tables
 
@@ -46,16 +47,17 @@ def _slower(world: str, method: str, scores: Scores, pairs: pl.DataFrame) -> Cla
     head = (
         "L6", "At equal starting likelihood the forget set learned last is still forgotten slower: recency is more "
         "than saturation.", SOURCE, world, scores.models, method,
-        f"share of seeds in which the matched model forgets less than the paths, mean over pairs, step {scores.last}",
+        "share of seeds in which the matched model forgets less than the paths, mean over pairs, "
+        f"{scores.steps['last']}",
     )  # fmt: skip
-    rule = f"exact 95% lower bound > 0.5 at steps {scores.half} and {scores.last}; fails where the upper one is below"
+    rule = f"exact 95% lower bound > 0.5 at {scores.both}; fails where the upper one is below"
     if pairs.is_empty():
         return Claim(*head, None, None, rule, "not testable", NO_PAIR)
     seeds = by_seed(pairs)
     hits = {at: int((seeds[at] < 0).sum()) for at in scores.steps}
     intervals = {at: metrics.exact_interval(count, seeds.height) for at, count in hits.items()}
     detail = "; ".join(
-        f"step {step}: {hits[at]} of {seeds.height}, mean difference {np.mean(seeds[at].to_numpy()):+.3g} nats, by "
+        f"{step}: {hits[at]} of {seeds.height}, mean difference {np.mean(seeds[at].to_numpy()):+.3g} nats, by "
         f"path {listed(means(pairs, 'position', at), 'p=')}"
         for at, step in scores.steps.items()
     )
@@ -71,7 +73,7 @@ def _divergence(world: str, method: str, scores: Scores, pairs: pl.DataFrame) ->
     """L6d for one model."""
     head = (
         "L6d", "Similar starting points still diverge.", SOURCE, world, scores.models, method,
-        "F = variance of the forget score between matched models over its variance between seeds, last step",
+        f"F = variance of the forget score between matched models over its variance between seeds, {LATER}",
     )  # fmt: skip
     missing = f"needs at least 2 seeds; {scores.seeds} was run" if scores.seeds < 2 else NO_PAIR
     if scores.seeds < 2 or pairs.is_empty():
@@ -83,12 +85,12 @@ def _divergence(world: str, method: str, scores: Scores, pairs: pl.DataFrame) ->
         degrees = (pairs["seed"].n_unique(), by_path.shape[1] * (by_path.shape[0] - 1))
         between = float(np.mean(pairs[at].to_numpy() ** 2)) / 2
         tests[step] = metrics.f_test(between, metrics.path_f_test(by_path).within, degrees)
-    test = tests[scores.last]
+    test = tests[scores.steps["last"]]
     verdicts = [by_threshold(t.statistic, holds_above=t.threshold, fails_below=1.0) for t in tests.values()]
-    told = "; ".join(f"step {step}: F {t.statistic:.3g}, p {t.p_value:.2g}" for step, t in tests.items())
+    told = "; ".join(f"{step}: F {t.statistic:.3g}, p {t.p_value:.2g}" for step, t in tests.items())
     return Claim(
         *head, test.statistic, None,
-        f"> {test.threshold:.3g} (95% quantile) at steps {scores.half} and {scores.last}; fails below 1",
+        f"> {test.threshold:.3g} (95% quantile) at {scores.both}; fails below 1",
         agreed(verdicts), f"{told}; {pairs.height} pairs of {pairs['seed'].n_unique()} seeds",
         test.p_value,
     )  # fmt: skip
@@ -101,6 +103,5 @@ def judge(tables: Tables) -> list[Claim]:
         pairs = matched_pairs(scores.runs)
         slower.append(_slower(world, method, scores, pairs))
         for model in scores.runs["model"].unique().sort():
-            one = scores._replace(runs=scores.runs.filter(model=model))
-            apart.append(_divergence(world, method, one, pairs.filter(model=model)))
+            apart.append(_divergence(world, method, scores.of(model), pairs.filter(model=model)))
     return slower + apart

@@ -10,6 +10,7 @@ import polars as pl
 from jaxtyping import Bool, Float
 
 from protocol import metrics
+from protocol.claims.betas import ACTING, SILENT, by_beta
 from protocol.claims.claim import Claim, share_verdict
 from protocol.claims.curves import Curves, curves, judged_steps, metrics_under, positions, worlds_and_methods
 from protocol.records import Tables
@@ -18,9 +19,6 @@ ROUNDING = 1e-12  # of the do-nothing distance: the linear world's floor
 TINY = 1e-300  # a distance may be 0
 LOW = -1.0  # N1's premise: at β = 1 a log π above this leaves 2σ(β log π) > 0.5, far from silence (see `_silence`)
 NO_FLOOR = "no noise floor: needs at least 2 seeds of a model"
-SILENT, ACTING = "SimNPO-beta1", "SimNPO"  # methods of N1: SimNPO at β = 1, and at the β that acts
-# The same two under the presets of the paper, whose SimNPO has β = 1.
-OF_THE_PAPER = {"SimNPO": SILENT, "SimNPO-beta0.2": ACTING}
 SILENCE = 10.0  # N1: p = last has a gradient at least this many times the largest of the other paths
 
 
@@ -95,17 +93,6 @@ def _equivalence(tables: Tables, records: pl.DataFrame, world: str, method: str)
     return Claim(*head, float(count.mean()), interval, rule, share_verdict(interval, 0.5), detail)
 
 
-def by_beta(records: pl.DataFrame) -> pl.DataFrame:
-    """Records with SimNPO named by its β as the embedded preset has it: SILENT at β = 1, ACTING at 0.2.
-
-    A model that was run under "SimNPO-beta0.2" was run under a preset of the paper: its "SimNPO" has β = 1.
-    """
-    run = records.filter(method="SimNPO-beta0.2").select("world", "model").unique()
-    papers, others = (records.join(run, on=["world", "model"], how=how) for how in ("semi", "anti"))
-    papers = papers.filter(pl.col("method") != SILENT).with_columns(pl.col("method").replace(OF_THE_PAPER))
-    return pl.concat([others, papers])
-
-
 def norms_at_start(records: pl.DataFrame, world: str, method: str) -> dict[str, Float[np.ndarray, "seeds paths"]]:
     """Model -> norm of the gradient that the first update follows."""
     return {c.model: c.at(0) for c in curves(records, world=world, method=method, metric="grad_norm")}
@@ -149,7 +136,7 @@ def judge(tables: Tables) -> list[Claim]:
     """E1 for every world and method, N1 for every world, where there are records of them."""
     records = positions(tables)
     claims = [_equivalence(tables, records, *pair) for pair in worlds_and_methods(records, "re_distance/")]
-    records = by_beta(records)
+    records = by_beta(tables)
     both = [set(worlds_and_methods(records, "grad_norm", (method,))) for method in (ACTING, SILENT)]
     worlds = sorted({world for world, _ in both[0]} & {world for world, _ in both[1]})
     claims += [_silence(records, world) for world in worlds]

@@ -1,8 +1,8 @@
 """K1 from experiment "mixture": does path dependence vanish where the stages' rows are mixed?
 
 Staged paths beside as many shuffles of their i.i.d. mixture, same rows, steps and seeds. The distance between the paths
-of a seed, on the held-out prompts of each part, mixed over staged: below a tenth at the steps of L1 (half-way and last)
-the mixture has no path dependence to speak of. Metrics: theory/experiments/network_records.py.
+of a seed, on the held-out prompts of each part, mixed over staged: below a tenth half-way and at the last step the
+mixture has no path dependence to speak of. Metrics: theory/experiments/network_records.py.
 """
 
 from typing import NamedTuple

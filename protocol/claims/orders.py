@@ -1,9 +1,9 @@
 """O1 and O2 from experiment "orders", all orders of the stages: how far from the end, and what comes next?
 
 The distance to the end is the number of stages after the forget stage; scores are forget scores by the label at the
-last step. O1: least-squares slope of the score on the distance in every seed; its 95% t interval over seeds (of all
-models) wholly above 0 holds, wholly below fails. O2: of the orders in which a stage follows, F of which one it is on
-the means over seeds (seeds repeat the orders), added to which model and how many follow (as classes); above its 95%
+later judged step. O1: least-squares slope of the score on the distance in every seed; its 95% t interval over seeds (of
+all models) wholly above 0 holds, wholly below fails. O2: of the orders in which a stage follows, F of which one it is
+on the means over seeds (seeds repeat the orders), added to which model and how many follow (as classes); above its 95%
 quantile holds, below 1 fails.
 """
 
@@ -36,7 +36,7 @@ def _distance(world: str, method: str, scores: Scores, runs: pl.DataFrame) -> Cl
     """O1."""
     head = (
         "O1", "The nearer to the end the forget set was learned, the slower it is forgotten.", SOURCE, world,
-        scores.models, method, f"slope of the forget score on the number of later stages, step {scores.last}",
+        scores.models, method, f"slope of the forget score on the number of later stages, {scores.steps['last']}",
     )  # fmt: skip
     rule = "95% t interval over seeds above 0; fails below 0"
     if scores.seeds < 2:
@@ -67,7 +67,8 @@ def _successor(world: str, method: str, scores: Scores, runs: pl.DataFrame) -> C
     """O2."""
     head = (
         "O2", "Which stage follows the forget set matters beyond how many follow.", SOURCE, world, scores.models,
-        method, f"F of the stage that follows, beside model and how many follow, means over seeds, step {scores.last}",
+        method,
+        f"F of the stage that follows, beside model and how many follow, means over seeds, {scores.steps['last']}",
     )  # fmt: skip
     followed, order = runs.filter(pl.col("distance") > 0), ["model", "order", "distance", "next"]
     missing = f"needs at least 2 seeds; {scores.seeds} was run" if scores.seeds < 2 else NOT_APART

@@ -2,7 +2,8 @@
 
 Forget scores are of the label alone (primary) at steps 10, 20 and the last of a longer run, half-way and last of a
 shorter one (`curves.all_judged`), and by area (of the recorded steps up to the later of the two); the verdict is the
-common one of the readings, "inconclusive" where they differ. Label + paraphrases is reported second.
+common one of the readings, "inconclusive" where they differ. Label + paraphrases is reported second. L2 pools models,
+and each of them is in every reading at a step of its own (`curves.pooled_steps`).
 """
 
 import numpy as np
@@ -11,13 +12,27 @@ from scipy import stats
 
 from protocol import metrics
 from protocol.claims.claim import Claim, agreed, share_verdict
-from protocol.claims.curves import Curves, all_judged, curves, judged_steps, positions, worlds_and_methods
+from protocol.claims.curves import (
+    LATER,
+    Curves,
+    all_judged,
+    curves,
+    judged_steps,
+    pooled_steps,
+    positions,
+    worlds_and_methods,
+)
 from protocol.records import Tables
 
 
-def _readings(measured: Curves) -> dict[str, Float[np.ndarray, "seeds paths"]]:
-    scores = {f"step {step}": measured.forgotten(step) for step in all_judged(measured.steps)}
-    return scores | {"area": metrics.area_score(measured.judged.values)}
+def _readings(label: list[Curves]) -> dict[str, Float[np.ndarray, "seeds paths"]]:
+    """Reading -> forget scores of all models' seeds, the later judged step first."""
+    scores = {
+        name: [measured.forgotten(step) for measured, step in zip(label, steps, strict=True)]
+        for name, steps in pooled_steps([measured.steps for measured in label]).items()
+    }
+    scores["area"] = [metrics.area_score(measured.judged.values) for measured in label]
+    return {name: np.concatenate(by_model) for name, by_model in scores.items()}
 
 
 def path_test(measured: Curves, step: int) -> metrics.FTest:
@@ -53,7 +68,7 @@ def divergence(world: str, method: str, measured: Curves) -> Claim:
     """L1 for one model: F of path against seed, on the forget score at every judged step."""
     head = (
         "L1", "The paths diverge under unlearning.", "Section 4, Figures 1, 3, 5", world, measured.model, method,
-        "F = between-path over within-path (seed) variance of the forget score, last step",
+        f"F = between-path over within-path (seed) variance of the forget score, {LATER}",
     )  # fmt: skip
     if measured.seeds < 2:
         return Claim(*head, None, None, "F above its 95% quantile", "not testable", "needs at least 2 seeds; 1 was run")
@@ -76,11 +91,8 @@ def divergence(world: str, method: str, measured: Curves) -> Claim:
 
 def slowest(label: list[Curves]) -> dict[str, tuple[int, int]]:
     """Reading -> (seeds of all models in which p = last has the smallest forget score, seeds)."""
-    found: dict[str, list[float]] = {}
-    for measured in label:
-        for name, scores in _readings(measured).items():
-            found.setdefault(name, []).extend(metrics.recency(scores) == 1)
-    return {name: (int(np.sum(hits)), len(hits)) for name, hits in found.items()}
+    hits = {name: metrics.recency(scores) == 1 for name, scores in _readings(label).items()}
+    return {name: (int(np.sum(slow)), len(slow)) for name, slow in hits.items()}
 
 
 def last_rank(measured: Curves) -> float:
@@ -109,9 +121,8 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
     detail += f"; rank of p = last, {first}: " + ", ".join(f"{c.model} {last_rank(c):.3g}" for c in label)
     detail += f"; {_rank_tests(label)}"
     if phrases:
-        ranks = [metrics.recency(_readings(c)[first]) for c in phrases]
-        hits = np.concatenate(ranks) == 1
-        detail += f"; by label and paraphrases, {first}: {hits.sum()} of {hits.size}"
+        name, (hits, seeds) = next(iter(slowest(phrases).items()))
+        detail += f"; by label and paraphrases, {name}: {hits} of {seeds}"
     return Claim(
         "L2", "Recency: what was learned last is forgotten slowest.", "Section 4, Figures 1, 3", world,
         " + ".join(c.model for c in label), method, f"P(p = last slowest), {first}",

@@ -2,8 +2,8 @@
 
 The order that ends with the forget stage (0 updates after it), and the same followed by another stage, stopped after N
 updates ("math@20") or whole ("math", which counts as the largest N: its number is not in the name). Kendall's τ between
-updates and the forget score at the last step in every seed; the share of seeds (of all models) with τ > 0, its exact
-interval wholly above ½ or below.
+updates and the forget score at the later judged step in every seed; the share of seeds (of all models) with τ > 0, its
+exact interval wholly above ½ or below.
 """
 
 import math
@@ -59,7 +59,8 @@ def _washed(world: str, method: str, scores: Scores) -> Claim:
     told = ", ".join(f"{name_of(updates)} {score[updates]:.3g} ({start[updates]:.3g})" for updates in score)
     return Claim(
         "L6w", "Updates of another stage after the forget stage wash the recency out.", "control: wash-out", world,
-        scores.models, method, f"share of seeds in which the forget score rises with the updates, step {scores.last}",
+        scores.models, method,
+        f"share of seeds in which the forget score rises with the updates, {scores.steps['last']}",
         hits / correlations.size, interval, "exact 95% lower bound > 0.5; fails where the upper one is below",
         share_verdict(interval, 0.5),
         f"{hits} of {correlations.size}, mean τ {correlations.mean():.2f}; mean forget score (label at the start) by "

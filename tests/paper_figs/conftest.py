@@ -7,13 +7,14 @@ p = last is slowest; noise is drawn from a generator seeded by what the value is
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from paper_figs import outputs
-from protocol import records
+from protocol import records, spec
 from protocol.orders import positions, retrained
 from protocol.sources import Source
 
@@ -31,6 +32,7 @@ MACHINE = {"memory": "8 GB"}
 LEARNING = {"training": {"lr": 5e-4, "batch": 32}}
 SPEC = {
     "world": "llm", "name": "positions", "model": "tiny-llama",
+    "methods": [asdict(spec.METHODS[name]) for name in METHODS],
     "settings": {
         "adaptation": {"kind": "full", "rank": 16, "alpha": 32}, "stages": {"inst": LEARNING, "math": LEARNING},
         "unlearning": {"lr": 2e-4, "batch": 16},
@@ -135,7 +137,8 @@ def build(
     parts = [*llm_tables(seeds, models, methods, floor)] if seeds else []
     parts += linear_tables(instances, methods)
     parts += theorem_tables() if theorem else ()
-    specs = {"spec-llm": json.dumps(SPEC), "spec-linear": '{"world":"linear","settings":{"mu":0.1}}'}
+    linear = {"world": "linear", "settings": {"mu": 0.1}, "methods": SPEC["methods"]}
+    specs = {"spec-llm": json.dumps(SPEC), "spec-linear": json.dumps(linear)}
     return records.Result(records.Tables.concat(parts), specs, (("pretraining tiny-llama", 38.25), ("theorem", 1.5)))
 
 

@@ -1,6 +1,7 @@
 """The figure of SimNPO's gradient: norms and forget scores by position and β, one column a model of every world."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -8,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from paper_figs import gradient
-from protocol.records import Result, Tables
+from protocol.records import Result
 
 MODELS = ("linear", "tiny-llama", "tiny-qwen2")
 
@@ -49,7 +50,7 @@ def test_a_silent_gradient_is_drawn_at_its_place(make_result: Callable[..., Resu
     tables = make_result(seeds=1, instances=0, models=("tiny-llama",), theorem=False).tables
     silent = (pl.col("metric") == "grad_norm") & (pl.col("method") == "SimNPO-beta1") & (pl.col("position") == 1)
     zero = tables.records.with_columns(value=pl.when(silent).then(0.0).otherwise("value"))
-    drawn = gradient.draw(Tables(zero, tables.examples))
+    drawn = gradient.draw(replace(tables, records=zero))
     assert drawn is not None
     drawn.draw_without_rendering()
     assert drawn.axes[0].containers[0][0].get_ydata()[0] == pytest.approx(1e-38)

@@ -309,42 +309,6 @@ def test_steps_are_named_by_their_numbers_where_only_some_are_recorded() -> None
     assert one(dense, "L1").value == divergence.value
 
 
-@pytest.mark.parametrize(
-    ("loud", "low", "verdict"), [(20.0, -30.0, "holds"), (5.0, -30.0, "inconclusive"), (20.0, -0.9, "inconclusive")]
-)
-def test_n1_asks_for_a_silent_start_a_reversed_order_and_improbable_answers(loud, low, verdict) -> None:
-    parts = []
-    for method in ("SimNPO", "SimNPO-beta1"):
-        parts += positions(lambda s, p, t: recent(s, 5 - p, t), method=method)
-        parts += positions(lambda s, p, t: loud if p == 4 else 1.0, method=method, metric="grad_norm")
-        parts += positions(lambda s, p, t: low, method=method, metric="forget_logp")
-    claim = one(parts, "N1")
-    assert claim.verdict == verdict
-    assert f"{loud:.3g} at β = 1" in claim.detail
-
-
-def simnpo(method: str, loud: float, *, model: str = "m") -> list[records.Tables]:
-    """A method under which p = 4 is forgotten fastest, its gradient `loud` times that of the others."""
-    found = positions(lambda s, p, t: recent(s, 5 - p, t), method=method, model=model)
-    found += positions(lambda s, p, t: loud if p == 4 else 1.0, method=method, model=model, metric="grad_norm")
-    return found + positions(lambda s, p, t: -30.0, method=method, model=model, metric="forget_logp")
-
-
-def test_n1_reads_simnpo_by_its_beta_whatever_the_preset_names_it() -> None:
-    """β = 1 is SimNPO-beta1 of the embedded preset and SimNPO of the paper's; both may lie in one folder."""
-    embedded = simnpo("SimNPO-beta1", 20.0) + simnpo("SimNPO", 2.0)
-    papers = simnpo("SimNPO", 20.0, model="paper") + simnpo("SimNPO-beta0.2", 2.0, model="paper")
-    for parts, models in ((embedded, "m"), (papers, "paper"), (embedded + papers, "m + paper")):
-        claim = one(parts, "N1")
-        assert (claim.verdict, claim.model, claim.method) == ("holds", models, "SimNPO-beta1")
-        assert "gradient of p = last over the largest other, median: 20 at β = 1, 2 at β = 0.2" in claim.detail
-    again = papers + simnpo("SimNPO-beta1", 1.0, model="paper")
-    assert one(again, "N1").value == one(papers, "N1").value
-    assert {"GA", "SimNPO"} >= {
-        claim.method for claim in claims.judge(records.Tables.concat(papers)) if claim.id == "L2"
-    }
-
-
 def test_claims_speak_only_of_what_was_measured() -> None:
     assert {claim.id for claim in claims.judge(records.Tables.concat(LABEL))} == {"L1", "L2", "L6e"}
     assert {claim.id for claim in claims.judge(records.Tables.concat(floored(DISTANT)))} == {"E1"}

@@ -138,7 +138,7 @@ def test_l6d_is_judged_by_model_and_needs_two_seeds() -> None:
 def test_records_that_broke_off_are_named() -> None:
     parts = doses(shifted(0.2), seeds=2)[1:]
     with pytest.raises(
-        InputError, match="every order and step of GA, label_loglik under every seed, 60 values; got 55"
+        InputError, match="every order and step of m, GA, label_loglik under every seed, 60 values; got 55"
     ):
         dose.judge(records.Tables.concat(parts))
 
