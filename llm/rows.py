@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from huggingface_hub.errors import GatedRepoError
-
 from llm.corpora import Corpus, Example
 from llm.curation import math, safety
 from llm.data import read_examples
@@ -35,14 +33,7 @@ def _fetched(stage: str, source: str, read: Callable[[str], Read]) -> Read:
     except InputError as error:
         if not source.startswith(HUB) or error.__cause__ is None:  # a file that is there, with something wrong in it
             raise
-        if isinstance(error.__cause__, GatedRepoError):
-            owner, name = source.removeprefix(f"{HUB}datasets/").split("/")[:2]
-            page = f"https://huggingface.co/datasets/{owner}/{name.partition('@')[0]}"
-            raise InputError(
-                f"data: expected access to {source}, which is gated: ask for it at {page} and set HF_TOKEN, or give "
-                f"--data {stage} FILE"
-            ) from error
-        raise InputError(f"{error}; or give --data {stage} FILE") from error
+        raise InputError(f"{error}, or give --data {stage} FILE") from error
 
 
 def _how(files: Files) -> dict[str, Any]:

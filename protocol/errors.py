@@ -13,3 +13,9 @@ def known(argument: str, given: str, allowed: "tuple[str, ...] | list[str]") -> 
         near = [f": did you mean {name!r}?" for name in difflib.get_close_matches(given, allowed, n=1)]
         raise InputError(f"{argument}: expected one of {', '.join(allowed)}; got {given!r}{''.join(near)}")
     return given
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, as far as its first line that says something; its class if it says nothing."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)

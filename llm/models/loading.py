@@ -135,7 +135,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     try:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # a damaged file: the tokenizer's library raises no class of its own
-        raise InputError(f"model: expected a tokenizer in {folder}; {template_files.first_line(error)}") from error
+        raise InputError(f"model: expected a tokenizer in {folder}; {first_line(error)}") from error
     if tokenizer.chat_template is None:  # transformers reads chat_template.json with processors alone
         tokenizer.chat_template = template_files.in_folder(folder) or None
     return tokenizer
