@@ -15,6 +15,7 @@ from llm.curation import math, safety
 from llm.data import read_examples
 from llm.data.check import asked
 from llm.data.files import HUB
+from llm.data.purposes import STYLES
 from llm.settings import Files
 from protocol.errors import InputError
 
@@ -56,9 +57,7 @@ def _refused(stage: str, files: Files) -> tuple[Rows, Rows]:
     """Refusals of the requests of all files, in which a question may stand in several styles: training, held out."""
     requests: list[safety.Question] = []
     for source in files.train:
-        found = _fetched(
-            stage, source, lambda file: safety.questions(file, styles_removed=safety.STYLES, **_how(files))
-        )
+        found = _fetched(stage, source, lambda file: safety.questions(file, styles_removed=STYLES, **_how(files)))
         requests += found[0]
     refusals = safety.by_template(requests, seed=DRAWN).accepted
     train, test = safety.split(requests, share=SHARE, seed=DRAWN)

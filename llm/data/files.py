@@ -7,7 +7,7 @@ their first bytes.
 
 import gzip
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,13 +123,3 @@ def _parsed(data: bytes, suffix: str) -> Parsed:
         yield Problem("", "", f"line {line}: expected UTF-8; byte {error.object[error.start]:#04x} is not")
         return
     yield from TEXT[suffix](text)
-
-
-def refuse(source: str | Path, problems: Sequence[Problem]) -> None:
-    """InputError naming the first of the problems, if there is one, and the way on."""
-    if not problems:
-        return
-    more = f"{len(problems) - 1} more; " if len(problems) > 1 else ""
-    skip = ", --skip-bad-rows leaves such rows out" if problems[0].place else ""
-    way = f" ({more}`retrace data check` lists them{skip})" if more or skip else ""
-    raise InputError(f"data: {source}: {problems[0]}{way}")

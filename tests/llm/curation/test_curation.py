@@ -144,7 +144,7 @@ def test_safe_prompts_are_left_out_and_none_left_is_refused(tmp_path) -> None:
     made = safety.curate(path, share=0.5, journal=tmp_path / "j")
     assert (len(made.train), len(made.test), made.safe_removed) == (1, 1, 1)
     path.write_text("prompt,label\nHow can I kill a Python process?,safe\n")
-    with pytest.raises(InputError, match=r"expected unsafe requests; .* holds 0 of removed styles and 1 safe"):
+    with pytest.raises(InputError, match="expected unsafe requests; got 0 of removed styles and 1 safe"):
         safety.curate(path, journal=tmp_path / "j")
     with pytest.raises(InputError, match=r"share: expected a number between 0 and 1; got 1\.5"):
         safety.curate(requests(tmp_path), share=1.5, journal=tmp_path / "j")
@@ -189,9 +189,13 @@ def test_safe_requests_are_known_by_label_or_by_type(tmp_path, fields, written) 
         ),
         ([{"prompt": "Q", "type": "contrast_discr"}, {"prompt": "Q", "type": "pun"}], "line 2, field 'type'"),
         ([{"prompt": "Q", "type": "contrast_discr"}, {"prompt": "Q"}], "line 2, field 'type': .*; got nothing"),
-        ([{"prompt": "Q", "system": "Be rude."}], "line 1: expected a request of one text; got raw text, or a system"),
-        ([{"prompt": "Q", "tools": [{"name": "f"}]}], "line 1: expected a request of one text"),
-        ([{"text": "Q"}], "line 1: expected a request of one text"),
+        (
+            [{"prompt": "Q", "system": "Be rude."}],
+            "line 1, field 'system': expected a request of one text; got a system message with it",
+        ),
+        ([{"prompt": "Q", "tools": [{"name": "f"}]}], "line 1, field 'tools': expected a request of one text"),
+        ([{"prompt": "Q", "history": [["q", "a"]]}], "line 1, field 'history': .*; got earlier turns with it"),
+        ([{"text": "Q"}], "line 1, field 'text': expected a request of one text; got raw text"),
     ],
 )
 def test_requests_of_which_nobody_says_whether_they_are_unsafe_are_refused(tmp_path, rows, message) -> None:
@@ -482,7 +486,8 @@ def test_a_file_that_is_no_gsm8k_is_refused(tmp_path) -> None:
 def test_what_would_be_lost_of_a_sum_is_refused_and_its_context_kept(tmp_path, beside) -> None:
     good = {"question": "How many?", "context": "There are two eggs.", "answer": "It is <<1+1=2>>2.\n#### 2"}
     path = rows_of(tmp_path, [good, {**good, "question": "And?", **beside}])
-    with pytest.raises(InputError, match="line 2: expected a question alone; got a system message, a history or tools"):
+    (field,) = beside
+    with pytest.raises(InputError, match=f"line 2, field '{field}': expected a question alone; got .* with it"):
         math.rewrite(path, journal=tmp_path / "j")
     made = math.rewrite(path, skip_bad_rows=True, journal=tmp_path / "j")
     assert [row.prompt for row in made.rows] == ["How many?\n\nThere are two eggs."]

@@ -274,7 +274,7 @@ def test_a_file_that_breaks_off_or_has_no_good_row_is_refused_in_any_case(tmp_pa
         ("a.jsonl", "", "expected at least one row"),
         ("a.jsonl", lines([{"poem": "x"}]), "expected the fields of one of: question, instruction, prompt"),
         ("a.jsonl", lines([{"a\nb": "x"}]), "| text; got a\\nb"),
-        ("a.jsonl", lines([{"prompt": "x"}]), "holds prompts only (prompt)"),
+        ("a.jsonl", lines([{"prompt": "x"}]), "expected questions with answers; got prompts only (prompt)"),
         ("a.jsonl", lines([{"messages": [{"role": "user", "content": "Q"}]}]), "expected an assistant's turn"),
         ("a.jsonl", lines([{"messages": "Q"}]), "field 'messages': expected a list of turns"),
         (
