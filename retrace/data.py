@@ -30,7 +30,7 @@ class Check:
     test: str | None = None
     """A test file whose prompts must not stand in FILE."""
     purpose: Literal["learn", "safety", "math"] | None = None
-    """What the rows are for: to be learned as they are, `retrace data safety`, or `retrace data math`; by default safety
+    """What the rows are for: to be learned as they are, `retrace data safety` or `retrace data math`; by default safety
     for prompts without answers, else learn."""
 
 

@@ -14,7 +14,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from llm.corpora.example import Example
-from llm.curation.endpoint import Answers, Endpoint, ask
+from llm.curation.asking import Answers, ask
+from llm.curation.endpoint import Endpoint
 from llm.data import gsm8k
 from llm.data.purposes import taken
 from llm.grading import MARK, strict_number

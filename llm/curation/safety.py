@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from llm.corpora.example import Example
 from llm.corpora.refusals import LABEL
-from llm.curation.endpoint import Answers, Endpoint, ask
+from llm.curation.asking import Answers, ask
+from llm.curation.endpoint import Endpoint
 from llm.data.purposes import STYLES, taken
 from protocol.errors import InputError
 from protocol.progress import Progress, quiet

@@ -8,11 +8,14 @@ from collections import Counter
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest import mock
 
+import openai
 import pytest
 
-from llm.curation import math, safety
-from llm.curation.endpoint import Endpoint, ask
+from llm.curation import asking, math, safety
+from llm.curation.asking import ask
+from llm.curation.endpoint import Endpoint
 from protocol import notices
 from protocol.errors import InputError
 
@@ -31,12 +34,13 @@ class Server(ThreadingHTTPServer):
         reply=lambda prompt: f"{safety.SENTENCE} It is unsafe.",
         refuses: dict[str, str] | None = None,
         status: int = 400,
+        tokens=lambda body: 3,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Chat)
-        self.refuses, self.status, self.bodies = refuses or {}, status, []
+        self.refuses, self.status, self.bodies, self.tokens = refuses or {}, status, [], tokens
         self.script, self.reply, self.seen, self.times = list(script), reply, [], []
         self.lock = threading.Lock()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def endpoint(self, **options) -> Endpoint:
         settings = {"per_minute": 60_000, "timeout": 1.0, "parallel": 1, **options}
@@ -74,10 +78,11 @@ class _Chat(BaseHTTPRequestHandler):
             message["content"], finish = fate.removeprefix("cut "), "length"
         if fate == "refuse":
             message |= {"content": None, "refusal": "I cannot discuss this."}
+        used = self.server.tokens(asked)
         return self._send(200, {
             "id": "1", "object": "chat.completion", "created": 0, "model": asked["model"],
             "choices": [{"index": 0, "finish_reason": finish, "message": message}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13},
+            "usage": {"prompt_tokens": 10, "completion_tokens": used, "total_tokens": 10 + used},
         })  # fmt: skip
 
     def _send(self, status: int, body, headers=()) -> None:
@@ -304,8 +309,7 @@ def test_a_refused_temperature_is_left_out_said_and_makes_another_question(tmp_p
     got = ask(server.endpoint(), prompts, journal, fault=accept)
     assert set(got.accepted) == {"a", "b"}
     assert sent(server) == [(512, None, 0.7), (512, None, None), (512, None, None)]
-    said = "endpoint: small takes no temperature; its answers are asked for without one"
-    assert [record.getMessage() for record in caplog.records if record.name == "retrace"] == [said]
+    assert said(caplog) == ["endpoint: small takes no temperature; its answers are asked for without one"]
     assert ask(server.endpoint(), prompts, journal, fault=accept) == got
     assert len(server.bodies) == 4, "one refused request, and no answer paid for again"
     server.refuses = {}
@@ -334,6 +338,102 @@ def test_other_refusals_are_one_line_at_once(tmp_path, serve, refuses: dict[str,
     with pytest.raises(InputError, match=f"endpoint: expected answers from http.*{message}"):
         ask(server.endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
     assert len(server.bodies) == len(refuses)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("temperature", "temperature must be between 0 and 1"),
+        (
+            "temperature",
+            "Invalid 'temperature': decimal above maximum value. Expected a value <= 1, but got 1.5 instead.",
+        ),
+        ("temperature", "body.temperature: Input should be less than or equal to 1"),
+        ("temperature", "temperature: 1.5 does not lie in the range [0, 1]"),
+        ("temperature", "temperature 1.5 is not supported: too high"),
+        ("temperature", "temperature cannot exceed 1.0"),
+        ("max_completion_tokens", "max_completion_tokens is too large: 512. This model supports at most 256 tokens"),
+        ("max_completion_tokens", "maximum context length is 256 tokens, max_completion_tokens is 512"),
+    ],
+)
+def test_a_value_out_of_its_range_is_shown_and_no_reason_to_do_without_it(
+    tmp_path, serve, caplog, name: str, words: str, status: int
+) -> None:
+    server = serve(refuses={name: words}, status=status)
+    with pytest.raises(InputError) as refused:
+        ask(server.endpoint(temperature=1.5), {"a": "first"}, tmp_path / "j", fault=accept)
+    assert words in str(refused.value).replace("\\'", "'") and "\n" not in str(refused.value)
+    assert len(server.bodies) == 1
+    assert not [record for record in caplog.records if record.name == "retrace"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        WARM,
+        "Unsupported parameter: 'temperature' is not supported with this model.",
+        "`temperature` may only be set to 1 when thinking is enabled.",
+        "`temperature` is deprecated for this model.",
+        "body.temperature: Extra inputs are not permitted",
+        "Unrecognized request argument supplied: temperature",
+    ],
+)
+def test_a_temperature_that_is_not_taken_is_left_out_however_that_is_said(tmp_path, serve, words: str) -> None:
+    server = serve(refuses={"temperature": words})
+    ask(server.endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
+    assert sent(server) == [(512, None, 0.7), (512, None, None)]
+
+
+def said(caplog) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "retrace"]
+
+
+PROMPTS = {name: name for name in "abcd"}
+IGNORES = "endpoint: small does not keep {}: 700 tokens where 512 are the limit; {}"
+
+
+def test_a_limit_that_is_ignored_is_said_and_sent_by_its_other_name(tmp_path, serve, caplog) -> None:
+    """As Ollama and older vLLM do: max_completion_tokens is passed over, max_tokens is kept."""
+    notices.notice.cache_clear()
+    server = serve(tokens=lambda body: 512 if "max_tokens" in body else 700)
+    ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
+    assert sent(server) == [(512, None, 0.7), *[(None, 512, 0.7)] * 3]
+    assert said(caplog) == [IGNORES.format("max_completion_tokens", "max_tokens is sent from now on")]
+
+
+def test_a_limit_that_is_ignored_by_both_names_is_said_once_of_each(tmp_path, serve, caplog) -> None:
+    notices.notice.cache_clear()
+    server = serve(tokens=lambda body: 700)
+    got = ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
+    assert set(got.accepted) == set(PROMPTS)
+    assert said(caplog) == [
+        IGNORES.format("max_completion_tokens", "max_tokens is sent from now on"),
+        IGNORES.format("max_tokens", "answers may be longer than --endpoint.max-tokens"),
+    ]
+
+
+def test_a_server_that_ignores_one_name_of_the_limit_and_refuses_the_other_is_used(tmp_path, serve, caplog) -> None:
+    notices.notice.cache_clear()
+    server = serve(tokens=lambda body: 700, refuses={"max_tokens": "Unsupported parameter: 'max_tokens'"})
+    ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
+    assert sent(server) == [(512, None, 0.7), (None, 512, 0.7), *[(512, None, 0.7)] * 3]
+    assert len(said(caplog)) == 1
+
+
+def test_an_answer_as_long_as_the_limit_keeps_it(tmp_path, serve, caplog) -> None:
+    server = serve(tokens=lambda body: 512)
+    ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
+    assert said(caplog) == [] and len(server.bodies) == 4
+
+
+def test_an_error_that_says_nothing_is_one_line_too(tmp_path, serve, monkeypatch) -> None:
+    def fails(*_: object) -> None:
+        raise openai.APIError("", mock.Mock(), body=None)
+
+    monkeypatch.setattr(asking, "answer", fails)
+    with pytest.raises(InputError, match=r"endpoint: expected answers from http.*; APIError; those received are in"):
+        ask(serve().endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
 
 
 @pytest.mark.parametrize(
