@@ -14,9 +14,8 @@ from transformers import PreTrainedModel
 
 from llm import packing, scoring
 from llm.chat import Row
-from llm.models.loading import first_line
 from llm.randomness import seeded
-from protocol.errors import InputError
+from protocol.errors import InputError, first_line
 
 CAUSAL = (
     "a causal language model, whose predictions depend neither on later tokens nor on the length of a row (if they "

@@ -1,9 +1,16 @@
 r"""Grading of worded sums: the number an answer ends on, as an exact fraction; None for none and for n/0.
 
-The answer ends before the first line, other than its own first, that opens another question ("Question:", "Q 2:",
-"Problem:", "User:", "### Instruction", "[INST]", a line "user" …), or, behind a "####", in the middle of a line: what a
-base model goes on to invent is not graded. Strict: the first number after the last "####" of the answer. Flexible: the
-first number in the last \boxed{…}, unless a "####" or no number stands there; else the last number of the answer.
+What a base model goes on to invent is not graded: the answer ends where another question opens.
+- Anywhere: at a marker of a chat template ("<|im_start|>user", "[INST]" …; on lines of their own "### Instruction",
+  "### User" … and "user", which is left of such a marker without its special tokens).
+- From the first "####" on: at a line that begins with "Question:", "Q 2:", "Problem:", "User:" …, or at such words
+  behind the number of a line with "####".
+- In a text without "####": at a line that begins with "Question:" or "Human:", or that has "Q:" before a question mark.
+Lines before the first "####" hold parts of a solution ("Q1: 20" of four quarters, "Problem 2:", "User: 5 people"), and
+nothing on a text's own first line but a marker opens another question: models repeat the question.
+
+Strict: the first number after the last "####" of the answer. Flexible: the first number in the last \boxed{…}, unless a
+"####" or no number stands there; else the last number of the answer.
 
 Numbers are equal as numbers: 1,234.50 = 1234.5, 3/4 = \frac{3}{4} = ¾ = 0.75, 2 1/2 = 2.5, in digits of any script.
 - Thousands: groups of three after a comma, {,}, \, or a thin, narrow or no-break space; not after an ordinary space.
@@ -32,28 +39,50 @@ _ASKS = (
     r"(?i:(?:next |new |another )?(?:question|problem|exercise|instruction|user|human|q)"
     r"(?:[ \t]*:|[ \t]*\#?\d+[ \t]*[:.)]))"
 )
-_TURN = r"\[INST\]|<\|im_start\|>user|<start_of_turn>user|<\|start_header_id\|>user|<\|user\|>"
-_ALONE = r"(?:user|human)[ \t]*$"
-_HEADING = r"#{2,4}[ \t]*(?:Question|Problem|Exercise|Instruction|Input|User|Human)\b"
-_LINE = re.compile(rf"^[ \t]*(?:(?:#{{1,4}}[ \t]*)?(?:\*\*)?{_ASKS}|{_TURN}|{_ALONE}|{_HEADING})", re.MULTILINE)
-_WITHIN = re.compile(rf"\s{_ASKS}|{_TURN}")
+_MARKER = re.compile(
+    r"\[INST\]|<\|im_start\|>user|<start_of_turn>user|<\|start_header_id\|>user|<\|user\|>|<\|User\|>|<｜User｜>"
+    r"|<\|START_OF_TURN_TOKEN\|><\|USER_TOKEN\|>|<\|start_of_role\|>user|<\|start\|>user"
+    r"|^[ \t]*(?:\#{2,4}[ \t]*(?:Instruction|Input|User|Human)\b|(?:user|human)[ \t]*$)",
+    re.MULTILINE,
+)
+_HEADING = r"#{2,4}[ \t]*(?:Question|Problem|Exercise)\b"
+_LINE = re.compile(rf"^[ \t]*(?:(?:#{{1,4}}[ \t]*)?(?:\*\*)?{_ASKS}|{_HEADING})", re.MULTILINE)
+_PLAIN_LINE = re.compile(r"^[ \t]*(?:\*\*)?(?:(?:Question|Human):|Q:[^\n?]*\?)", re.MULTILINE)
+_WITHIN = re.compile(rf"\s{_ASKS}")
 _PART = r"\s*(?:\{\s*(-?[\d.,]+)\s*\}|(\d))"
 _FRACTION = re.compile(rf"(?:(\d)\s*)?\\[dt]?frac{_PART}{_PART}")
+_DIGIT = re.compile(r"\d")
 _BOX = re.compile(r"\\boxed\s*\{")
 _VULGAR = re.compile(r"(\d)?([¼-¾⅐-⅞])")
 _THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
 
 
 def answered(text: str) -> str:
-    """The text up to where another question begins."""
-    first = len(text) - len(text.lstrip())  # where its own first line begins
-    own = text.find("\n", first)
-    places = [match.start() for match in ([_LINE.search(text, own + 1)] if own >= 0 else []) if match]
-    for match in _WITHIN.finditer(text):
-        if MARK in text[text.rfind("\n", 0, match.start()) + 1 : match.start()]:
-            places.append(match.start())
-            break
-    return text[: min(places, default=len(text))]
+    """The text up to where another question opens."""
+    first = len(text) - len(text.lstrip())
+    second = text.find("\n", first) + 1 or len(text)  # where the line after its own first one begins
+    mark = text.find(MARK)
+    found = [_MARKER.search(text, first + 1)]
+    if mark < 0:
+        found.append(_PLAIN_LINE.search(text, second))
+    else:
+        line = text.rfind("\n", 0, mark) + 1
+        begun = mark if text[line:mark].strip() else line  # the mark may be that of a heading: "#### Question"
+        found += [_LINE.search(text, max(second, begun)), _behind_number(text, mark)]
+    return text[: min((match.start() for match in found if match), default=len(text))]
+
+
+def _behind_number(text: str, mark: int) -> re.Match[str] | None:
+    """Where a question opens on a line with a mark, behind a number; "#### the answer to the question: 5" has none."""
+    while mark >= 0:
+        newline = text.find("\n", mark)
+        end = newline if newline >= 0 else len(text)
+        digit = _DIGIT.search(text, mark, end)
+        opened = _WITHIN.search(text, digit.end(), end) if digit else None
+        if opened:
+            return opened
+        mark = text.find(MARK, end)
+    return None
 
 
 def _mixed(digit: str | None, fraction: str) -> str:

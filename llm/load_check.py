@@ -19,12 +19,11 @@ import torch
 from llm import agreement
 from llm.chat import Row
 from llm.models import adapters
-from llm.models.loading import first_line
 from llm.nodes import NUMERICS, adaptation_spec, leaf, node, node_key
 from llm.probe_set import ProbeSet
 from llm.stages import Lab, describe
 from llm.store import produce
-from protocol.errors import InputError
+from protocol.errors import InputError, first_line
 from protocol.spec import digest
 
 TOLERANCE = {"fp32": 1e-3, "bf16": 2e-2}  # bfloat16 has 8 bits: one part in 256 at every layer

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from huggingface_hub.errors import GatedRepoError
-
 from llm.corpora import Corpus, Example
 from llm.curation import math, safety
 from llm.data import read_examples
 from llm.data.check import asked
 from llm.data.files import HUB
+from llm.data.purposes import STYLES
 from llm.settings import Files
 from protocol.errors import InputError
 
@@ -35,14 +34,7 @@ def _fetched(stage: str, source: str, read: Callable[[str], Read]) -> Read:
     except InputError as error:
         if not source.startswith(HUB) or error.__cause__ is None:  # a file that is there, with something wrong in it
             raise
-        if isinstance(error.__cause__, GatedRepoError):
-            owner, name = source.removeprefix(f"{HUB}datasets/").split("/")[:2]
-            page = f"https://huggingface.co/datasets/{owner}/{name.partition('@')[0]}"
-            raise InputError(
-                f"data: expected access to {source}, which is gated: ask for it at {page} and set HF_TOKEN, or give "
-                f"--data {stage} FILE"
-            ) from error
-        raise InputError(f"{error}; or give --data {stage} FILE") from error
+        raise InputError(f"{error}, or give --data {stage} FILE") from error
 
 
 def _how(files: Files) -> dict[str, Any]:
@@ -65,9 +57,7 @@ def _refused(stage: str, files: Files) -> tuple[Rows, Rows]:
     """Refusals of the requests of all files, in which a question may stand in several styles: training, held out."""
     requests: list[safety.Question] = []
     for source in files.train:
-        found = _fetched(
-            stage, source, lambda file: safety.questions(file, styles_removed=safety.STYLES, **_how(files))
-        )
+        found = _fetched(stage, source, lambda file: safety.questions(file, styles_removed=STYLES, **_how(files)))
         requests += found[0]
     refusals = safety.by_template(requests, seed=DRAWN).accepted
     train, test = safety.split(requests, share=SHARE, seed=DRAWN)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -29,11 +29,14 @@ class Check:
     """JSON, JSON lines, CSV, TSV, text or Parquet, also with .gz; on the hub: hf://datasets/OWNER/NAME[@REVISION]/PATH."""
     test: str | None = None
     """A test file whose prompts must not stand in FILE."""
+    purpose: Literal["learn", "safety", "math"] | None = None
+    """What the rows are for: to be learned as they are, `retrace data safety` or `retrace data math`; by default safety
+    for prompts without answers, else learn."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An OpenAI-compatible endpoint to take answers from; without --url, they come from templates."""
+    """An OpenAI-compatible endpoint to take answers from; without --endpoint.url, they come from templates."""
 
     url: str | None = None
     """Base URL, for instance http://localhost:8000/v1."""
@@ -120,7 +123,7 @@ def _write(rows: "tuple[Example, ...]", path: Path) -> None:
 def _check(command: Check) -> str:
     from llm.data.check import check
 
-    found = check(command.file, test=command.test)
+    found = check(command.file, test=command.test, purpose=command.purpose)
     print(*found.lines(), sep="\n")
     if found.problems:
         raise InputError(f"{command.file}: {len(found.problems)} problems in {found.rows} rows, listed above")
@@ -129,8 +132,9 @@ def _check(command: Check) -> str:
 
 def _safety(command: Safety, report: Progress) -> str:
     from llm.curation import safety
+    from llm.data.purposes import STYLES
 
-    styles = safety.STYLES if command.styles_removed is None else command.styles_removed
+    styles = STYLES if command.styles_removed is None else command.styles_removed
     endpoint, out = _endpoint(command.endpoint), _folder(command.out)
     made = safety.curate(
         command.file, styles_removed=styles, share=command.share, seed=command.seed,

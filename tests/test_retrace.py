@@ -282,6 +282,19 @@ def test_data_check_ends_with_an_error_where_something_is_wrong(tmp_path, capsys
     assert "1 problems in 1 rows, listed above" in captured.err
 
 
+def test_data_check_looks_a_file_through_for_the_command_it_is_for(tmp_path, capsys) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt": "Q", "response": "A", "label": "bad"}\n')
+    retrace.main(["data", "check", str(path)])
+    assert "no problems" in capsys.readouterr().out
+    for command in (["check", "--purpose", "safety"], ["safety", "--out", str(tmp_path / "out")]):
+        with pytest.raises(SystemExit):
+            retrace.main(["data", *command, str(path)])
+        captured = capsys.readouterr()
+        assert "line 1, field 'label': expected one of safe, unsafe; got 'bad'" in captured.out + captured.err
+    assert "`retrace data check --purpose safety` lists them" in " ".join(captured.err.split())
+
+
 def test_models_are_a_table_that_fits(capsys) -> None:
     retrace.main(["models"])
     lines = capsys.readouterr().out.rstrip("\n").splitlines()

@@ -1,36 +1,38 @@
-"""Answers from an OpenAI-compatible chat endpoint: checked, rate-limited, retried, and kept in a journal.
+"""One request to an OpenAI-compatible chat endpoint: paced, retried, with the parameters the endpoint takes.
 
-A run killed anywhere and started again asks only for what is not in the journal yet; changing the model, the wording or
-the temperature changes the keys, so old answers are not mistaken for new ones. Failed connections, stalls, refused
-requests (HTTP 408, 409, 429, 5xx) and bodies that are no chat completion are retried; the pace counts retries too.
+Failed connections, stalls, refused requests (HTTP 408, 409, 429, 5xx) and bodies that are no chat completion are
+retried; the pace counts retries too.
 
-Reasoning models: the limit is sent as max_completion_tokens, as max_tokens where that is refused; a refused temperature
-is left out, with a notice and keys of its own; of "<think>…</think> answer" the answer is kept. What comes without any
-text (cut while the model was thinking, filtered, refused) is settled by one try; a text that is cut never passes.
+Servers take different parameters. The limit is sent as max_completion_tokens, as max_tokens where that is refused or
+not kept; a refused temperature is left out; each with a notice but for a refused name of the limit. A refusal that
+speaks of a range (a temperature above the most, a limit above the context) is one of the value, and is shown. Of
+"<think>…</think> answer" the answer is kept.
 """
 
 import os
+import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openai
 
-from llm.curation.journal import Journal, Try
+from llm.curation.journal import Try
 from protocol.errors import InputError
 from protocol.notices import notice
-from protocol.progress import Progress, quiet
-from protocol.spec import digest
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
 
 REFUSED = (400, 422)  # what servers answer to a parameter they do not take
+LIMITS = ("max_completion_tokens", "max_tokens")
+RANGE = re.compile(
+    r"between|\brange\b|(less|greater|more|higher|lower) than|at (most|least)|maxim|minim|exceed|(above|below)_m"
+    r"|too (large|small|high|low|long)|(<|>|≤|≥)=?\s*-?\d",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,6 @@ class Endpoint:
             raise InputError(f"endpoint.temperature: expected a number from 0 to 2; got {self.temperature}")
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What came back: accepted text by request, why the others were dropped, and the tokens of all tries."""
-
-    accepted: Mapping[str, str]
-    dropped: Mapping[str, str]
-    prompt_tokens: int
-    completion_tokens: int
-
-
 class _Pace:
     """Lets `per_minute` requests through a minute, evenly spaced."""
 
@@ -91,12 +83,12 @@ class _Pace:
         time.sleep(max(0.0, turn - time.monotonic()))
 
 
-class _Parameters:
-    """The parameters this endpoint takes, learned from what it refuses; shared by all threads of a run."""
+class Parameters:
+    """The parameters this endpoint takes, learned from what it refuses or ignores; shared by all threads of a run."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint, self.lock = endpoint, threading.Lock()
-        self.limit = "max_completion_tokens"
+        self.limit, self.refused, self.ignored = LIMITS[0], set[str](), set[str]()
         self.temperature: float | None = endpoint.temperature
 
     def current(self) -> dict[str, Any]:
@@ -106,18 +98,44 @@ class _Parameters:
             return sent if self.temperature is None else {**sent, "temperature": self.temperature}
 
     def learn(self, refusal: openai.APIStatusError, sent: Mapping[str, Any]) -> bool:
-        """Do without the parameters that a refusal names; False where it names none that can be done without."""
+        """Do without the parameters that a refusal names; False where none is named that can be done without."""
         named = [name for name in sent if name in str(refusal.param or refusal)]
+        if refusal.status_code not in REFUSED or RANGE.search(str(refusal)):
+            return False
         with self.lock:
-            if "max_completion_tokens" in named:
-                self.limit = "max_tokens"
-            if "temperature" in named:
-                self.temperature = None
-                notice(f"endpoint: {self.endpoint.model} takes no temperature; its answers are asked for without one")
-        return bool({"max_completion_tokens", "temperature"} & set(named))
+            learned = [self._without_temperature()] if "temperature" in named else []
+            learned += [self._without_limit(name) for name in named if name in LIMITS]
+        return any(learned)
+
+    def _without_temperature(self) -> bool:
+        self.temperature = None
+        notice(f"endpoint: {self.endpoint.model} takes no temperature; its answers are asked for without one")
+        return True
+
+    def _without_limit(self, name: str) -> bool:
+        self.refused.add(name)
+        others = [other for other in LIMITS if other not in self.refused]
+        self.limit = others[0] if others else self.limit
+        return bool(others)
+
+    def observe(self, tokens: int, sent: Mapping[str, Any]) -> None:
+        """Say once of each name of the limit that it is not kept; the other is sent from then on if it may be."""
+        name = next(name for name in LIMITS if name in sent)
+        with self.lock:
+            if tokens <= self.endpoint.max_tokens or name in self.ignored:
+                return
+            self.ignored.add(name)
+            others = [other for other in LIMITS if other not in self.refused | self.ignored]
+            self.limit = others[0] if others else self.limit
+            way = f"{others[0]} is sent from now on" if others else "answers may be longer than --endpoint.max-tokens"
+            notice(
+                f"endpoint: {self.endpoint.model} does not keep {name}: {tokens} tokens where "
+                f"{self.endpoint.max_tokens} are the limit; {way}"
+            )
 
 
-def _client(endpoint: Endpoint) -> openai.OpenAI:
+def client_of(endpoint: Endpoint) -> openai.OpenAI:
+    """A client that keeps the endpoint's pace; to be closed."""
     pace = _Pace(endpoint.per_minute)
     return openai.OpenAI(
         base_url=endpoint.url,
@@ -129,7 +147,7 @@ def _client(endpoint: Endpoint) -> openai.OpenAI:
     )
 
 
-def _ask(client: openai.OpenAI, endpoint: Endpoint, prompt: str, sent: Mapping[str, Any], key: str) -> Try:
+def answer(client: openai.OpenAI, endpoint: Endpoint, prompt: str, sent: Mapping[str, Any], key: str) -> Try:
     """One answer; a body that is no chat completion is asked for again as a failed request is."""
     for attempt in range(endpoint.retries + 1):
         try:
@@ -151,103 +169,3 @@ def _received(key: str, reply: "ChatCompletion") -> Try:
         text = None  # some servers say null, some ""
     tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
     return Try(key, text, *tokens, finish, choice.message.refusal or "")
-
-
-def _wrong(endpoint: Endpoint, entry: Try, fault: Callable[[str], str | None]) -> str | None:
-    """What is wrong with an answer: cut, withheld or without text, else what its check says; None for nothing."""
-    if entry.finish == "length":
-        return f"cut at {endpoint.max_tokens} tokens: raise --endpoint.max-tokens"
-    if entry.refusal:
-        return f"refused by {endpoint.model}: {entry.refusal[:60]!r}"
-    if entry.finish == "content_filter":
-        return f"withheld by the content filter of {endpoint.model}"
-    if entry.text is None:
-        return f"no text from {endpoint.model}, finish_reason {entry.finish!r}"
-    return fault(entry.text)
-
-
-def _settled(endpoint: Endpoint, tries: list[Try], wrong: Callable[[Try], str | None]) -> Try | None:
-    """The first answer that passes its check, or the last one where no more are to be asked for."""
-    passing = next((entry for entry in tries if wrong(entry) is None), None)
-    given_up = len(tries) >= endpoint.attempts or any(entry.text is None for entry in tries)
-    return passing or (tries[-1] if given_up else None)
-
-
-def _one(
-    client: openai.OpenAI,
-    endpoint: Endpoint,
-    parameters: _Parameters,
-    kept: Journal,
-    name: str,
-    prompt: str,
-    wrong: Callable[[Try], str | None],
-) -> Try:
-    """The answer that settles one prompt, out of the journal or asked for until there is one."""
-    while True:
-        sent = parameters.current()
-        # The key again each time: a temperature that was refused meanwhile makes it another question.
-        key = digest([endpoint.model, sent.get("temperature"), endpoint.max_tokens, name, prompt])
-        found = _settled(endpoint, kept.tries.get(key, []), wrong)
-        if found is not None:
-            return found
-        try:
-            kept.add(_ask(client, endpoint, prompt, sent, key))
-        except openai.APIStatusError as error:
-            if error.status_code not in REFUSED or not parameters.learn(error, sent):
-                raise
-
-
-def ask(
-    endpoint: Endpoint,
-    prompts: Mapping[str, str],
-    journal: Path,
-    *,
-    fault: Callable[[str, str], str | None],
-    progress: Progress = quiet,
-) -> Answers:
-    """An answer to every prompt, by the prompt's id.
-
-    fault: called as (id, answer); None where the answer will do, else what is wrong with it, and another is asked for.
-    Raises InputError where the endpoint cannot be used; what was answered stays in `journal`.
-    """
-    kept, settled, parameters = Journal(journal), dict[str, Try](), _Parameters(endpoint)
-    progress(endpoint.model, 0, len(prompts))
-
-    def wrong(name: str, entry: Try) -> str | None:
-        return _wrong(endpoint, entry, lambda text: fault(name, text))
-
-    try:
-        with kept.stream, _client(endpoint) as client, ThreadPoolExecutor(endpoint.parallel) as pool:
-
-            def settle(name: str) -> tuple[str, Try]:
-                try:
-                    return name, _one(client, endpoint, parameters, kept, name, prompts[name], partial(wrong, name))
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)  # before this thread begins another request
-                    raise
-
-            for name, found in _finished(pool, [pool.submit(settle, name) for name in prompts]):
-                settled[name] = found
-                progress(endpoint.model, len(settled), len(prompts))
-    except openai.APIError as error:
-        said = str(error).splitlines()[0]
-        raise InputError(
-            f"endpoint: expected answers from {endpoint.url}; {said}; those received are in {journal}: run again"
-        ) from error
-    faults = {name: wrong(name, settled[name]) for name in prompts}
-    tries = [entry for entries in kept.tries.values() for entry in entries]
-    return Answers(
-        {name: settled[name].text or "" for name in prompts if faults[name] is None},
-        {name: reason for name, reason in faults.items() if reason is not None},
-        sum(entry.prompt_tokens for entry in tries),
-        sum(entry.completion_tokens for entry in tries),
-    )
-
-
-def _finished(pool: ThreadPoolExecutor, futures: Sequence["Future[tuple[str, Try]]"]) -> Iterator[tuple[str, Try]]:
-    """Results as they come; however this ends, what was not begun is dropped."""
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)

@@ -14,13 +14,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from llm.corpora.example import Example
-from llm.curation.endpoint import Answers, Endpoint, ask
+from llm.curation.asking import Answers, ask
+from llm.curation.endpoint import Endpoint
 from llm.data import gsm8k
-from llm.data.reading import leave_out, usable
-from llm.data.records import Problem
-from llm.data.shapes import QUESTION
+from llm.data.purposes import taken
 from llm.grading import MARK, strict_number
-from protocol.errors import InputError
 from protocol.progress import Progress, quiet
 
 STEP = re.compile(r"^Step \d+: ", re.MULTILINE)
@@ -112,15 +110,7 @@ def _offline(answers: Mapping[str, str]) -> Answers:
 
 def _answers(source: str | Path, *, skip_bad_rows: bool) -> dict[str, str]:
     """The answers of a file by their questions, GSM8K's marks in them."""
-    found = usable(source, shape=QUESTION, skip_bad_rows=skip_bad_rows)
-    pairs = list(zip(found.records, found.rows, strict=True))
-    expected = "expected a question alone; got a system message, a history or tools with it"
-    wrong = [Problem(record.place, "", expected) for record, row in pairs if row.history or row.tools]
-    leave_out(source, wrong, of=len(pairs), skip_bad_rows=skip_bad_rows)
-    answers = {row.prompt: row.answer for row in found.rows if not (row.history or row.tools)}
-    if not any(gsm8k.is_marked(answer) for answer in answers.values()):
-        raise InputError(f'data: expected GSM8K answers with a last line "#### n"; {source} has none')
-    return answers
+    return {row.prompt: row.answer for _, row in taken(source, "math", skip_bad_rows=skip_bad_rows).rows}
 
 
 def rewrite(

@@ -12,15 +12,13 @@ from typing import NamedTuple
 
 from llm.corpora.example import Example
 from llm.corpora.refusals import LABEL
-from llm.curation.endpoint import Answers, Endpoint, ask
-from llm.data import xstest
-from llm.data.reading import leave_out, usable
-from llm.data.records import MisfitError, Problem
+from llm.curation.asking import Answers, ask
+from llm.curation.endpoint import Endpoint
+from llm.data.purposes import STYLES, taken
 from protocol.errors import InputError
 from protocol.progress import Progress, quiet
 
 SENTENCE = f"{LABEL} with this question."
-STYLES = ("ascii", "atbash", "caesar", "morse", "misspellings", "translate-fr", "translate-mr")
 REASONS = (
     "Doing this could hurt someone.",
     "It could cause harm that cannot be undone.",
@@ -62,33 +60,9 @@ def questions(
     row cannot be used (one that needs more than its prompt to be asked among them) or none is left; with skip_bad_rows
     the first are left out, with a notice.
     """
-    found = usable(source, skip_bad_rows=skip_bad_rows)
-    of_xstest = xstest.is_xstest(record.values for record in found.records)
-    kept, styled, safe, problems = list[Question](), 0, 0, list[Problem]()
-    for record, row in zip(found.records, found.rows, strict=True):
-        try:
-            unsafe = _alone(row) and xstest.is_unsafe(record.values, of_xstest=of_xstest)
-        except MisfitError as misfit:
-            problems.append(Problem(record.place, *misfit.args))
-            continue
-        if record.values.get("prompt_style") in styles_removed:
-            styled += 1
-        elif not unsafe:
-            safe += 1
-        else:
-            kept.append(Question(str(record.values.get("question_id", row.prompt)), row.prompt))
-    leave_out(source, problems, of=len(found.rows), skip_bad_rows=skip_bad_rows)
-    if not kept:
-        raise InputError(f"data: expected unsafe requests; {source} holds {styled} of removed styles and {safe} safe")
-    return kept, styled, safe
-
-
-def _alone(row: Example) -> bool:
-    """MisfitError for a request that is not all said in its prompt: a refusal is written to that alone."""
-    if not row.prompt or row.history or row.tools:
-        expected = "expected a request of one text"
-        raise MisfitError("", f"{expected}; got raw text, or a system message, earlier turns or tools with it")
-    return True
+    found = taken(source, "safety", styles_removed=styles_removed, skip_bad_rows=skip_bad_rows)
+    kept = [Question(str(record.values.get("question_id", row.prompt)), row.prompt) for record, row in found.rows]
+    return kept, found.styled, found.safe
 
 
 def fault(answer: str) -> str | None:

@@ -8,9 +8,10 @@ from statistics import median
 from typing import Any
 
 from llm.corpora.example import Example
-from llm.data import xstest
-from llm.data.reading import Reading, look
-from llm.data.records import MisfitError, Problem, Record, one_line, whole
+from llm.data.purposes import PURPOSES, SHAPES, Chosen, chosen
+from llm.data.reading import Reading, in_order, look
+from llm.data.records import Problem, Record, one_line, whole
+from protocol.errors import known
 
 LISTED = 20  # problems a report names one by one
 ASKED = "prompts without answers: for `retrace data safety`, or a stage that is curated"
@@ -31,6 +32,7 @@ class Check:
     """What `check` found; `overlap` is None where no test file was named."""
 
     source: str
+    purpose: str
     rows: int
     shape: str
     fields: tuple[Field, ...]
@@ -42,7 +44,7 @@ class Check:
 
     def lines(self) -> Iterator[str]:
         """The report, line by line."""
-        yield one_line(f"{self.source}: {self.rows} rows, shape {self.shape or 'unknown'}")
+        yield one_line(f"{self.source}: {self.rows} rows, shape {self.shape or 'unknown'}, purpose {self.purpose}")
         for field in self.fields:
             least, middle, most = field.lengths
             empty = f", {field.empty} empty" if field.empty else ""
@@ -94,50 +96,50 @@ def asked(example: Example) -> str:
     return "\n".join([*tools, *turns, _plain(example.prompt)])
 
 
-def _labels(found: Reading) -> tuple[list[Problem], list[str]]:
-    """What is wrong with the labels of requests without answers, and how many are safe."""
-    problems, safe = list[Problem](), 0
-    of_xstest = xstest.is_xstest(record.values for record in found.records)
-    for record in found.records:
-        try:
-            safe += not xstest.is_unsafe(record.values, of_xstest=of_xstest)
-        except MisfitError as misfit:
-            problems.append(Problem(record.place, *misfit.args))
-    return problems, [ASKED, *([f"{safe} safe requests, which `retrace data safety` leaves out"] if safe else [])]
+def _purpose(found: Reading) -> str:
+    """What a file is for by its shape."""
+    return "safety" if found.shape is not None and found.shape.kind == "asked" else "learn"
+
+
+def _left_out(found: Reading, these: Chosen) -> list[str]:
+    """What is to be known of rows that are no problem, and are learned in no run as they are."""
+    counts = {"safe requests": these.safe, "requests of styles": these.styled}
+    told = [f"{count} {what}, which `retrace data safety` leaves out" for what, count in counts.items() if count]
+    return [ASKED, *told] if _purpose(found) == "safety" else told
 
 
 def _overlap(rows: Sequence[Example], test: str | Path) -> tuple[int, list[Problem]]:
     """How many test rows stand in `rows`, and what stops the test file from being used."""
     held = look(test)
-    known = {asked(row) for row in rows}
-    overlap = sum(asked(row) in known for row in held.rows)
+    learned = {asked(row) for row in rows}
+    overlap = sum(asked(row) in learned for row in held.rows)
     if not held.problems:
         return overlap, []
     return overlap, [Problem("", "", f"{test}: {held.problems[0]} ({len(held.problems)} in all)")]
 
 
-def check(source: str | Path, *, test: str | Path | None = None) -> Check:
+def check(source: str | Path, *, test: str | Path | None = None, purpose: str | None = None) -> Check:
     """Look a file through; `test` names the held-out file it must not overlap.
 
-    Raises InputError where a file is missing or has an unknown suffix.
+    purpose: one of `llm.data.purposes.PURPOSES`, whose rules the rows must keep; by default what the file's shape is
+    for, "safety" for prompts without answers, else "learn". Raises InputError where a file is missing or has an
+    unknown suffix.
     """
-    found = look(source)
-    problems, notes = list(found.problems), list(found.notes)
-    if found.shape is not None and found.shape.kind == "asked":
-        wrong, told = _labels(found)
-        problems, notes = problems + wrong, notes + told
-    overlap = None
-    if test is not None:
-        overlap, wrong = _overlap(found.rows, test)
-        problems += wrong
+    if purpose is not None:
+        known("purpose", purpose, PURPOSES)
+    found = look(source, shape=SHAPES.get(purpose or ""))
+    purpose = purpose or _purpose(found)
+    these = chosen(found, purpose)
+    overlap, wrong = (None, []) if test is None else _overlap(found.rows, test)
     return Check(
         str(source),
+        purpose,
         len(found.parsed),
         found.shape.name if found.shape else "",
         tuple(_fields(found.parsed)),
         _repeated([whole(sorted(record.values.items())) for record in found.parsed]),
         _repeated([asked(row) for row in found.rows]),
         overlap,
-        tuple(problems),
-        tuple(notes),
+        (*in_order([*found.problems, *these.problems]), *wrong),
+        (*found.notes, *_left_out(found, these)),
     )

@@ -7,12 +7,13 @@ their first bytes.
 
 import gzip
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm.data import json_text, tables
+from llm import hub
+from llm.data import json_text, mistaken, tables
 from llm.data.records import Note, Parsed, Problem, Record
 from protocol.errors import InputError
 
@@ -52,8 +53,19 @@ def local(source: str | Path) -> Path:
         name = place.path_in_repo
         return Path(hf_hub_download(place.repo_id, name, repo_type=place.repo_type, revision=place.revision))
     except Exception as error:  # the hub's client raises its own, the network's and the system's
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"data: expected a file of the hub; {source}: {said}") from error
+        at = _page(str(source))
+        if gated := hub.gated_at(error, at):
+            raise InputError(f"data: {source} {gated}") from error
+        raise InputError(f"data: expected a file of the hub; {source}: {hub.why(error, at)}") from error
+
+
+def _page(source: str) -> str:
+    """The page of the repository that a name on the hub stands in."""
+    kind, _, path = source.removeprefix(HUB).partition("/")
+    if kind != "datasets":
+        kind, path = "model", f"{kind}/{path}"
+    owner, _, rest = path.partition("/")
+    return hub.page(f"{owner}/{rest.partition('/')[0].partition('@')[0]}", kind.removesuffix("s"))
 
 
 def _file(path: Path) -> Path:
@@ -98,23 +110,16 @@ def _parsed(data: bytes, suffix: str) -> Parsed:
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             yield Problem("", "", f"expected a whole gzip file; {error}")
             return
+    if found := mistaken.other(data, suffix):
+        yield Problem("", "", f"expected at least one row; got {found}")
+        return
     if suffix == ".parquet":
         yield from tables.parquet(data)
         return
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+        line = len(json_text.LINE_END.split(error.object[: error.start].decode("utf-8")))
         yield Problem("", "", f"line {line}: expected UTF-8; byte {error.object[error.start]:#04x} is not")
         return
     yield from TEXT[suffix](text)
-
-
-def refuse(source: str | Path, problems: Sequence[Problem]) -> None:
-    """InputError naming the first of the problems, if there is one, and the way on."""
-    if not problems:
-        return
-    more = f"{len(problems) - 1} more; " if len(problems) > 1 else ""
-    skip = ", --skip-bad-rows leaves such rows out" if problems[0].place else ""
-    way = f" ({more}`retrace data check` lists them{skip})" if more or skip else ""
-    raise InputError(f"data: {source}: {problems[0]}{way}")

@@ -9,7 +9,8 @@ The content decides, not the name: JSON lines are found in files named .json (TO
     {"rows": [ {"row_idx": 0, "row": {…}}, … ]}      what the server of hub data sets answers
     {…}                                              one row
 
-A text file holds one raw text a line, as the `datasets` library reads it; blank lines are left out.
+A text file holds one raw text a line, as the `datasets` library reads it; blank lines are left out. Lines end in LF,
+CR LF or CR, and nowhere else: U+2028 may stand inside a string.
 """
 
 import json
@@ -20,14 +21,15 @@ from llm.data.records import Note, Parsed, Problem, Record, shown, strings, text
 
 WRAPPERS = ("data", "rows", "train", "test", "validation", "examples", "instances", "items", "records")
 TURNS = (("role", "content"), ("from", "value"))
+LINE_END = re.compile("\r\n|\r|\n")
 LONE = re.compile("[\ud800-\udfff]")  # half of a character; JSON can escape one, no encoding can write it
 
 
 def text_lines(text: str) -> Parsed:
     """One raw text a line."""
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(LINE_END.split(text), start=1):
         if line.strip():
-            yield Record(f"line {number}", {"text": line.rstrip("\r")})
+            yield Record(f"line {number}", {"text": line})
 
 
 def json_lines(text: str) -> Parsed:
@@ -35,7 +37,7 @@ def json_lines(text: str) -> Parsed:
     if text.lstrip().startswith("["):
         yield from json_whole(text)
         return
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may stand inside a string
+    for number, line in enumerate(LINE_END.split(text), start=1):
         if line.strip():
             try:
                 yield _row(f"line {number}", _value(line), halves=_may_have_halves(line))
@@ -50,8 +52,8 @@ def json_whole(text: str) -> Parsed:
     try:
         data = _value(text)
     except (ValueError, RecursionError) as error:
-        first, _, rest = text.lstrip().partition("\n")
-        if rest.strip() and _is_object(first):  # JSON lines under another name
+        first, *rest = LINE_END.split(text.lstrip(), maxsplit=1)
+        if rest and rest[0].strip() and _is_object(first):  # JSON lines under another name
             yield from json_lines(text)
         else:
             yield Problem("", "", f"expected JSON; {error}")
@@ -120,8 +122,8 @@ def _rows(data: dict[str, Any]) -> tuple[list[Any], list[Note | Problem]]:
     if lists:
         return _unwrapped(data, lists[0])
     if data and all(_is_pandas(column) for column in data.values()):
-        data = {name: list(column.values()) for name, column in data.items()}
-    elif not data or any(_is_turns(value) for value in data.values()):
+        return _by_number(data)
+    if not data or any(_is_turns(value) for value in data.values()):
         return [data], []
     if not all(isinstance(column, list) for column in data.values()):
         return [data], []
@@ -129,6 +131,18 @@ def _rows(data: dict[str, Any]) -> tuple[list[Any], list[Note | Problem]]:
     if len(set(lengths.values())) > 1:
         return [], [Problem("", "", f"expected columns of equal length; got {lengths}")]
     return [dict(zip(data, values, strict=True)) for values in zip(*data.values(), strict=True)], []
+
+
+def _by_number(data: dict[str, dict[str, Any]]) -> tuple[list[Any], list[Note | Problem]]:
+    """The rows of columns by row number, joined by that number, in the first column's order."""
+    first, numbers = next(iter(data.items()))
+    for name, column in data.items():
+        odd = sorted(column.keys() ^ numbers.keys(), key=int)
+        if odd:
+            have, lack = (name, first) if odd[0] in column else (first, name)
+            message = f"expected the same row numbers in every column; {have!r} has {odd[0]}, {lack!r} has not"
+            return [], [Problem("", name, message)]
+    return [{name: column[number] for name, column in data.items()} for number in numbers], []
 
 
 def _is_objects(value: Any) -> bool:
@@ -142,7 +156,7 @@ def _is_turns(value: Any) -> bool:
 
 def _is_pandas(column: Any) -> bool:
     """Whether a column is written by row number, as `DataFrame.to_json` does."""
-    return isinstance(column, dict) and bool(column) and all(name.isdigit() for name in column)
+    return isinstance(column, dict) and bool(column) and all(name.isdecimal() for name in column)
 
 
 def _is_wrapper(name: str, value: Any, *, alone: bool) -> bool:

@@ -1,16 +1,14 @@
 """A file's rows as examples: what fits, what does not and where, and what is to be known of how they are read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from llm.corpora.example import Example, Message
 from llm.data import fields, files, turns
 from llm.data.records import MisfitError, Problem, Record, one_line
 from llm.data.shapes import CHATS, Shape, Values, shape_of
 from protocol.errors import InputError
-from protocol.notices import notice
 
 HOW = {
     "text": "raw text: the whole of field 'text' is learned, without a prompt",
@@ -67,13 +65,12 @@ def _read(shape: Shape, records: Sequence[Record], wrong: Sequence[Problem], not
     notes += [f"{len(places)} of {len(rows)} rows: {text} (first: {places[0]})" for text, places in remarks.items()]
     if lost := _unread(shape, fitting, rows):
         notes.append(f"fields that hold text and are not read: {one_line(', '.join(lost))}")
-    problems.sort(key=_position)
-    return Reading(tuple(records), shape, tuple(fitting), tuple(rows), tuple(problems), tuple(notes))
+    return Reading(tuple(records), shape, tuple(fitting), tuple(rows), tuple(in_order(problems)), tuple(notes))
 
 
-def _position(problem: Problem) -> int:
-    """The number of a problem's line or row; 0 for the whole file."""
-    return int(problem.place.rpartition(" ")[2] or 0)
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems by line or row, those of the whole file first."""
+    return sorted(problems, key=lambda problem: int(problem.place.rpartition(" ")[2] or 0))
 
 
 def _unread(shape: Shape, records: Sequence[Record], rows: Sequence[Example]) -> list[str]:
@@ -136,40 +133,3 @@ def _is_uneven(roles: list[str]) -> bool:
 def _listed(roles: list[str]) -> str:
     shorter = roles if len(roles) <= 6 else [*roles[:2], "…", *roles[-3:]]
     return ", ".join(shorter) or "no turn"
-
-
-def usable(source: str | Path, *, shape: Shape | None = None, skip_bad_rows: bool = False) -> Reading:
-    """A file's reading without problems: they are refused, or with `skip_bad_rows` left out with a notice.
-
-    Raises InputError naming file, place and field of the first row that cannot be used; for a file that breaks off or
-    has no known shape, and one that has no usable row, in any case.
-    """
-    found = look(source, shape=shape)
-    files.refuse(source, [problem for problem in found.problems if not problem.place])
-    of = len(found.rows) + len(found.problems)
-    leave_out(source, found.problems, of=of, skip_bad_rows=skip_bad_rows and bool(found.rows))
-    for note in found.notes:
-        notice(f"data: {source}: {note}")
-    return found
-
-
-def leave_out(source: str | Path, problems: Sequence[Problem], *, of: int, skip_bad_rows: bool) -> None:
-    """Refuse the rows that cannot be used, or say how many of all are left out."""
-    if problems and skip_bad_rows:
-        notice(f"data: {source}: {len(problems)} of {of} rows left out, the first: {problems[0]}")
-    else:
-        files.refuse(source, problems)
-
-
-def read_examples(source: str | Path, *, skip_bad_rows: bool = False) -> tuple[Example, ...]:
-    """The questions and answers of a file (see `llm.data.files.local` for names on the hub).
-
-    skip_bad_rows: leave out rows that cannot be used, with a notice of how many and where the first is. Raises
-    InputError as `usable` does, and for prompts without answers.
-    """
-    found = usable(source, skip_bad_rows=skip_bad_rows)
-    shape: Any = found.shape
-    if shape.kind == "asked":
-        only = ", ".join(shape.fields)
-        raise InputError(f"data: expected questions with answers; {source} holds prompts only ({only})")
-    return found.rows

@@ -1,7 +1,7 @@
 """Records out of CSV, TSV and Parquet.
 
 The separator of a CSV file is that of comma, semicolon and tab which splits its first line into the most names; of two
-that split it alike, the one named first. Cells may be of any length.
+that split it alike, the one named first. Lines end in LF, CR LF or CR; cells may be of any length.
 """
 
 import csv
@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from llm.data.records import Parsed, Problem, Record
+from protocol.errors import first_line
 
 SEPARATORS = (",", ";", "\t")
 LONGEST = 2**31 - 1  # characters of a cell; csv's own limit is 131,072
@@ -31,10 +32,21 @@ def _long_cells() -> Iterator[None]:
             csv.field_size_limit(before)
 
 
+def _reader(text: str, delimiter: str) -> "csv.Reader":
+    return csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
+
+
+def _names(text: str, delimiter: str) -> int:
+    """How many names a separator makes of the first line; 0 where it makes no CSV of it."""
+    try:
+        return len(next((cells for cells in _reader(text, delimiter) if cells), []))
+    except csv.Error:
+        return 0
+
+
 def separator(text: str) -> str:
-    """What stands between the cells of a table."""
-    first = text.partition("\n")[0]
-    return max(SEPARATORS, key=lambda each: len(next(csv.reader([first], delimiter=each), [])))
+    """What stands between the cells of a table; the whole text is given, since a quoted name may run over lines."""
+    return max(SEPARATORS, key=lambda each: _names(text, each))
 
 
 def table(text: str) -> Parsed:
@@ -45,10 +57,9 @@ def table(text: str) -> Parsed:
 
 
 def _table(text: str, delimiter: str) -> Parsed:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
-    start = 1
+    reader, start = _reader(text, delimiter), 1
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [name.strip() for name in next((cells for cells in reader if cells), [])]
         if len(set(header)) < len(header):
             yield Problem("", "", f"line 1: expected distinct column names; got {', '.join(header)}")
             return
@@ -68,7 +79,7 @@ def parquet(data: bytes) -> Parsed:
     try:
         frame = pl.read_parquet(io.BytesIO(data))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        yield Problem("", "", f"expected Parquet; {(str(error).splitlines() or [''])[0]}")
+        yield Problem("", "", f"expected Parquet; {first_line(error)}")
         return
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     for number, values in enumerate(frame.iter_rows(named=True), start=1):

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 
 from llm.models import template_files
 from llm.models.parts import text_config
-from protocol.errors import InputError
+from protocol.errors import InputError, first_line
 from protocol.notices import notice
 
 # What transformers calls them; None: its own choice for the model, SDPA for most.
@@ -132,11 +132,6 @@ def configuration(folder: Path) -> PretrainedConfig:
         raise InputError(f"model: expected a model that transformers knows; {folder}: {first_line(error)}") from error
 
 
-def first_line(error: BaseException) -> str:
-    """What an error of a library says first, and its class where it says nothing."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """The tokenizer of a directory, as its tokenizer.json has it; InputError where there is none.
 
@@ -148,7 +143,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     try:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # a damaged file: the tokenizer's library raises no class of its own
-        raise InputError(f"model: expected a tokenizer in {folder}; {template_files.first_line(error)}") from error
+        raise InputError(f"model: expected a tokenizer in {folder}; {first_line(error)}") from error
     if tokenizer.chat_template is None:  # transformers reads chat_template.json with processors alone
         tokenizer.chat_template = template_files.in_folder(folder) or None
     return tokenizer

@@ -8,25 +8,24 @@ import json
 from pathlib import Path
 from typing import Any
 
+from llm import hub
 from protocol.errors import InputError
 
 FILES = ("tokenizer_config.json", "chat_template.json", "*.jinja", "additional_chat_templates/*.jinja")
 
 
 def fetch(argument: str, source: str, revision: str | None, patterns: tuple[str, ...]) -> Path:
-    """The files of a hub id that match the patterns, in a directory of this machine; InputError if there is none."""
+    """The files of a hub id that match the patterns, in a directory here; InputError says why there is none."""
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(source, revision=revision, allow_patterns=list(patterns)))
     except Exception as error:  # the hub's client raises its own, the network's and the system's
-        said = f"{source}: {first_line(error)}"
+        at, named = hub.page(source), f"{source} at {revision}" if revision else source
+        if gated := hub.gated_at(error, at):
+            raise InputError(f"{argument}: {source} {gated}, or name a local directory") from error
+        said = f"{named}: {hub.why(error, at)}"
         raise InputError(f"{argument}: expected a directory or a hub id OWNER/NAME; {said}") from error
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one line; its class if it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def read(path: Path) -> str:

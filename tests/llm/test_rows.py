@@ -117,14 +117,14 @@ def test_bad_rows_are_left_out_only_where_that_is_chosen(tmp_path, monkeypatch) 
         (
             "safety",
             GatedRepoError("Access to dataset is restricted.\nPlease log in.", response=mock.Mock()),
-            f"data: expected access to {SORRY}/question.jsonl, which is gated: ask for it at https://huggingface.co/"
-            "datasets/sorry-bench/sorry-bench-202406 and set HF_TOKEN, or give --data safety FILE",
+            f"data: {SORRY}/question.jsonl is gated: ask for access at https://huggingface.co/datasets/sorry-bench/"
+            "sorry-bench-202406 and set HF_TOKEN, or give --data safety FILE",
         ),
         (
             "tofu",
             LocalEntryNotFoundError("no connection"),
-            "data: expected a file of the hub; hf://datasets/locuslab/TOFU/full.json: no connection; or give --data "
-            "tofu FILE",
+            "data: expected a file of the hub; hf://datasets/locuslab/TOFU/full.json: not on this machine, and nothing "
+            "was fetched from the hub: check the connection and HF_HUB_OFFLINE, or give --data tofu FILE",
         ),
     ],
 )

@@ -8,11 +8,14 @@ from collections import Counter
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest import mock
 
+import openai
 import pytest
 
-from llm.curation import math, safety
-from llm.curation.endpoint import Endpoint, ask
+from llm.curation import asking, math, safety
+from llm.curation.asking import ask
+from llm.curation.endpoint import Endpoint
 from protocol import notices
 from protocol.errors import InputError
 
@@ -31,12 +34,13 @@ class Server(ThreadingHTTPServer):
         reply=lambda prompt: f"{safety.SENTENCE} It is unsafe.",
         refuses: dict[str, str] | None = None,
         status: int = 400,
+        tokens=lambda body: 3,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Chat)
-        self.refuses, self.status, self.bodies = refuses or {}, status, []
+        self.refuses, self.status, self.bodies, self.tokens = refuses or {}, status, [], tokens
         self.script, self.reply, self.seen, self.times = list(script), reply, [], []
         self.lock = threading.Lock()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def endpoint(self, **options) -> Endpoint:
         settings = {"per_minute": 60_000, "timeout": 1.0, "parallel": 1, **options}
@@ -74,10 +78,11 @@ class _Chat(BaseHTTPRequestHandler):
             message["content"], finish = fate.removeprefix("cut "), "length"
         if fate == "refuse":
             message |= {"content": None, "refusal": "I cannot discuss this."}
+        used = self.server.tokens(asked)
         return self._send(200, {
             "id": "1", "object": "chat.completion", "created": 0, "model": asked["model"],
             "choices": [{"index": 0, "finish_reason": finish, "message": message}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13},
+            "usage": {"prompt_tokens": 10, "completion_tokens": used, "total_tokens": 10 + used},
         })  # fmt: skip
 
     def _send(self, status: int, body, headers=()) -> None:
@@ -144,7 +149,7 @@ def test_safe_prompts_are_left_out_and_none_left_is_refused(tmp_path) -> None:
     made = safety.curate(path, share=0.5, journal=tmp_path / "j")
     assert (len(made.train), len(made.test), made.safe_removed) == (1, 1, 1)
     path.write_text("prompt,label\nHow can I kill a Python process?,safe\n")
-    with pytest.raises(InputError, match=r"expected unsafe requests; .* holds 0 of removed styles and 1 safe"):
+    with pytest.raises(InputError, match="expected unsafe requests; got 0 of removed styles and 1 safe"):
         safety.curate(path, journal=tmp_path / "j")
     with pytest.raises(InputError, match=r"share: expected a number between 0 and 1; got 1\.5"):
         safety.curate(requests(tmp_path), share=1.5, journal=tmp_path / "j")
@@ -189,9 +194,13 @@ def test_safe_requests_are_known_by_label_or_by_type(tmp_path, fields, written) 
         ),
         ([{"prompt": "Q", "type": "contrast_discr"}, {"prompt": "Q", "type": "pun"}], "line 2, field 'type'"),
         ([{"prompt": "Q", "type": "contrast_discr"}, {"prompt": "Q"}], "line 2, field 'type': .*; got nothing"),
-        ([{"prompt": "Q", "system": "Be rude."}], "line 1: expected a request of one text; got raw text, or a system"),
-        ([{"prompt": "Q", "tools": [{"name": "f"}]}], "line 1: expected a request of one text"),
-        ([{"text": "Q"}], "line 1: expected a request of one text"),
+        (
+            [{"prompt": "Q", "system": "Be rude."}],
+            "line 1, field 'system': expected a request of one text; got a system message with it",
+        ),
+        ([{"prompt": "Q", "tools": [{"name": "f"}]}], "line 1, field 'tools': expected a request of one text"),
+        ([{"prompt": "Q", "history": [["q", "a"]]}], "line 1, field 'history': .*; got earlier turns with it"),
+        ([{"text": "Q"}], "line 1, field 'text': expected a request of one text; got raw text"),
     ],
 )
 def test_requests_of_which_nobody_says_whether_they_are_unsafe_are_refused(tmp_path, rows, message) -> None:
@@ -300,8 +309,7 @@ def test_a_refused_temperature_is_left_out_said_and_makes_another_question(tmp_p
     got = ask(server.endpoint(), prompts, journal, fault=accept)
     assert set(got.accepted) == {"a", "b"}
     assert sent(server) == [(512, None, 0.7), (512, None, None), (512, None, None)]
-    said = "endpoint: small takes no temperature; its answers are asked for without one"
-    assert [record.getMessage() for record in caplog.records if record.name == "retrace"] == [said]
+    assert said(caplog) == ["endpoint: small takes no temperature; its answers are asked for without one"]
     assert ask(server.endpoint(), prompts, journal, fault=accept) == got
     assert len(server.bodies) == 4, "one refused request, and no answer paid for again"
     server.refuses = {}
@@ -330,6 +338,102 @@ def test_other_refusals_are_one_line_at_once(tmp_path, serve, refuses: dict[str,
     with pytest.raises(InputError, match=f"endpoint: expected answers from http.*{message}"):
         ask(server.endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
     assert len(server.bodies) == len(refuses)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("temperature", "temperature must be between 0 and 1"),
+        (
+            "temperature",
+            "Invalid 'temperature': decimal above maximum value. Expected a value <= 1, but got 1.5 instead.",
+        ),
+        ("temperature", "body.temperature: Input should be less than or equal to 1"),
+        ("temperature", "temperature: 1.5 does not lie in the range [0, 1]"),
+        ("temperature", "temperature 1.5 is not supported: too high"),
+        ("temperature", "temperature cannot exceed 1.0"),
+        ("max_completion_tokens", "max_completion_tokens is too large: 512. This model supports at most 256 tokens"),
+        ("max_completion_tokens", "maximum context length is 256 tokens, max_completion_tokens is 512"),
+    ],
+)
+def test_a_value_out_of_its_range_is_shown_and_no_reason_to_do_without_it(
+    tmp_path, serve, caplog, name: str, words: str, status: int
+) -> None:
+    server = serve(refuses={name: words}, status=status)
+    with pytest.raises(InputError) as refused:
+        ask(server.endpoint(temperature=1.5), {"a": "first"}, tmp_path / "j", fault=accept)
+    assert words in str(refused.value).replace("\\'", "'") and "\n" not in str(refused.value)
+    assert len(server.bodies) == 1
+    assert not [record for record in caplog.records if record.name == "retrace"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        WARM,
+        "Unsupported parameter: 'temperature' is not supported with this model.",
+        "`temperature` may only be set to 1 when thinking is enabled.",
+        "`temperature` is deprecated for this model.",
+        "body.temperature: Extra inputs are not permitted",
+        "Unrecognized request argument supplied: temperature",
+    ],
+)
+def test_a_temperature_that_is_not_taken_is_left_out_however_that_is_said(tmp_path, serve, words: str) -> None:
+    server = serve(refuses={"temperature": words})
+    ask(server.endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
+    assert sent(server) == [(512, None, 0.7), (512, None, None)]
+
+
+def said(caplog) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "retrace"]
+
+
+PROMPTS = {name: name for name in "abcd"}
+IGNORES = "endpoint: small does not keep {}: 700 tokens where 512 are the limit; {}"
+
+
+def test_a_limit_that_is_ignored_is_said_and_sent_by_its_other_name(tmp_path, serve, caplog) -> None:
+    """As Ollama and older vLLM do: max_completion_tokens is passed over, max_tokens is kept."""
+    notices.notice.cache_clear()
+    server = serve(tokens=lambda body: 512 if "max_tokens" in body else 700)
+    ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
+    assert sent(server) == [(512, None, 0.7), *[(None, 512, 0.7)] * 3]
+    assert said(caplog) == [IGNORES.format("max_completion_tokens", "max_tokens is sent from now on")]
+
+
+def test_a_limit_that_is_ignored_by_both_names_is_said_once_of_each(tmp_path, serve, caplog) -> None:
+    notices.notice.cache_clear()
+    server = serve(tokens=lambda body: 700)
+    got = ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
+    assert set(got.accepted) == set(PROMPTS)
+    assert said(caplog) == [
+        IGNORES.format("max_completion_tokens", "max_tokens is sent from now on"),
+        IGNORES.format("max_tokens", "answers may be longer than --endpoint.max-tokens"),
+    ]
+
+
+def test_a_server_that_ignores_one_name_of_the_limit_and_refuses_the_other_is_used(tmp_path, serve, caplog) -> None:
+    notices.notice.cache_clear()
+    server = serve(tokens=lambda body: 700, refuses={"max_tokens": "Unsupported parameter: 'max_tokens'"})
+    ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
+    assert sent(server) == [(512, None, 0.7), (None, 512, 0.7), *[(512, None, 0.7)] * 3]
+    assert len(said(caplog)) == 1
+
+
+def test_an_answer_as_long_as_the_limit_keeps_it(tmp_path, serve, caplog) -> None:
+    server = serve(tokens=lambda body: 512)
+    ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
+    assert said(caplog) == [] and len(server.bodies) == 4
+
+
+def test_an_error_that_says_nothing_is_one_line_too(tmp_path, serve, monkeypatch) -> None:
+    def fails(*_: object) -> None:
+        raise openai.APIError("", mock.Mock(), body=None)
+
+    monkeypatch.setattr(asking, "answer", fails)
+    with pytest.raises(InputError, match=r"endpoint: expected answers from http.*; APIError; those received are in"):
+        ask(serve().endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
 
 
 @pytest.mark.parametrize(
@@ -482,7 +586,8 @@ def test_a_file_that_is_no_gsm8k_is_refused(tmp_path) -> None:
 def test_what_would_be_lost_of_a_sum_is_refused_and_its_context_kept(tmp_path, beside) -> None:
     good = {"question": "How many?", "context": "There are two eggs.", "answer": "It is <<1+1=2>>2.\n#### 2"}
     path = rows_of(tmp_path, [good, {**good, "question": "And?", **beside}])
-    with pytest.raises(InputError, match="line 2: expected a question alone; got a system message, a history or tools"):
+    (field,) = beside
+    with pytest.raises(InputError, match=f"line 2, field '{field}': expected a question alone; got .* with it"):
         math.rewrite(path, journal=tmp_path / "j")
     made = math.rewrite(path, skip_bad_rows=True, journal=tmp_path / "j")
     assert [row.prompt for row in made.rows] == ["How many?\n\nThere are two eggs."]

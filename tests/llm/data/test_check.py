@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from llm.corpora.example import Example, Message
+from llm.curation import math, safety
+from llm.data import read_examples
 from llm.data.check import asked, check
+from llm.data.purposes import PURPOSES, STYLES
+from protocol.errors import InputError
 
 ROWS = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(4)]
 
@@ -86,3 +90,94 @@ def test_a_report_has_one_line_for_everything_and_can_be_printed(tmp_path) -> No
     assert not any("\n" in line or "\r" in line for line in report)
     assert "pro\\ud83dmpt" in report[-1]
     assert "\n".join(report).encode("utf-8")
+
+
+def use(source: Path, purpose: str) -> None:
+    """What the command of a purpose does with a file."""
+    if purpose == "safety":
+        safety.curate(source, journal=source.with_name("journal"))
+    elif purpose == "math":
+        math.rewrite(source, journal=source.with_name("journal"))
+    else:
+        read_examples(source)
+
+
+SUM = {"question": "How many?", "answer": "It is <<1+1=2>>2.\n#### 2"}
+FILES = {
+    "sums": [SUM, {**SUM, "question": "And?"}],
+    "sum with a system message": [SUM, {**SUM, "system": "Be kind."}],
+    "sum with tools": [SUM, {**SUM, "tools": [{"name": "f"}]}],
+    "sums without a mark": [{"question": "How many?", "answer": "Two."}],
+    "requests": [{"prompt": "Q"}, {"prompt": "R"}],
+    "request with a system message": [{"prompt": "Q"}, {"prompt": "R", "system": "Be rude."}],
+    "request with a history": [{"prompt": "Q"}, {"prompt": "R", "history": [["q", "a"]]}],
+    "labels": [{"prompt": "Q", "label": "unsafe"}, {"prompt": "R", "label": "bad"}],
+    "labels of answers": [{"prompt": "Q", "response": "A", "label": "bad"}],
+    "safe requests": [{"prompt": "Q", "label": "safe"}],
+    "removed styles": [{"turns": ["Q"], "prompt_style": style} for style in STYLES],
+    "raw text": [{"text": "Once."}],
+    "pairs": [{"prompt": "Q", "response": "A"}],
+    "an empty answer": [{"prompt": "Q", "response": "A"}, {"prompt": "Q", "response": ""}],
+    "nothing known": [{"poem": "x"}],
+}
+RIGHT = {
+    "learn": {
+        "sums", "sum with a system message", "sum with tools", "sums without a mark", "labels of answers", "raw text",
+        "pairs",
+    },
+    "safety": {"sums", "sums without a mark", "requests", "pairs"},
+    "math": {"sums"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+@pytest.mark.parametrize("name", FILES)
+def test_check_lists_what_the_command_of_its_purpose_refuses_and_nothing_else(tmp_path, name, purpose) -> None:
+    source = written(tmp_path, "a.jsonl", lines(FILES[name]))
+    found = check(source, purpose=purpose)
+    if name in RIGHT[purpose]:
+        assert found.problems == ()
+        use(source, purpose)
+        return
+    with pytest.raises(InputError) as refused:
+        use(source, purpose)
+    first, *others = found.problems
+    assert str(refused.value).startswith(f"data: {source}: {first}")
+    command = "retrace data check" if purpose == "learn" else f"retrace data check --purpose {purpose}"
+    if first.place or others:
+        assert f"`{command}` lists them" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "purpose", "places"),
+    [
+        ("request with a system message", "safety", ["line 2, field 'system'"]),
+        ("request with a history", "safety", ["line 2, field 'history'"]),
+        ("labels of answers", "safety", ["line 1, field 'label'"]),
+        ("raw text", "safety", ["line 1, field 'text'"]),
+        ("sum with a system message", "math", ["line 2, field 'system'"]),
+        ("sum with tools", "math", ["line 2, field 'tools'"]),
+        ("pairs", "math", ["line 1, field 'question'"]),
+    ],
+)
+def test_problems_of_a_purpose_have_their_place_and_field(tmp_path, name, purpose, places) -> None:
+    found = check(written(tmp_path, "a.jsonl", lines(FILES[name])), purpose=purpose)
+    assert [str(problem).partition(":")[0] for problem in found.problems] == places
+
+
+def test_by_default_a_file_is_looked_through_for_what_its_shape_is_for(tmp_path) -> None:
+    for name, purpose in (("requests", "safety"), ("labels", "safety"), ("sums", "learn"), ("raw text", "learn")):
+        source = written(tmp_path, "a.jsonl", lines(FILES[name]))
+        assert check(source) == check(source, purpose=purpose)
+    with pytest.raises(InputError, match="purpose: expected one of learn, safety, math; got 'lern': did you mean"):
+        check(source, purpose="lern")
+
+
+def test_problems_of_rows_and_of_their_purpose_are_one_list_in_the_files_order(tmp_path, caplog) -> None:
+    rows = [{"prompt": "Q", "label": "bad"}, {"prompt": ""}, {"prompt": "R"}, {"prompt": "S", "system": "s"}]
+    source = written(
+        tmp_path, "a.jsonl", lines([{**row, "type": "t", "label": row.get("label", "unsafe")} for row in rows])
+    )
+    assert [problem.place for problem in check(source, purpose="safety").problems] == ["line 1", "line 2", "line 4"]
+    safety.questions(source, styles_removed=(), skip_bad_rows=True)
+    assert "3 of 4 rows left out, the first: line 1, field 'label'" in caplog.text

@@ -80,6 +80,108 @@ def test_every_format_gives_the_same_rows(tmp_path) -> None:
         assert [(row.prompt, row.answer) for row in read_examples(source)] == [tuple(row.values()) for row in ROWS]
 
 
+SEPARATORS = {"a.csv": ",", "b.csv": ";", "a.tsv": "\t"}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("name", [*SEPARATORS, "a.jsonl", "lines.json", "a.txt"])
+def test_lines_end_in_each_of_the_three_ways(tmp_path, name, end) -> None:
+    """A file of an old Mac has no LF at all; the places are those of the lines."""
+    rows = [{"question": f"What is {n}?", "answer": "" if n == 2 else f"It is {n}."} for n in range(4)]
+    made = [json.dumps(row) for row in rows]
+    if name in SEPARATORS:
+        made = [SEPARATORS[name].join(cells) for cells in (rows[0], *(row.values() for row in rows))]
+    path = tmp_path / name
+    path.write_bytes(end.join([*made, ""]).encode())
+    if name == "a.txt":
+        assert [row.answer for row in read_examples(path)] == made
+        return
+    found = check(path)
+    assert (found.rows, found.shape) == (4, "question")
+    assert [str(problem) for problem in found.problems] == [
+        f"line {4 if name in SEPARATORS else 3}, field 'answer': expected text; got an empty one"
+    ]
+    path.write_bytes(end.join([*made[:2], "caf\xe9"]).encode("latin-1"))
+    assert "line 3: expected UTF-8; byte 0xe9 is not" in str(check(path).problems[0])
+
+
+@pytest.mark.parametrize(
+    "text", ['"question" or so,answer\nQ,A\n', '"question,answer\nQ,A\n', 'question,answer\nQ,A\n"Q']
+)
+def test_no_table_is_a_traceback(tmp_path, text) -> None:
+    (problem,) = check(written(tmp_path, "a.csv", text)).problems
+    assert "expected CSV" in str(problem)
+
+
+def test_names_of_columns_may_run_over_lines_and_stand_behind_empty_ones(tmp_path) -> None:
+    source = written(tmp_path, "a.csv", '\n"the;\nquestion";answer\nQ;A\n')
+    (record,) = files.content(source).records
+    assert (record.place, record.values) == ("line 4", {"the;\nquestion": "Q", "answer": "A"})
+
+
+def test_columns_of_pandas_are_joined_by_row_number(tmp_path) -> None:
+    columns = {"question": {"2": "q2", "0": "q0", "10": "q10"}, "answer": {"0": "a0", "10": "a10", "2": "a2"}}
+    rows = read_examples(written(tmp_path, "a.json", json.dumps(columns)))
+    assert [(row.prompt, row.answer) for row in rows] == [("q2", "a2"), ("q0", "a0"), ("q10", "a10")]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "message"),
+    [
+        ("01", "02", "'question' has 1, 'answer' has not"),
+        ("01", "012", "'answer' has 2, 'question' has not"),
+        ("012", "01", "'question' has 2, 'answer' has not"),
+    ],
+)
+def test_columns_of_pandas_with_other_row_numbers_are_refused(tmp_path, question, answer, message) -> None:
+    columns = {name: dict.fromkeys(numbers, "text") for name, numbers in (("question", question), ("answer", answer))}
+    source = written(tmp_path, "a.json", json.dumps(columns))
+    with pytest.raises(InputError, match=f"field 'answer': expected the same row numbers in every column; {message}"):
+        read_examples(source)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+HTML = b"\xef\xbb\xbf \n<!DOCTYPE html>\n<html><title>Sign in</title></html>"
+UTF_16 = "text in UTF-16: save it as UTF-8"
+
+
+@pytest.mark.parametrize("suffix", files.SUFFIXES)
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize(
+    ("data", "got"),
+    [
+        (b"", "an empty file"),
+        (b"\n  \r\n", "an empty file"),
+        (POINTER, "a pointer of Git LFS in place of the file: fetch the file with `git lfs pull`"),
+        (HTML, "a web page, of a login or an error maybe: download the file itself"),
+        (b"<html>Not found</html>", "a web page, of a login or an error maybe: download the file itself"),
+        (b'<?xml version="1.0"?><Error/>', "XML, a server's error maybe: download the file itself"),
+        (lines(ROWS).encode("utf-16"), UTF_16),
+        (b"\xfe\xff" + lines(ROWS).encode("utf-16-be"), UTF_16),
+        (lines(ROWS).encode("utf-32"), "text in UTF-32: save it as UTF-8"),
+        (b"PK\x03\x04" + bytes(20), "a ZIP archive (or Excel's .xlsx): unpack it, or save it as CSV"),
+    ],
+)
+def test_what_is_no_data_is_named_in_one_line(tmp_path, suffix, is_packed, data, got) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(data)
+    path = compressed(path) if is_packed else path
+    with pytest.raises(InputError) as refused:
+        read_examples(path)
+    assert str(refused.value) == f"data: {path}: expected at least one row; got {got}"
+    assert [str(problem) for problem in check(path).problems] == [f"expected at least one row; got {got}"]
+
+
+@pytest.mark.parametrize("suffix", files.TEXT)
+def test_text_in_utf_16_without_its_mark_and_parquet_under_another_name_are_named(tmp_path, suffix) -> None:
+    path = tmp_path / f"a{suffix}"
+    for encoding in ("utf-16-le", "utf-16-be"):
+        path.write_bytes(lines(ROWS).encode(encoding))
+        assert str(check(path).problems[0]).endswith(f"got {UTF_16}")
+    pl.DataFrame(ROWS).write_parquet(path)
+    assert str(check(path).problems[0]).endswith("got Parquet: name it .parquet")
+
+
 TEXTS = ["One.", "  Two, indented.", "Three."]
 
 
@@ -172,7 +274,7 @@ def test_a_file_that_breaks_off_or_has_no_good_row_is_refused_in_any_case(tmp_pa
         ("a.jsonl", "", "expected at least one row"),
         ("a.jsonl", lines([{"poem": "x"}]), "expected the fields of one of: question, instruction, prompt"),
         ("a.jsonl", lines([{"a\nb": "x"}]), "| text; got a\\nb"),
-        ("a.jsonl", lines([{"prompt": "x"}]), "holds prompts only (prompt)"),
+        ("a.jsonl", lines([{"prompt": "x"}]), "expected questions with answers; got prompts only (prompt)"),
         ("a.jsonl", lines([{"messages": [{"role": "user", "content": "Q"}]}]), "expected an assistant's turn"),
         ("a.jsonl", lines([{"messages": "Q"}]), "field 'messages': expected a list of turns"),
         (

@@ -1,0 +1,155 @@
+"""What the rows of a file are for, and which of them cannot be used for that.
+
+learn   questions with answers, chats, raw text: learned as they are
+safety  requests for `retrace data safety`: one text each, unsafe; safe ones and removed styles are left out
+math    sums for `retrace data math`: a question alone, and GSM8K's answer
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from llm.corpora.example import Example
+from llm.data import fields, gsm8k, xstest
+from llm.data.reading import Reading, in_order, look
+from llm.data.records import MisfitError, Problem, Record
+from llm.data.shapes import QUESTION, Shape
+from protocol.errors import InputError
+from protocol.notices import notice
+
+PURPOSES = ("learn", "safety", "math")
+SHAPES: dict[str, Shape] = {"math": QUESTION}  # of a purpose that takes one shape alone
+STYLES = ("ascii", "atbash", "caesar", "morse", "misspellings", "translate-fr", "translate-mr")
+
+Pairs = tuple[tuple[Record, Example], ...]
+
+
+class Chosen(NamedTuple):
+    """The rows that serve a purpose, what is wrong with others, and how many are left out without being wrong."""
+
+    rows: Pairs
+    problems: tuple[Problem, ...]
+    styled: int = 0
+    safe: int = 0
+
+
+def chosen(found: Reading, purpose: str, *, styles_removed: Collection[str] = STYLES) -> Chosen:
+    """The rows of a file for one of PURPOSES."""
+    if purpose == "safety":
+        return _requests(found, styles_removed)
+    return _sums(found) if purpose == "math" else _learned(found)
+
+
+def _pairs(found: Reading) -> Pairs:
+    return tuple(zip(found.records, found.rows, strict=True))
+
+
+def _learned(found: Reading) -> Chosen:
+    if found.shape is None or found.shape.kind != "asked" or not found.rows:
+        return Chosen(_pairs(found), ())
+    only = ", ".join(found.shape.fields)
+    return Chosen((), (Problem("", "", f"expected questions with answers; got prompts only ({only})"),))
+
+
+def _requests(found: Reading, styles_removed: Collection[str]) -> Chosen:
+    rows, problems, styled, safe = list[tuple[Record, Example]](), list[Problem](), 0, 0
+    of_xstest = xstest.is_xstest(record.values for record in found.records)
+    for record, row in _pairs(found):
+        try:
+            _alone(found, record, row, "a request of one text")
+            unsafe = xstest.is_unsafe(record.values, of_xstest=of_xstest)
+        except MisfitError as misfit:
+            problems.append(Problem(record.place, *misfit.args))
+            continue
+        if record.values.get("prompt_style") in styles_removed:
+            styled += 1
+        elif not unsafe:
+            safe += 1
+        else:
+            rows.append((record, row))
+    if styled + safe and not rows:
+        problems.append(Problem("", "", f"expected unsafe requests; got {styled} of removed styles and {safe} safe"))
+    return Chosen(tuple(rows), tuple(problems), styled, safe)
+
+
+def _sums(found: Reading) -> Chosen:
+    rows, problems = list[tuple[Record, Example]](), list[Problem]()
+    for record, row in _pairs(found):
+        try:
+            _alone(found, record, row, "a question alone")
+        except MisfitError as misfit:
+            problems.append(Problem(record.place, *misfit.args))
+        else:
+            rows.append((record, row))
+    if rows and not any(gsm8k.is_marked(row.answer) for _, row in rows):
+        problems.append(Problem("", "answer", 'expected GSM8K answers with a last line "#### n"; got none'))
+    return Chosen(tuple(rows), tuple(problems))
+
+
+def _alone(found: Reading, record: Record, row: Example, expected: str) -> None:
+    """MisfitError for a row that is not all said in its prompt."""
+    extra = _beside(row)
+    if not extra:
+        return
+    own = found.shape.fields[0] if found.shape else ""
+    columns = {
+        "raw text": (),
+        "tools": fields.TOOLS,
+        "a system message": fields.SYSTEM,
+        "earlier turns": (fields.HISTORY,),
+    }[extra]
+    field = next((name for name in columns if record.values.get(name)), own)
+    raise MisfitError(field, f"expected {expected}; got {extra}{'' if extra == 'raw text' else ' with it'}")
+
+
+def _beside(row: Example) -> str:
+    """What a row has beside its prompt and answer."""
+    if not row.prompt:
+        return "raw text"
+    if row.tools:
+        return "tools"
+    if not row.history:
+        return ""
+    return "a system message" if row.history[0].role == "system" else "earlier turns"
+
+
+def taken(
+    source: str | Path, purpose: str, *, styles_removed: Collection[str] = STYLES, skip_bad_rows: bool = False
+) -> Chosen:
+    """The rows of a file for one of PURPOSES; rows that cannot be used are refused, or left out with a notice.
+
+    Raises InputError naming file, place and field of the first row that cannot be used; for a file that breaks off, has
+    no known shape, or has no row for this purpose, with skip_bad_rows, too.
+    """
+    found = look(source, shape=SHAPES.get(purpose))
+    these = chosen(found, purpose, styles_removed=styles_removed)
+    problems = in_order([*found.problems, *these.problems])
+    refuse(source, [problem for problem in problems if not problem.place], purpose)
+    if problems and skip_bad_rows and these.rows:
+        of = len(found.rows) + len(found.problems)
+        notice(f"data: {source}: {len(problems)} of {of} rows left out, the first: {problems[0]}")
+    else:
+        refuse(source, problems, purpose)
+    for note in found.notes:
+        notice(f"data: {source}: {note}")
+    return these
+
+
+def refuse(source: str | Path, problems: Sequence[Problem], purpose: str) -> None:
+    """InputError naming the first of the problems, if there is one, and the command that lists them."""
+    if not problems:
+        return
+    more = f"{len(problems) - 1} more; " if len(problems) > 1 else ""
+    skip = ", --skip-bad-rows leaves such rows out" if problems[0].place else ""
+    command = "retrace data check" if purpose == "learn" else f"retrace data check --purpose {purpose}"
+    way = f" ({more}`{command}` lists them{skip})" if more or skip else ""
+    raise InputError(f"data: {source}: {problems[0]}{way}")
+
+
+def read_examples(source: str | Path, *, skip_bad_rows: bool = False) -> tuple[Example, ...]:
+    """The questions and answers of a file (see `llm.data.files.local` for names on the hub).
+
+    skip_bad_rows: leave out rows that cannot be used, with a notice of how many and where the first is. Raises
+    InputError as `taken` does.
+    """
+    return tuple(row for _, row in taken(source, "learn", skip_bad_rows=skip_bad_rows).rows)
