@@ -43,7 +43,7 @@ def _draw(task: tuple[FigureEntry, Path]) -> Drawn | None:
 
 def _side_by_side(tables: Tables, folder: Path, workers: int) -> Iterator[Drawn | None]:
     with tempfile.TemporaryDirectory() as scratch:
-        records.write(Result(tables, {}), Path(scratch))
+        records.write(Result(tables, tables.specs), Path(scratch))
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(workers, len(FIGURES)), context, _read, (Path(scratch),)) as pool:
             yield from pool.map(_draw, [(entry, folder) for entry in FIGURES])

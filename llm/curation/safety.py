@@ -16,6 +16,7 @@ from llm.curation.asking import Answers, ask
 from llm.curation.endpoint import Endpoint
 from llm.data.purposes import STYLES, taken
 from protocol.errors import InputError
+from protocol.notices import notice
 from protocol.progress import Progress, quiet
 
 SENTENCE = f"{LABEL} with this question."
@@ -61,6 +62,9 @@ def questions(
     the first are left out, with a notice.
     """
     found = taken(source, "safety", styles_removed=styles_removed, skip_bad_rows=skip_bad_rows)
+    answered = sum(bool(row.answer) for _, row in found.rows)
+    if answered:
+        notice(f"data: {source}: all questions are taken for unsafe requests; their {answered} answers are left out")
     kept = [Question(str(record.values.get("question_id", row.prompt)), row.prompt) for record, row in found.rows]
     return kept, found.styled, found.safe
 

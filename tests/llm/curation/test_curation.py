@@ -395,7 +395,7 @@ IGNORES = "endpoint: small does not keep {}: 700 tokens where 512 are the limit;
 
 def test_a_limit_that_is_ignored_is_said_and_sent_by_its_other_name(tmp_path, serve, caplog) -> None:
     """As Ollama and older vLLM do: max_completion_tokens is passed over, max_tokens is kept."""
-    notices.notice.cache_clear()
+    notices.forget()
     server = serve(tokens=lambda body: 512 if "max_tokens" in body else 700)
     ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
     assert sent(server) == [(512, None, 0.7), *[(None, 512, 0.7)] * 3]
@@ -403,7 +403,7 @@ def test_a_limit_that_is_ignored_is_said_and_sent_by_its_other_name(tmp_path, se
 
 
 def test_a_limit_that_is_ignored_by_both_names_is_said_once_of_each(tmp_path, serve, caplog) -> None:
-    notices.notice.cache_clear()
+    notices.forget()
     server = serve(tokens=lambda body: 700)
     got = ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
     assert set(got.accepted) == set(PROMPTS)
@@ -414,7 +414,7 @@ def test_a_limit_that_is_ignored_by_both_names_is_said_once_of_each(tmp_path, se
 
 
 def test_a_server_that_ignores_one_name_of_the_limit_and_refuses_the_other_is_used(tmp_path, serve, caplog) -> None:
-    notices.notice.cache_clear()
+    notices.forget()
     server = serve(tokens=lambda body: 700, refuses={"max_tokens": "Unsupported parameter: 'max_tokens'"})
     ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
     assert sent(server) == [(512, None, 0.7), (None, 512, 0.7), *[(512, None, 0.7)] * 3]
@@ -598,3 +598,14 @@ def test_real_gsm8k_is_rewritten_offline(tmp_path) -> None:
     made = math.rewrite(GSM8K / "test.jsonl", journal=tmp_path / "j")
     assert (len(made.rows), len(made.rows) + len(made.dropped)) == (1208, 1319)
     assert all(math.STEP.match(row.answer) for row in made.rows)
+
+
+def test_answers_that_are_left_out_are_told(tmp_path, caplog) -> None:
+    """Sums would become "unsafe requests" without a word."""
+    path = tmp_path / "sums.jsonl"
+    path.write_text('{"question": "1 + 1?", "answer": "2"}\n{"question": "1 + 2?", "answer": "3"}\n')
+    notices.forget()
+    asked, _, _ = safety.questions(path, styles_removed=())
+    assert len(asked) == 2
+    said = [record.getMessage() for record in caplog.records]
+    assert f"data: {path}: all questions are taken for unsafe requests; their 2 answers are left out" in said
