@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from llm import laboratory, nodes
+from llm.models.adapters import Adaptation
 from llm.settings import Files
 from llm.stages import Lab
 from llm.training import batches
@@ -169,3 +170,16 @@ def test_sums_without_a_final_number_are_found_before_anything_is_trained(tmp_pa
         laboratory.run(
             [replace(chosen, settings=replace(chosen.settings, stages={**stages, "math": few}))], tmp_path / "runs"
         )
+
+
+def test_results_depend_neither_on_the_number_of_workers_nor_on_what_a_worker_did_before(tmp_path) -> None:
+    """Adapters with dropout, sampled answers: all in this process in turn, and in whichever of two workers is free."""
+    how = Adaptation("lora", rank=4, alpha=8, dropout=0.3)
+    chosen = micro.experiment(seeds=1, adaptation=how)
+    chosen = replace(chosen, methods=chosen.methods[:2])
+    alone = micro.carry_out([chosen], tmp_path / "alone")
+    torch.rand(7)  # what ran before
+    together = laboratory.run([chosen], tmp_path / "together", workers=2)
+    assert "math_accuracy" in alone.tables.records["metric"].to_list()
+    assert alone.tables.records.equals(together.tables.records)
+    assert alone.tables.examples.equals(together.tables.examples)
