@@ -70,6 +70,12 @@ def gradient_norm(model: PreTrainedModel) -> float:
     return float(torch.linalg.vector_norm(torch.stack(norms)))
 
 
+def _check_finite(loss: float, norm: float, update: str, rows: list[int], lr: float) -> None:
+    for what, value in (("loss", loss), ("norm of the gradient", norm)):
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{update}: the {what} is {value} on the rows {rows}; lower lr ({lr})")
+
+
 def updates(
     model: PreTrainedModel,
     rows: Sequence[Row],
@@ -88,8 +94,8 @@ def updates(
     learned beside every batch, as many as are in it, and the weight of that · stop: end after so many updates of the
     whole schedule · seed: what shuffling and dropout derive from · checkpoints: where to go on from, and to write to.
     Raises InputError where nothing can be learned (no rows, no answer, no trainable parameter, rows longer than the
-    context, more updates asked for than there are), FloatingPointError naming update and rows where the loss is not
-    finite.
+    context, more updates asked for than there are), FloatingPointError naming update and rows where the loss or
+    its gradient is not finite.
     """
     check(model, rows)
     reference = torch.zeros(len(rows)) if reference is None else reference
@@ -108,22 +114,13 @@ def updates(
         chosen = [rows[i] for i in batch.tolist()]
         # Dropout's draws belong to (seed, stage, update): not to what ran before, here or in an interrupted run.
         with seeded(model.device, *seed, "dropout", update):
-            value = _backward(model, chosen, reference[batch], aim, micro_batch=training.micro_batch)
+            loss = _backward(model, chosen, reference[batch], aim, micro_batch=training.micro_batch)
             if retained[0]:
                 kept = beside[begins[update] :][: len(batch)]
                 learn = Objective(reduction=aim.reduction, weight=retained[1])
-                value += _backward(model, kept, torch.zeros(len(kept)), learn, micro_batch=training.micro_batch)
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"update {update + 1} of {len(plan)}: the loss is {value} on the rows {batch.tolist()}; "
-                f"lower lr ({training.lr})"
-            )
+                loss += _backward(model, kept, torch.zeros(len(kept)), learn, micro_batch=training.micro_batch)
         norm = gradient_norm(model)
-        if not math.isfinite(norm):
-            raise FloatingPointError(
-                f"update {update + 1} of {len(plan)}: the gradient's norm is {norm} on the rows {batch.tolist()}; "
-                f"lower lr ({training.lr})"
-            )
+        _check_finite(loss, norm, f"update {update + 1} of {len(plan)}", batch.tolist(), training.lr)
         if training.optimizer == "normalized" and norm > 0:
             torch._foreach_div_([p.grad for p in parameters if p.grad is not None], norm)
         optimizer.step()

@@ -179,6 +179,15 @@ def test_nothing_to_learn_is_named(lab: Lab, rows) -> None:
         trainer.train(model, [Row((5,), (6,) * 600)], Training(lr=1e-3), seed=SEED)
 
 
+def test_a_gradient_that_is_not_finite_is_named(lab: Lab, rows) -> None:
+    """The loss is finite, its gradient is not: 0 · ∞ at one weight."""
+    model = node(lab, ("inst",))
+    weight = model.lm_head.weight
+    weight.register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(FloatingPointError, match=r"update 1 of \d+: the norm of the gradient is (nan|inf) on the rows"):
+        next(trainer.updates(model, rows, Training(lr=1e-3), seed=SEED))
+
+
 def test_an_update_that_changes_nothing_ends_the_training(lab: Lab, rows) -> None:
     with pytest.raises(InputError, match=r"expected the first update to change a weight; its gradient of norm .* none"):
         trainer.train(node(lab, ("inst",)), rows, Training(lr=1e-30), seed=SEED)
