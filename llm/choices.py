@@ -19,7 +19,8 @@ class Options:
     revision: str | None = None
     """Revision of a hub id."""
     template: str | None = None
-    """Chat template: own, plain, a .jinja file, or a directory or hub id whose tokenizer has one."""
+    """Chat template: own, plain, a .jinja file, or a directory or hub id whose tokenizer has one; of several own:NAME or
+    SOURCE:NAME."""
     system: str | None = None
     """System message before every conversation."""
     stages: tuple[str, ...] = STAGES
@@ -57,9 +58,9 @@ class Options:
     dropout: float | None = None
     """Dropout of the adapter in learning."""
     lora_targets: tuple[str, ...] | None = None
-    """Names of the linear layers that get an adapter; none named: all of the decoder."""
+    """Names of the linear layers that get an adapter; none named: all of the decoder except the output layer."""
     anew: bool = False
-    """Merge the adapter after every stage and start a new one, instead of one through all stages."""
+    """Start a new adapter in every stage, on what was learned before, instead of one through all stages."""
     methods: tuple[str, ...] | None = None
     """Unlearning methods; by default the experiment's."""
     include_mixture: bool = False
@@ -75,7 +76,7 @@ class Options:
     device: str = "auto"
     """cpu, cuda, or auto: cuda where there is one."""
     attention: str = "auto"
-    """Implementation of attention: eager, sdpa, flash, flex, or auto for transformers' choice."""
+    """Implementation of attention: eager, sdpa, flash or flex (on a GPU), or auto for transformers' choice."""
     max_length: int | None = None
     """Most tokens of a row; by default the model's context."""
     eval_batch: int | None = None

@@ -40,7 +40,7 @@ class Adaptation:
     targets: tuple[str, ...] = ()
     """Names of layers; by default all linear layers of the decoder except the output layer."""
     anew: bool = False
-    """Merge after every stage and start a new adapter, instead of one adapter through all stages."""
+    """Start a new adapter in every stage, on what was learned before, instead of one adapter through all stages."""
 
     def __post_init__(self) -> None:
         known("adaptation.kind", self.kind, list(KINDS))
