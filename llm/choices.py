@@ -19,8 +19,8 @@ class Options:
     revision: str | None = None
     """Revision of a hub id."""
     template: str | None = None
-    """Chat template: own, plain, a .jinja file, or a directory or hub id whose tokenizer has one; of several own:NAME or
-    SOURCE:NAME."""
+    """Chat template: own, plain, a .jinja file, or a directory or hub id whose tokenizer has one; own:NAME or
+    SOURCE:NAME of several."""
     system: str | None = None
     """System message before every conversation."""
     stages: tuple[str, ...] = STAGES
