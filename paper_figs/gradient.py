@@ -104,7 +104,7 @@ def draw(tables: Tables) -> Figure | None:
     for cells, shown in zip(grid.T, models, strict=True):
         _draw_model(cells, shown)
     grid[0, 0].set_ylabel("gradient norm at step 0")
-    grid[1, 0].set_ylabel("forget score, later judged step (nats)")
+    grid[1, 0].set_ylabel("forget score (nats)")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
