@@ -25,18 +25,24 @@ def show(line: str) -> None:
 
 @contextlib.contextmanager
 def progress_bars() -> Iterator[progress.Progress]:
-    """Progress with time left; yields report(label, done, total)."""
+    """Progress with time left; yields report(label, done, total). Nothing is shown before the first report."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
                TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty()) as bars:
-        tasks: dict[str, TaskID] = {}
+    bars = Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty())
+    tasks: dict[str, TaskID] = {}
 
-        def report(label: str, done: int, total: int) -> None:
-            if label not in tasks:
-                tasks[label] = bars.add_task(label, total=total)
-            bars.update(tasks[label], completed=done, total=total)
+    def report(label: str, done: int, total: int) -> None:
+        if not tasks:
+            bars.start()
+        if label not in tasks:
+            tasks[label] = bars.add_task(label, total=total)
+        bars.update(tasks[label], completed=done, total=total)
 
+    try:
         yield report
+    finally:
+        if tasks:
+            bars.stop()
 
 
 def _named(found: re.Match[str]) -> str:
