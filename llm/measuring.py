@@ -105,7 +105,7 @@ class Start:
         return measure(leaf(self.lab, self.order), self, 0, ends=True)
 
 
-def _on_sums(tries: list[list[answers.Answer]], probed: probes.ProbeSet, *, before: bool) -> dict[str, Tensor]:
+def _on_sums(tries: list[list[answers.Answer]], probed: ProbeSet, *, before: bool) -> dict[str, Tensor]:
     """What sampled answers to the sums say, by question: shares that are right by either grading, and cut."""
     right, texts = [row.answer for row in probed.sums], [[answer.text for answer in each] for each in tries]
     cut = answers.share_cut(tries)
