@@ -16,6 +16,7 @@ from unittest import mock
 import polars as pl
 import torch
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
+from templates import LLAMA_2, LLAMA_3_2, QWEN_2_5
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
@@ -30,32 +31,6 @@ SPLIT = "|".join((
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)", r"[^\r\n\p{L}\p{N}]?\p{L}+", r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n]*",
     r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+",
 ))  # fmt: skip
-# The date of today reaches a prompt wherever the environment of templates offers the clock.
-LLAMA3 = (
-    "{{ bos_token }}{% if strftime_now is defined %}{% set day = strftime_now('%d %b %Y') %}"
-    "{% else %}{% set day = '26 Jul 2024' %}{% endif %}"
-    "{% if messages[0]['role'] == 'system' %}{% set said = messages[0]['content'] | trim %}"
-    "{% set messages = messages[1:] %}{% else %}{% set said = '' %}{% endif %}"
-    "{{ '<|start_header_id|>system<|end_header_id|>\n\nToday Date: ' + day + '\n\n' + said + '<|eot_id|>' }}"
-    "{% for message in messages %}{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' }}"
-    "{{ message['content'] | trim + '<|eot_id|>' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
-)
-LLAMA2 = (
-    "{% if messages[0]['role'] == 'system' %}{% set said = '<<SYS>>\n' + messages[0]['content'] + '\n<</SYS>>\n\n' %}"
-    "{% set messages = messages[1:] %}{% else %}{% set said = '' %}{% endif %}"
-    "{% for message in messages %}"
-    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('alternate roles') }}{% endif %}"
-    "{% if message['role'] == 'user' %}"
-    "{{ bos_token + '[INST] ' + (said if loop.first else '') + message['content'] | trim + ' [/INST]' }}"
-    "{% else %}{{ ' ' + message['content'] | trim + ' ' + eos_token }}{% endif %}{% endfor %}"
-)
-CHATML = (
-    "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n' }}"
-    "{% endif %}{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
 
 
 def _byte_level(special: Sequence[str]) -> Tokenizer:
@@ -93,7 +68,7 @@ def _qwen(template: str | None) -> PreTrainedTokenizerFast:
         tokenizer_object=made,
         eos_token=end,
         pad_token="<|endoftext|>",
-        chat_template=CHATML,
+        chat_template=QWEN_2_5,
         extra_special_tokens=["<|im_start|>", "<|im_end|>"],
     )
 
@@ -128,11 +103,21 @@ def _rope(factor: float) -> dict[str, Any]:
 
 # Tokenizer, chat template of the sibling, model class and what is special in the configuration, by catalogue name.
 LAYOUTS: dict[str, tuple[Any, str, type, dict[str, Any]]] = {
-    "llama-3.2-1b": (_llama3, LLAMA3, LlamaForCausalLM, {"tie_word_embeddings": True, "rope_parameters": _rope(32.0)}),
-    "llama-3.1-8b": (_llama3, LLAMA3, LlamaForCausalLM, {"tie_word_embeddings": False, "rope_parameters": _rope(8.0)}),
-    "llama-2-13b": (_llama2, LLAMA2, LlamaForCausalLM, {"tie_word_embeddings": False, "num_key_value_heads": 4}),
-    "qwen2.5-1.5b": (_qwen, CHATML, Qwen2ForCausalLM, {"tie_word_embeddings": True}),
-    "qwen2.5-14b": (_qwen, CHATML, Qwen2ForCausalLM, {"tie_word_embeddings": False}),
+    "llama-3.2-1b": (
+        _llama3,
+        LLAMA_3_2,
+        LlamaForCausalLM,
+        {"tie_word_embeddings": True, "rope_parameters": _rope(32.0)},
+    ),
+    "llama-3.1-8b": (
+        _llama3,
+        LLAMA_3_2,
+        LlamaForCausalLM,
+        {"tie_word_embeddings": False, "rope_parameters": _rope(8.0)},
+    ),
+    "llama-2-13b": (_llama2, LLAMA_2, LlamaForCausalLM, {"tie_word_embeddings": False, "num_key_value_heads": 4}),
+    "qwen2.5-1.5b": (_qwen, QWEN_2_5, Qwen2ForCausalLM, {"tie_word_embeddings": True}),
+    "qwen2.5-14b": (_qwen, QWEN_2_5, Qwen2ForCausalLM, {"tie_word_embeddings": False}),
 }
 
 
