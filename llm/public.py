@@ -13,6 +13,10 @@ A retained stage whose file would be used up has its held-out rows from a file o
 rows are learned. The files of single skills, real authors and world facts are of the same shape but of other content:
 held-out rows are where a model is compared with the retrained one, not what a stage teaches. GSM8K's and SORRY-Bench's
 are of the same kind as the rows that are learned.
+
+Where the paths are from: Instruct-SkillMix's from the listing of its repository on the hub, TOFU's and GSM8K's from
+public code that reads them, SORRY-Bench's question.jsonl and its 9,450 rows = 450 · 21 likewise; the names of its files
+by style (question_STYLE.jsonl) are those on the card of the version of 2025/03.
 """
 
 from llm.curation.safety import STYLES
