@@ -131,9 +131,12 @@ def _model_notices(lab: Lab) -> list[str]:
         # refuses prompts that are too long, as the number of unlearning steps counts them
         learned_rows(lab, format_of(lab), orders.phase(lab.experiment.forget), context_of(lab))
         return load_check.checked(lab, probe_set(lab)).notices(name)
-    built, how = models.build(model, seed=0), lab.settings.adaptation
+    how = lab.settings.adaptation
+    if how.kind == "full":
+        return []
+    built = models.build(model, seed=0)
     adapters.attach(built, how, seed=(0,))
-    return [f"{name}: {adapters.coverage(built, how)}"] if how.kind != "full" else []
+    return [f"{name}: {adapters.coverage(built, how)}"]
 
 
 def _check(experiments: Sequence[Experiment], store: Store) -> None:

@@ -46,7 +46,7 @@ def _start(reports: Any, said: frozenset[str]) -> None:
     # SimNPO at β = 1 has gradients of 1e-20, whose products lie below 1e-38: with them a run takes eleven times as long
     torch.set_flush_denormal(True)
     notices.direct()
-    notices.said(said)
+    notices.take_for_said(said)
     silence_libraries()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

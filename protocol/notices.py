@@ -32,16 +32,20 @@ _said: set[str] = set()
 
 
 def notice(line: str) -> None:
-    """Say a line, unless it was said already, here or in the process that started this one (see `said`)."""
+    """Say a line, unless it was said already, here or in the process that started this one (see `take_for_said`)."""
     if line not in _said:
         _said.add(line)
         LOGGER.warning(line)
 
 
-def said(lines: Iterable[str] | None = None) -> frozenset[str]:
-    """All lines that were said; with `lines`, first take these for said, too: a worker is given its parent's."""
-    _said.update(lines or ())
+def said() -> frozenset[str]:
+    """All lines that were said."""
     return frozenset(_said)
+
+
+def take_for_said(lines: Iterable[str]) -> None:
+    """Do not say these lines again: a worker is given its parent's."""
+    _said.update(lines)
 
 
 def forget() -> None:

@@ -167,12 +167,15 @@ def trainable(model: PreTrainedModel) -> list[torch.nn.Parameter]:
 
 @torch.no_grad()
 def effective_weights(model: PreTrainedModel) -> torch.Tensor:
-    """All weights as one float32 vector on the CPU, the products of all adapters added to their layers' weights."""
+    """All weights as one float32 vector on the CPU, the products of all adapters added to their layers' weights.
+
+    Not of a quantized model: `Settings` refuses parameters under QLoRA.
+    """
     added: dict[int, torch.Tensor] = {}  # by the weight's identity
     for layer in model.modules():
         if hasattr(layer, "get_delta_weight"):
             weight = layer.get_param() if hasattr(layer, "get_param") else layer.base_layer.weight
             added[id(weight)] = sum(layer.get_delta_weight(name) for name in layer.active_adapters)
     own = [weight for name, weight in model.named_parameters() if ".lora_" not in name]
-    whole = [nf4.weight_of(weight) + added.get(id(weight), 0) for weight in own]
+    whole = [weight + added.get(id(weight), 0) for weight in own]
     return torch.cat([weight.detach().float().cpu().flatten() for weight in whole])

@@ -34,15 +34,6 @@ def dequantized(model: PreTrainedModel) -> PreTrainedModel:
     return model.float()
 
 
-def weight_of(parameter: nn.Parameter) -> torch.Tensor:
-    """A parameter's weights (out, in): those that four bits stand for, or the parameter itself."""
-    if not hasattr(parameter, "quant_state"):
-        return parameter.data
-    from bitsandbytes.functional import dequantize_4bit
-
-    return dequantize_4bit(parameter.data, parameter.quant_state)
-
-
 def size_of(parameter: nn.Parameter) -> int:
     """How many weights a parameter holds; two of four bits stand in one byte."""
     state = getattr(parameter, "quant_state", None)
@@ -73,8 +64,11 @@ def _packed(layer: Any) -> "bitsandbytes.nn.Linear4bit":
 
 
 def _unpacked(packed: "bitsandbytes.nn.Linear4bit") -> nn.Linear:
+    from bitsandbytes.functional import dequantize_4bit
+
     layer = nn.Linear(packed.in_features, packed.out_features, bias=packed.bias is not None, device="meta")
-    layer.weight = nn.Parameter(weight_of(packed.weight).float())
+    weight = dequantize_4bit(packed.weight.data, packed.weight.quant_state)
+    layer.weight = nn.Parameter(weight.float())
     if packed.bias is not None:
         layer.bias = nn.Parameter(packed.bias.detach().float())
     return layer

@@ -26,7 +26,7 @@ def test_what_a_parent_has_said_is_not_said_again() -> None:
     notices.forget()
     shown = list[str]()
     notices.direct(shown.append)
-    notices.said(["of the parent"])
+    notices.take_for_said(["of the parent"])
     notice("of the parent")
     notice("of its own")
     notices.direct()

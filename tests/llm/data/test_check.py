@@ -1,9 +1,9 @@
 """What `check` finds: counts, overlap of whole conversations, problems and notes with their places."""
 
-import json
 from pathlib import Path
 
 import pytest
+from data_files import lines, written
 
 from llm.corpora.example import Example, Message
 from llm.curation import math, safety
@@ -13,16 +13,6 @@ from llm.data.purposes import PURPOSES, STYLES
 from protocol.errors import InputError
 
 ROWS = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(4)]
-
-
-def written(folder: Path, name: str, text: str) -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def lines(rows: list[dict]) -> str:
-    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def test_check_counts_what_it_finds(tmp_path) -> None:

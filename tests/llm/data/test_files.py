@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from data_files import lines, written
 
 from llm.corpora.example import Example
 from llm.data import files, read_examples
@@ -21,16 +22,6 @@ from protocol.errors import InputError
 ROWS = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(4)]
 DATA = Path(__file__).parents[4] / "shared" / "data"
 present = pytest.mark.skipif(not DATA.is_dir(), reason="the real data are not at hand")
-
-
-def written(folder: Path, name: str, text: str) -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def lines(rows: list[dict]) -> str:
-    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def cells(separator: str) -> str:
