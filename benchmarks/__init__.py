@@ -1,1 +1,3 @@
-"""How long the theory takes, each measured beside a plain implementation: `python -m benchmarks.NAME`."""
+"""How long the theory takes, each measured beside a plain implementation: `python -m
+benchmarks.NAME`.
+"""

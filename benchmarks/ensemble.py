@@ -1,7 +1,9 @@
-"""10,000 instances of the theory beside a loop in NumPy: `python -m benchmarks.ensemble [--instances N] [--chunk C]`.
+"""10,000 instances of the theory beside a loop in NumPy: `python -m benchmarks.ensemble
+[--instances N] [--chunk C]`.
 
-Prints one row with generation (the next chunk is drawn while one is computed) and, chunk by chunk on the same data
-drawn beforehand, our time, the loop's and their ratio; and by how much the two differ. Compilation is counted apart.
+Prints one row with generation (the next chunk is drawn while one is computed) and, chunk by chunk
+on the same data drawn beforehand, our time, the loop's and their ratio; and by how much the two
+differ. Compilation is counted apart.
 """
 
 import argparse
@@ -31,7 +33,9 @@ def _loop(cases: Case, threads: int) -> tuple[Survey, float]:
     started = time.perf_counter()
     with threadpool_limits(limits=threads, user_api="blas"):
         rows = [textbook(Case(*(part[i] for part in cases))) for i in range(len(cases.y_forget))]
-    return Survey(*(np.stack(parts) for parts in zip(*rows, strict=True))), time.perf_counter() - started
+    return Survey(
+        *(np.stack(parts) for parts in zip(*rows, strict=True))
+    ), time.perf_counter() - started
 
 
 def _drawn_ahead(chunks: int, size: int) -> Iterator[Case]:
@@ -51,7 +55,10 @@ def main() -> None:
     parser.add_argument("--instances", type=int, default=10_000)
     parser.add_argument("--chunk", type=int, default=50, help="instances at a time: bounds memory")
     parser.add_argument(
-        "--threads", type=int, default=1, help="BLAS threads of the loop (1 is faster than 2 at d = 200)"
+        "--threads",
+        type=int,
+        default=1,
+        help="BLAS threads of the loop (1 is faster than 2 at d = 200)",
     )
     options = parser.parse_args()
     chunks, size = max(1, options.instances // options.chunk), options.chunk
@@ -74,10 +81,26 @@ def main() -> None:
     table(
         f"{count} instances, {sizes}, four orders, {STEPS} steps",
         [
-            ("with generation", f"{whole:.1f} s", f"peak {memory:.2f} GiB; compilation {compilation:.1f} s more"),
-            ("same data, this library", f"{sum(ours):.1f} s", f"{1e3 * sum(ours) / count:.2f} ms an instance"),
-            ("same data, loop in NumPy", f"{sum(loop):.1f} s", f"{1e3 * sum(loop) / count:.2f} ms an instance"),
-            ("ratio", f"{sum(loop) / sum(ours):.1f}", f"by chunk {ratios.min():.1f} to {ratios.max():.1f}"),
+            (
+                "with generation",
+                f"{whole:.1f} s",
+                f"peak {memory:.2f} GiB; compilation {compilation:.1f} s more",
+            ),
+            (
+                "same data, this library",
+                f"{sum(ours):.1f} s",
+                f"{1e3 * sum(ours) / count:.2f} ms an instance",
+            ),
+            (
+                "same data, loop in NumPy",
+                f"{sum(loop):.1f} s",
+                f"{1e3 * sum(loop) / count:.2f} ms an instance",
+            ),
+            (
+                "ratio",
+                f"{sum(loop) / sum(ours):.1f}",
+                f"by chunk {ratios.min():.1f} to {ratios.max():.1f}",
+            ),
             ("largest relative difference", f"{worst:.1e}", "to the largest value of its kind"),
         ],
     )

@@ -1,7 +1,9 @@
-"""One instance with a million parameters, through the public entry points: `python -m benchmarks.large [--d D]`.
+"""One instance with a million parameters, through the public entry points: `python -m
+benchmarks.large [--d D]`.
 
-Four stages of 100 rows, four orders and the retrained model, 100 ascent steps read out on the test inputs, span floors
-and Theorem 3.1's bounds. Prints time and peak memory part by part; a d×d array would take 8 TB.
+Four stages of 100 rows, four orders and the retrained model, 100 ascent steps read out on the test
+inputs, span floors and Theorem 3.1's bounds. Prints time and peak memory part by part; a d×d array
+would take 8 TB.
 """
 
 import argparse
@@ -22,9 +24,16 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--d", type=int, default=1_000_000)
-    parser.add_argument("--n", type=int, default=100, help="rows of every stage, the forget set's too")
+    parser.add_argument(
+        "--n", type=int, default=100, help="rows of every stage, the forget set's too"
+    )
     options = parser.parse_args()
-    d, n, rows, started = options.d, options.n, [("part", "seconds", "peak memory so far")], time.perf_counter()
+    d, n, rows, started = (
+        options.d,
+        options.n,
+        [("part", "seconds", "peak memory so far")],
+        time.perf_counter(),
+    )
 
     def measured(part: str) -> None:
         nonlocal started
@@ -53,7 +62,10 @@ def main() -> None:
     bounds = theorem.divergence_bounds(np.stack(paths), X, X_test, eta=ETA)
     measured("Theorem 3.1, 6 pairs")
     total = sum(float(row[1]) for row in rows[1:])
-    table(f"d = {d}, n = k = {n}, four stages", [*rows, ("all", f"{total:.1f}", f"{peak_memory():.1f} GiB")])
+    table(
+        f"d = {d}, n = k = {n}, four stages",
+        [*rows, ("all", f"{total:.1f}", f"{peak_memory():.1f} GiB")],
+    )
     target = X_test @ retrained
     best = [np.min(np.mean((output - target) ** 2, axis=1)) for output in outputs]
     print("\nbest distance by ascent:", *(f"{value:.3g}" for value in best))

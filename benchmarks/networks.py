@@ -1,9 +1,11 @@
-"""64 MLPs × 4 orders × 3 algorithms × 3 stages in one compiled program, beside the same loop in torch.
+"""64 MLPs × 4 orders × 3 algorithms × 3 stages in one compiled program, beside the same loop in
+torch.
 
-`python -m benchmarks.networks [--seeds N] [--loop-seeds N] [--threads N]`. Stages A, B and the forget set U, learned in
-four orders under every seed, and A, B for the retrained model; then 20 steps of GA, NPO and SimNPO with all metrics at
-every step. The loop is torch as it is written: a module, Adam, autograd, a model at a time, the same initial parameters
-and the same batches; both in float32. Prints one table with both times and by how much the metrics differ.
+`python -m benchmarks.networks [--seeds N] [--loop-seeds N] [--threads N]`. Stages A, B and the
+forget set U, learned in four orders under every seed, and A, B for the retrained model; then 20
+steps of GA, NPO and SimNPO with all metrics at every step. The loop is torch as it is written: a
+module, Adam, autograd, a model at a time, the same initial parameters and the same batches; both in
+float32. Prints one table with both times and by how much the metrics differ.
 """
 
 import argparse
@@ -44,18 +46,33 @@ class Sizes(NamedTuple):
 
 def prepare(sizes: Sizes, seeds: int) -> tuple[Plan, Data, Path]:
     """What both sides take."""
-    task = tasks.clusters(sizes.network, 0, stages=3, rows=sizes.rows, held_out=sizes.held_out, shared=0.5)
-    plan = Plan(sizes.network, sizes.recipe, named_methods(("GA", "NPO", "SimNPO")), sizes.steps, "sgd", sizes.lr)
-    paths = ensemble.staged_paths(NAMES, ORDERS, KEPT, sizes.rows, sizes.recipe, base=0, seeds=range(seeds))
+    task = tasks.clusters(
+        sizes.network, 0, stages=3, rows=sizes.rows, held_out=sizes.held_out, shared=0.5
+    )
+    plan = Plan(
+        sizes.network,
+        sizes.recipe,
+        named_methods(("GA", "NPO", "SimNPO")),
+        sizes.steps,
+        "sgd",
+        sizes.lr,
+    )
+    paths = ensemble.staged_paths(
+        NAMES, ORDERS, KEPT, sizes.rows, sizes.recipe, base=0, seeds=range(seeds)
+    )
     return plan, ensemble.data(sizes.network, task, 0), paths
 
 
 def compiled(plan: Plan, given: Data, paths: Path) -> tuple[Metrics, float]:
-    """All metrics (seeds, methods, orders, T + 1), and the seconds it took; the first call compiles."""
+    """All metrics (seeds, methods, orders, T + 1), and the seconds it took; the first call
+    compiles.
+    """
     started = time.perf_counter()
     found = jax.block_until_ready(ensemble.run(plan, given, paths)[1])
     seconds = time.perf_counter() - started
-    return {name: np.asarray(value) for name, value in found.items() if not name.startswith("outputs/")}, seconds
+    return {
+        name: np.asarray(value) for name, value in found.items() if not name.startswith("outputs/")
+    }, seconds
 
 
 def _tensor(array: Any) -> torch.Tensor:
@@ -96,7 +113,9 @@ def _log_likelihood(model: nn.Sequential, x: torch.Tensor, y: torch.Tensor) -> t
 def _measure(model: nn.Sequential, retrained: nn.Sequential, prompts: Any) -> dict[str, float]:
     told = model(prompts.test)
     found = {
-        "label_loglik": _log_likelihood(model, prompts.forget, prompts.forget_answers).mean().item(),
+        "label_loglik": _log_likelihood(model, prompts.forget, prompts.forget_answers)
+        .mean()
+        .item(),
         "retain_loglik": -functional.cross_entropy(told, prompts.test_answers).item(),
         "retain_accuracy": (told.argmax(dim=1) == prompts.test_answers).double().mean().item(),
     }
@@ -137,12 +156,20 @@ def loop(plan: Plan, given: Data, paths: Path, threads: int) -> tuple[Metrics, f
     prompts = type(given.prompts)(*map(_tensor, given.prompts))
     cells = []
     for seed in range(paths.rows.shape[0]):
-        models = [_train(given, Path(*(part[seed, p] for part in paths)), plan.recipe.lr) for p in range(5)]
+        models = [
+            _train(given, Path(*(part[seed, p] for part in paths)), plan.recipe.lr)
+            for p in range(5)
+        ]
         cells += [
-            _unlearn(model, models[-1], prompts, method, plan) for method in plan.methods for model in models[:-1]
+            _unlearn(model, models[-1], prompts, method, plan)
+            for method in plan.methods
+            for model in models[:-1]
         ]
     shape = (paths.rows.shape[0], len(plan.methods), len(ORDERS), plan.steps + 1)
-    found = {name: np.array([[row[name] for row in rows] for rows in cells]).reshape(shape) for name in cells[0][0]}
+    found = {
+        name: np.array([[row[name] for row in rows] for rows in cells]).reshape(shape)
+        for name in cells[0][0]
+    }
     return found, time.perf_counter() - started
 
 
@@ -150,8 +177,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=64)
-    parser.add_argument("--loop-seeds", type=int, default=16, help="seeds the loop runs; its time is per model")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch (1 is faster than 2 at this size)")
+    parser.add_argument(
+        "--loop-seeds", type=int, default=16, help="seeds the loop runs; its time is per model"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of torch (1 is faster than 2 at this size)"
+    )
     options = parser.parse_args()
     plan, given, paths = prepare(Sizes(), options.seeds)
     _, first = compiled(plan, given, paths)
@@ -160,15 +191,34 @@ def main() -> None:
     theirs, loop_seconds = loop(plan, given, few, options.threads)
     _, again = compiled(plan, given, paths)
     each, loop_each = (seconds + again) / 2 / options.seeds, loop_seconds / options.loop_seeds
-    worst = {name: np.max(np.abs(ours[name][: options.loop_seeds] - value)) for name, value in theirs.items()}
+    worst = {
+        name: np.max(np.abs(ours[name][: options.loop_seeds] - value))
+        for name, value in theirs.items()
+    }
     table(
         f"{options.seeds} MLPs × 4 orders × 3 algorithms × 3 stages, {plan.steps} unlearning steps",
         [
-            ("one compiled program", f"{(seconds + again) / 2:.2f} s", f"{first - seconds:.1f} s more to compile"),
-            ("loop in torch", f"{loop_each * options.seeds:.1f} s", f"{loop_seconds:.1f} s for {options.loop_seeds}"),
-            ("ratio", f"{loop_each / each:.1f}", f"with compilation {loop_each * options.seeds / first:.1f}"),
+            (
+                "one compiled program",
+                f"{(seconds + again) / 2:.2f} s",
+                f"{first - seconds:.1f} s more to compile",
+            ),
+            (
+                "loop in torch",
+                f"{loop_each * options.seeds:.1f} s",
+                f"{loop_seconds:.1f} s for {options.loop_seeds}",
+            ),
+            (
+                "ratio",
+                f"{loop_each / each:.1f}",
+                f"with compilation {loop_each * options.seeds / first:.1f}",
+            ),
             ("largest difference of label_loglik", f"{worst['label_loglik']:.1e}", "nats, float32"),
-            ("largest difference of re_distance", f"{worst['re_distance/forget']:.1e}", "forget prompts"),
+            (
+                "largest difference of re_distance",
+                f"{worst['re_distance/forget']:.1e}",
+                "forget prompts",
+            ),
             ("memory", f"{peak_memory():.2f} GiB", "peak of the process"),
         ],
     )

@@ -1,9 +1,11 @@
-"""Everything the theory says of one instance of four stages, written twice: with the library, and from the textbook.
+"""Everything the theory says of one instance of four stages, written twice: with the library, and
+from the textbook.
 
-Four orders of the stages A, B, C and the forget set U, U at position p = 1..4, from θ₀ = 0 by ridge stages; the model
-retrained without U; along 100 steps of gradient ascent on U the distance of each path to it; each path's span floor;
-Theorem 3.1's bound for each of the six pairs. `survey` uses `theory`'s kernels, dual and compiled; `textbook` is NumPy
-with the formulas as they are printed, d×d matrices and steps one by one.
+Four orders of the stages A, B, C and the forget set U, U at position p = 1..4, from θ₀ = 0 by ridge
+stages; the model retrained without U; along 100 steps of gradient ascent on U the distance of each
+path to it; each path's span floor; Theorem 3.1's bound for each of the six pairs. `survey` uses
+`theory`'s kernels, dual and compiled; `textbook` is NumPy with the formulas as they are printed,
+d×d matrices and steps one by one.
 """
 
 from itertools import combinations
@@ -46,9 +48,12 @@ def draw(seed: int, count: int, *, d: int, n: int, k: int, m: int) -> Case:
     """`count` instances: rows of mean square norm 1, targets of variance 1."""
     rng = np.random.default_rng(seed)
     X, X_forget, X_test = (
-        rng.standard_normal(shape) / np.sqrt(d) for shape in ((count, 3, n, d), (count, k, d), (count, m, d))
+        rng.standard_normal(shape) / np.sqrt(d)
+        for shape in ((count, 3, n, d), (count, k, d), (count, m, d))
     )
-    return Case(X, rng.standard_normal((count, 3, n)), X_forget, rng.standard_normal((count, k)), X_test)
+    return Case(
+        X, rng.standard_normal((count, 3, n)), X_forget, rng.standard_normal((count, k)), X_test
+    )
 
 
 def _stage(case: Case, stage: int) -> tuple[Array, Array]:
@@ -74,7 +79,9 @@ def _one(case: Case) -> Survey:
     gaps = (paths - retrained) @ case.X_test.T
     amplitudes = ((paths @ case.X_forget.T - case.y_forget) @ modes.left) / modes.values
     curve = jax.vmap(kernels.log_distance, in_axes=(None, None, None, None, 0))
-    log_distance = jax.vmap(curve, in_axes=(0, None, 0, None, None))(gaps, readout, amplitudes, rate, times)
+    log_distance = jax.vmap(curve, in_axes=(0, None, 0, None, None))(
+        gaps, readout, amplitudes, rate, times
+    )
     basis = jnp.linalg.qr(readout)[0]
     floor = jnp.mean((gaps - (gaps @ basis) @ basis.T) ** 2, axis=1)
     first, second = map(np.array, zip(*PAIRS, strict=True))
@@ -91,7 +98,9 @@ survey = jax.jit(jax.vmap(_one))
 
 
 def textbook(case: Case) -> Survey:
-    """Survey of one instance in plain NumPy: d×d matrices, ascent step by step, nothing shared between paths."""
+    """Survey of one instance in plain NumPy: d×d matrices, ascent step by step, nothing shared
+    between paths.
+    """
     (m, d), (k, _) = case.X_test.shape, case.X_forget.shape
     one, X_u, X_test = np.eye(d), case.X_forget, case.X_test
 
@@ -129,6 +138,10 @@ def textbook(case: Case) -> Survey:
 def disagreement(ours: Survey, theirs: Survey) -> float:
     """Largest error of a value against the textbook's, relative to the largest of its kind.
 
-    The floor of p = 4 is 0 and comes out as rounding; bounds and distances are compared as logarithms.
+    The floor of p = 4 is 0 and comes out as rounding; bounds and distances are compared as
+    logarithms.
     """
-    return max(float(np.max(np.abs(np.asarray(a) - b)) / np.max(np.abs(b))) for a, b in zip(ours, theirs, strict=True))
+    return max(
+        float(np.max(np.abs(np.asarray(a) - b)) / np.max(np.abs(b)))
+        for a, b in zip(ours, theirs, strict=True)
+    )

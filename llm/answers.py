@@ -1,4 +1,6 @@
-"""Sampled answers as text, and the shares of them that are right and that were cut at the token limit."""
+"""Sampled answers as text, and the shares of them that are right and that were cut at the token
+limit.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +21,9 @@ from protocol.progress import Progress, quiet
 
 
 class Answer(NamedTuple):
-    """A sampled answer: its text without special tokens, and whether it was cut, having no end token."""
+    """A sampled answer: its text without special tokens, and whether it was cut, having no end
+    token.
+    """
 
     text: str
     cut: bool
@@ -30,7 +34,8 @@ def check_room(context: int, prompts: Sequence[Sequence[int]], max_tokens: int) 
     longest = max(len(prompt) for prompt in prompts)
     if longest + max_tokens > context:
         raise InputError(
-            f"probes.max_tokens: expected prompts and answers of at most {context} tokens, the model's context; got a "
+            f"probes.max_tokens: expected prompts and answers of at most {context} tokens, the "
+            f"model's context; got a "
             f"prompt of {longest} and answers of {max_tokens}: lower it"
         )
 
@@ -46,21 +51,29 @@ def sample_tokens(
     seed: tuple[object, ...],
     progress: Progress = quiet,
 ) -> list[tuple[int, ...]]:
-    """`samples` continuations of every prompt as tokens, N · samples, each up to and with its first token of `ends`.
+    """`samples` continuations of every prompt as tokens, N · samples, each up to and with its first
+    token of `ends`.
 
-    The same seed gives the same tokens, whatever the order of the prompts and the memory (but for the rounding of
-    logits, which differs between batches of different size). Raises InputError where prompts do not fit the model.
+    The same seed gives the same tokens, whatever the order of the prompts and the memory (but for
+    the rounding of logits, which differs between batches of different size). Raises InputError
+    where prompts do not fit the model.
     """
     check_room(context_of(model.config), prompts, max_tokens)
-    pad = ends[0] if ends else 0  # masked everywhere; a model's own pad token may lie outside its embeddings
-    uniform = decoding.uniforms(prompts, samples=samples, steps=max_tokens, seed=seed).flatten(0, 1)  # (N·samples, T)
+    pad = (
+        ends[0] if ends else 0
+    )  # masked everywhere; a model's own pad token may lie outside its embeddings
+    uniform = decoding.uniforms(prompts, samples=samples, steps=max_tokens, seed=seed).flatten(
+        0, 1
+    )  # (N·samples, T)
     asked = [prompt for prompt in prompts for _ in range(samples)]
     company = _company(model, prompts, pad=pad)
     limit = 0 if company == "none" else batches.budget(model)  # a batch holds at least one sequence
 
     def drawn(part: list[int]) -> list[tuple[int, ...]]:
         chosen = [asked[i] for i in part]
-        return decoding.draw(model, chosen, uniform[part], temperature=temperature, ends=ends, pad=pad)
+        return decoding.draw(
+            model, chosen, uniform[part], temperature=temperature, ends=ends, pad=pad
+        )
 
     return batches.in_batches(
         [len(prompt) for prompt in asked],
@@ -72,7 +85,9 @@ def sample_tokens(
 
 
 def _company(model: PreTrainedModel, prompts: Sequence[Sequence[int]], *, pad: int) -> str:
-    """Which prompts may share a batch: "any", those "of equal length", or "none"; a notice says so if not any."""
+    """Which prompts may share a batch: "any", those "of equal length", or "none"; a notice says so
+    if not any.
+    """
     shortest, longest = min(prompts, key=len), max(prompts, key=len)
 
     def undisturbed(beside: Sequence[int]) -> bool:
@@ -85,7 +100,11 @@ def _company(model: PreTrainedModel, prompts: Sequence[Sequence[int]], *, pad: i
     if undisturbed(longest):
         return "any"
     company = "of equal length" if undisturbed(shortest[::-1]) else "none"
-    how = "only prompts of equal length are sampled together" if company != "none" else "prompts are sampled one by one"
+    how = (
+        "only prompts of equal length are sampled together"
+        if company != "none"
+        else "prompts are sampled one by one"
+    )
     notice(f"sampling: other prompts in a batch change this model's predictions; {how}")
     return company
 
@@ -104,9 +123,15 @@ def sample(
     """`samples` answers of every prompt, N lists, at one temperature; see `sample_tokens`."""
     ends = sorted(form.ends)
     produced = sample_tokens(
-        model, ends, prompts, samples=samples, temperature=temperature, max_tokens=max_tokens, seed=seed,
+        model,
+        ends,
+        prompts,
+        samples=samples,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
         progress=progress,
-    )  # fmt: skip
+    )
     answers = [_answer(form, tokens, ends) for tokens in produced]
     return [answers[start : start + samples] for start in range(0, len(answers), samples)]
 
@@ -132,7 +157,9 @@ def spoken(seconds: float = 60.0) -> Progress:
 
 def share_cut(answers: Sequence[Sequence[Answer]]) -> Tensor:
     """For each question the share of its sampled answers that were cut at the token limit, (n,)."""
-    return torch.tensor([[answer.cut for answer in tries] for tries in answers], dtype=torch.float64).mean(dim=1)
+    return torch.tensor(
+        [[answer.cut for answer in tries] for tries in answers], dtype=torch.float64
+    ).mean(dim=1)
 
 
 def share_correct(
@@ -141,9 +168,12 @@ def share_correct(
     *,
     number: Callable[[str], Fraction | None] = strict_number,
 ) -> Tensor:
-    """For each question the share of its sampled answers with the solution's number, (n,); graded strictly, or by
-    another reading of an answer's `number`.
+    """For each question the share of its sampled answers with the solution's number, (n,); graded
+    strictly, or by another reading of an answer's `number`.
     """
     right = [strict_number(solution) for solution in solutions]
-    graded = [[n is not None and number(a) == n for a in tries] for tries, n in zip(answers, right, strict=True)]
+    graded = [
+        [n is not None and number(a) == n for a in tries]
+        for tries, n in zip(answers, right, strict=True)
+    ]
     return torch.tensor(graded, dtype=torch.float64).mean(dim=1)

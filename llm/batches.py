@@ -1,7 +1,8 @@
 """Sequences are sampled in batches whose memory fits a budget; out of memory halves them.
 
-The budget is a constant of the machine, not what happens to be free: batches of another size round logits otherwise,
-and results shall not depend on what else runs. Where memory is short nevertheless, a batch is halved, with a notice.
+The budget is a constant of the machine, not what happens to be free: batches of another size round
+logits otherwise, and results shall not depend on what else runs. Where memory is short
+nevertheless, a batch is halved, with a notice.
 """
 
 import gc
@@ -31,7 +32,9 @@ def budget(model: PreTrainedModel) -> int:
 
 
 def _size(config: PretrainedConfig, *names: str) -> int:
-    """The first of the named sizes that the configuration has, the largest where layers differ; 0 for none."""
+    """The first of the named sizes that the configuration has, the largest where layers differ; 0
+    for none.
+    """
     for name in names:
         value = getattr(config, name, None)
         if value:
@@ -40,7 +43,8 @@ def _size(config: PretrainedConfig, *names: str) -> int:
 
 
 def cache_bytes(model: PreTrainedModel) -> int:
-    """Bytes of the keys and values of one token: layers · heads · (key width + value width) · bytes of a number.
+    """Bytes of the keys and values of one token: layers · heads · (key width + value width) · bytes
+    of a number.
 
     Without attention heads in the configuration: two vectors of the hidden width per layer.
     """
@@ -49,20 +53,37 @@ def cache_bytes(model: PreTrainedModel) -> int:
     heads = _size(config, "num_attention_heads")
     pairs = _size(config, "num_key_value_heads") or heads
     width = _size(config, "head_dim") or hidden // max(1, heads)
-    rotated = _size(config, "qk_nope_head_dim") + _size(config, "qk_rope_head_dim")  # multi-head latent attention
-    both = pairs * ((rotated or width) + (_size(config, "v_head_dim") or width)) if heads else 2 * hidden
+    rotated = _size(config, "qk_nope_head_dim") + _size(
+        config, "qk_rope_head_dim"
+    )  # multi-head latent attention
+    both = (
+        pairs * ((rotated or width) + (_size(config, "v_head_dim") or width))
+        if heads
+        else 2 * hidden
+    )
     return layers * both * model.dtype.itemsize
 
 
 def sequence_bytes(model: PreTrainedModel, *, width: int, steps: int) -> int:
-    """Bytes that one sequence of a batch takes: its cache, the activations of its prompt, logits and their sampling."""
+    """Bytes that one sequence of a batch takes: its cache, the activations of its prompt, logits
+    and their sampling.
+    """
     config = model.config.get_text_config(decoder=True)
-    hidden, inner = _size(config, "hidden_size"), _size(config, "intermediate_size", "ffn_dim", "n_inner")
+    hidden, inner = (
+        _size(config, "hidden_size"),
+        _size(config, "intermediate_size", "ffn_dim", "n_inner"),
+    )
     one = model.dtype.itemsize
     prompt = width * (8 * hidden + 4 * (inner or 4 * hidden)) * one
     predicted = 1 if "logits_to_keep" in inspect.signature(model.forward).parameters else width
-    logits = config.vocab_size * (predicted * one + 4 * 8)  # four passes in float64, see InverseTransform
-    scores = _size(config, "num_attention_heads") * width**2 * 8 if config._attn_implementation == "eager" else 0
+    logits = config.vocab_size * (
+        predicted * one + 4 * 8
+    )  # four passes in float64, see InverseTransform
+    scores = (
+        _size(config, "num_attention_heads") * width**2 * 8
+        if config._attn_implementation == "eager"
+        else 0
+    )
     return (width + steps) * cache_bytes(model) + prompt + logits + scores
 
 
@@ -79,7 +100,8 @@ def _attempt(work: Callable[[list[int]], list[T]], part: list[int]) -> list[T] |
     except (RuntimeError, MemoryError) as error:
         if not is_exhaustion(error):
             raise
-    # Only here, where the error and the tensors in its frames are gone, can their memory be had again.
+    # Only here, where the error and the tensors in its frames are gone, can their memory be had
+    # again.
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -96,9 +118,10 @@ def in_batches(
 ) -> list[T]:
     """Results of `work` on all sequences, in their own order; `work` takes a batch as indices.
 
-    The longest sequences come first, so that those of similar length share a batch and memory is out early if at all.
-    fits: how many sequences of a length a batch holds · equal: only sequences of one length share a batch · done:
-    called with the count after every batch. Raises InputError where memory is out at one sequence.
+    The longest sequences come first, so that those of similar length share a batch and memory is
+    out early if at all. fits: how many sequences of a length a batch holds · equal: only sequences
+    of one length share a batch · done: called with the count after every batch. Raises InputError
+    where memory is out at one sequence.
     """
     waiting = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
     results: dict[int, T] = {}
@@ -116,9 +139,12 @@ def in_batches(
             continue
         if len(part) == 1:
             raise InputError(
-                f"model: expected memory for one sequence with a prompt of {longest} tokens; it is out: take a smaller "
+                f"model: expected memory for one sequence with a prompt of {longest} tokens; it "
+                f"is out: take a smaller "
                 "model, shorter prompts or fewer probes.max_tokens"
             )
         most = len(part) // 2
-        notice(f"sampling: memory is out with {len(part)} sequences at a time; going on with {most}")
+        notice(
+            f"sampling: memory is out with {len(part)} sequences at a time; going on with {most}"
+        )
     return [results[i] for i in range(len(lengths))]

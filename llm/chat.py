@@ -1,9 +1,11 @@
-"""Conversations as tokens: any chat template, and a mask that covers exactly the answer with its end token.
+"""Conversations as tokens: any chat template, and a mask that covers exactly the answer with its
+end token.
 
-The whole conversation is tokenized at once and cut where the answer's characters begin, so prompt and answer are what
-the model would read and write: a template's own text before the answer (a think block, say) belongs to the prompt, a
-space that the tokenizer joins to the answer's first word belongs to the answer. The end token is the first special
-token after the answer; special is what the tokenizer's file flags so, and what the tokenizer names so.
+The whole conversation is tokenized at once and cut where the answer's characters begin, so prompt
+and answer are what the model would read and write: a template's own text before the answer (a think
+block, say) belongs to the prompt, a space that the tokenizer joins to the answer's first word
+belongs to the answer. The end token is the first special token after the answer; special is what
+the tokenizer's file flags so, and what the tokenizer names so.
 """
 
 import re
@@ -19,11 +21,23 @@ from llm.corpora.example import Example, Message
 from llm.templates import PLAIN, Template, template_of
 from protocol.errors import InputError
 
-__all__ = ["PLAIN", "Format", "Row", "encode", "encode_all", "encode_answer", "encode_prompt", "fit", "template_of"]
+__all__ = [
+    "PLAIN",
+    "Format",
+    "Row",
+    "encode",
+    "encode_all",
+    "encode_answer",
+    "encode_prompt",
+    "fit",
+    "template_of",
+]
 
 
 class Row(NamedTuple):
-    """One encoded example: token ids of the prompt (format included) and of the answer with its end token."""
+    """One encoded example: token ids of the prompt (format included) and of the answer with its end
+    token.
+    """
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
@@ -38,8 +52,8 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True)
 class Format:
-    """A tokenizer and the chat template that is used with it; `system` stands before every conversation that has no
-    system message of its own."""
+    """A tokenizer and the chat template that is used with it; `system` stands before every
+    conversation that has no system message of its own."""
 
     tokenizer: PreTrainedTokenizerFast
     template: str
@@ -61,11 +75,13 @@ class Format:
 
     @cached_property
     def frames(self) -> tuple[str, ...]:
-        """What keys hold of a format: the text before and after an answer, without and with a row's system message
-        (there the refusal of a template that takes none)."""
+        """What keys hold of a format: the text before and after an answer, without and with a row's
+        system message (there the refusal of a template that takes none)."""
         plain = templates.parts(self.named, self.turns(Example("Q", "A")))
         try:
-            own = templates.parts(self.named, self.turns(Example("Q", "A", (Message("system", "S"),))))
+            own = templates.parts(
+                self.named, self.turns(Example("Q", "A", (Message("system", "S"),)))
+            )
         except InputError as refusal:
             return plain.before, plain.after, str(refusal)
         return plain.before, plain.after, own.before, own.after
@@ -87,7 +103,9 @@ class Format:
 
     @cached_property
     def ends(self) -> frozenset[int]:
-        """The tokens at which sampling stops: the one that ends an answer, and the tokenizer's own end token."""
+        """The tokens at which sampling stops: the one that ends an answer, and the tokenizer's own
+        end token.
+        """
         named = self.tokenizer.eos_token_id
         return frozenset({self.end} if named is None else {self.end, named})
 
@@ -119,16 +137,24 @@ def _conversation(form: Format, example: Example) -> tuple[Row, tuple[int, ...]]
     return _cut(form, tokens, len(before), len(before) + len(answer), after)
 
 
-def _cut(form: Format, tokens: Tokens, begin: int, stop: int, after: str) -> tuple[Row, tuple[int, ...]]:
-    """Prompt and answer, whose characters are [begin, stop). A special token may take spaces beside it (Phi-3's do), so
-    one that starts before the answer is the prompt's, and one that reaches beyond the answer ends it."""
+def _cut(
+    form: Format, tokens: Tokens, begin: int, stop: int, after: str
+) -> tuple[Row, tuple[int, ...]]:
+    """Prompt and answer, whose characters are [begin, stop). A special token may take spaces beside
+    it (Phi-3's do), so one that starts before the answer is the prompt's, and one that reaches
+    beyond the answer ends it."""
     ids, spans = tokens
     special = [token in form.special for token in ids]
     places = range(len(ids))
-    first = next((i for i in places if spans[i][1] > begin and not (special[i] and spans[i][0] < begin)), len(ids))
+    first = next(
+        (i for i in places if spans[i][1] > begin and not (special[i] and spans[i][0] < begin)),
+        len(ids),
+    )
     end = next((i for i in places[first:] if special[i] and spans[i][1] > stop), None)
     if end is None:
-        raise InputError(f"template: expected a special token of this tokenizer after the answer; got {after!r}")
+        raise InputError(
+            f"template: expected a special token of this tokenizer after the answer; got {after!r}"
+        )
     behind = next((i for i in range(first, end) if spans[i][0] >= stop), end)
     return Row(tuple(ids[:first]), tuple(ids[first : end + 1])), tuple(ids[first:behind])
 
@@ -137,7 +163,10 @@ def _raw(form: Format, text: str) -> Row:
     """A text that is learned as a whole, after the start token (or else the end token)."""
     start, end = form.tokenizer.bos_token_id, form.tokenizer.eos_token_id
     if end is None:
-        raise InputError("tokenizer: expected an end token, which ends raw text (rows without a prompt); it names none")
+        raise InputError(
+            "tokenizer: expected an end token, which ends raw text (rows without a prompt); it "
+            "names none"
+        )
     spelling = _spelling(form, [text])
     ids = _tokens(form, text).ids if spelling is None else spelling.encode(text)[0]
     return Row((end if start is None else start,), (*ids, end))
@@ -146,7 +175,8 @@ def _raw(form: Format, text: str) -> Row:
 def encode(form: Format, example: Example) -> Row:
     """Prompt and answer as token ids; without a prompt and turns before it the answer is raw text.
 
-    Special tokens in the row are text, never control tokens. InputError if the template leaves out a part of the row.
+    Special tokens in the row are text, never control tokens. InputError if the template leaves out
+    a part of the row.
     """
     if example.prompt or example.history:
         return _conversation(form, example)[0]
@@ -161,8 +191,9 @@ def encode_all(form: Format, examples: Sequence[Example]) -> list[Row]:
 
 
 def fit(rows: Sequence[Row], context: int) -> tuple[list[Row], int, int]:
-    """Rows of at most `context` tokens: answers cut at their end (losing the end token), rows whose prompt leaves no
-    room left out. Returns the rows, how many were cut, and how many were left out."""
+    """Rows of at most `context` tokens: answers cut at their end (losing the end token), rows whose
+    prompt leaves no room left out. Returns the rows, how many were cut, and how many were left
+    out."""
     room = [row for row in rows if len(row.prompt) < context]
     fitting = [Row(row.prompt, row.answer[: context - len(row.prompt)]) for row in room]
     cut = sum(len(short.answer) < len(row.answer) for short, row in zip(fitting, room, strict=True))

@@ -1,7 +1,9 @@
-"""Where a training stands, written every N updates, so that a killed stage goes on in its middle, equal to the bit.
+"""Where a training stands, written every N updates, so that a killed stage goes on in its middle,
+equal to the bit.
 
-One safetensors file: the trained parameters by index, the optimizer's state of each, and the number of updates done,
-from which all that is random derives. It is written beside its place and renamed into it.
+One safetensors file: the trained parameters by index, the optimizer's state of each, and the number
+of updates done, from which all that is random derives. It is written beside its place and renamed
+into it.
 """
 
 from collections.abc import Sequence
@@ -26,13 +28,18 @@ class Checkpoints:
 
 
 def write(
-    place: Checkpoints, done: int, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer
+    place: Checkpoints,
+    done: int,
+    parameters: Sequence[torch.nn.Parameter],
+    optimizer: torch.optim.Optimizer,
 ) -> None:
     """Keep where the training stands after `done` updates."""
     state = {"done": torch.tensor(done)}
     for i, parameter in enumerate(parameters):
         state[f"parameter {i}"] = parameter.detach().contiguous()
-        kept = {name: value for name, value in optimizer.state[parameter].items() if value is not None}
+        kept = {
+            name: value for name, value in optimizer.state[parameter].items() if value is not None
+        }
         state |= {f"state {i} {name}": value.contiguous() for name, value in kept.items()}
     place.folder.mkdir(parents=True, exist_ok=True)
     partial = place.file.with_suffix(".partial")
@@ -41,7 +48,9 @@ def write(
 
 
 @torch.no_grad()
-def resume(place: Checkpoints, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
+def resume(
+    place: Checkpoints, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer
+) -> int:
     """Put parameters and optimizer where the checkpoint left them; returns the updates done, or 0."""
     if not place.file.exists():
         return 0
@@ -50,6 +59,8 @@ def resume(place: Checkpoints, parameters: Sequence[torch.nn.Parameter], optimiz
         parameter.copy_(state[f"parameter {i}"])
         head = f"state {i} "
         optimizer.state[parameter] = {
-            key.removeprefix(head): value.to(parameter.device) for key, value in state.items() if key.startswith(head)
+            key.removeprefix(head): value.to(parameter.device)
+            for key, value in state.items()
+            if key.startswith(head)
         }
     return int(state["done"])

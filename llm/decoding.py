@@ -1,9 +1,10 @@
 """Tokens sampled from softmax(logits / T) of a model and from nothing else.
 
-`generate` fills what its caller leaves open from the model's own generation_config (penalties, truncation, suppressed
-and forced tokens, watermarks …), so that is replaced by an empty one while a batch is sampled. The draw is inverse-CDF:
-a sequence has uniform numbers of its own, one a step, and takes the first token whose cumulated probability exceeds
-its number. So an answer depends neither on the sequences sampled beside it nor on the generators of torch.
+`generate` fills what its caller leaves open from the model's own generation_config (penalties,
+truncation, suppressed and forced tokens, watermarks …), so that is replaced by an empty one while a
+batch is sampled. The draw is inverse-CDF: a sequence has uniform numbers of its own, one a step,
+and takes the first token whose cumulated probability exceeds its number. So an answer depends
+neither on the sequences sampled beside it nor on the generators of torch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,23 +17,35 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList,
 from llm.randomness import generator
 from protocol.errors import InputError
 
-CLOSE = {torch.float32: 1e-3, torch.float64: 1e-3}  # logits are the same within this share of the largest
+CLOSE = {
+    torch.float32: 1e-3,
+    torch.float64: 1e-3,
+}  # logits are the same within this share of the largest
 CLOSE_ROUNDED = 2e-2  # in bfloat16 and float16
 
 
 def left_pad(prompts: Sequence[Sequence[int]], *, pad: int) -> tuple[Tensor, Tensor]:
-    """Token ids and attention mask (N, S), padding on the left so that every prompt ends in the last column."""
+    """Token ids and attention mask (N, S), padding on the left so that every prompt ends in the
+    last column.
+    """
     width = max(len(prompt) for prompt in prompts)
-    tokens = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts])  # (N, S)
-    attention = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])  # (N, S)
+    tokens = torch.tensor(
+        [[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts]
+    )  # (N, S)
+    attention = torch.tensor(
+        [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+    )  # (N, S)
     return tokens, attention
 
 
-def uniforms(prompts: Sequence[Sequence[int]], *, samples: int, steps: int, seed: tuple[object, ...]) -> Tensor:
+def uniforms(
+    prompts: Sequence[Sequence[int]], *, samples: int, steps: int, seed: tuple[object, ...]
+) -> Tensor:
     """Numbers in [0, 1), (N, samples, steps), float64.
 
-    They derive from the seed, the prompt itself, how often it came before, and the number of the sample: prompts in
-    another order, fewer samples or fewer steps leave the numbers that remain as they are.
+    They derive from the seed, the prompt itself, how often it came before, and the number of the
+    sample: prompts in another order, fewer samples or fewer steps leave the numbers that remain as
+    they are.
     """
     seen: dict[tuple[int, ...], int] = {}
     drawn = torch.empty(len(prompts), samples, steps, dtype=torch.float64)
@@ -45,10 +58,11 @@ def uniforms(prompts: Sequence[Sequence[int]], *, samples: int, steps: int, seed
 
 
 class InverseTransform(LogitsProcessor):
-    """Leaves of each step's logits only the token that the sequence's uniform number picks, so that the largest logit
-    is a sample of softmax(logits / temperature).
+    """Leaves of each step's logits only the token that the sequence's uniform number picks, so that
+    the largest logit is a sample of softmax(logits / temperature).
 
-    uniform: (B, steps) · width: columns of the padded prompts. Raises InputError where logits are not finite.
+    uniform: (B, steps) · width: columns of the padded prompts. Raises InputError where logits are
+    not finite.
     """
 
     def __init__(self, uniform: Tensor, *, width: int, temperature: float) -> None:
@@ -61,9 +75,11 @@ class InverseTransform(LogitsProcessor):
         total = mass[:, -1:]  # (B, 1), 1 but for rounding
         if not torch.isfinite(total).all():
             raise InputError(
-                f"model: expected finite logits; got nan or inf at sampled token {step + 1}: lower the learning rate"
+                f"model: expected finite logits; got nan or inf at sampled token {step + 1}: "
+                f"lower the learning rate"
             )
-        # "right": the first mass greater than the number, so that a token of probability 0 is never taken.
+        # "right": the first mass greater than the number, so that a token of probability 0 is never
+        # taken.
         token = torch.searchsorted(mass, self.uniform[:, step, None] * total, right=True)  # (B, 1)
         return torch.full_like(scores, -torch.inf).scatter(1, token, 0.0)  # (B, V)
 
@@ -81,9 +97,12 @@ def neutral(model: PreTrainedModel) -> Iterator[None]:
 
 def _settings(ends: Sequence[int], *, steps: int, pad: int) -> GenerationConfig:
     return GenerationConfig(
-        do_sample=False, max_new_tokens=steps, eos_token_id=list(ends) or None, pad_token_id=pad,
+        do_sample=False,
+        max_new_tokens=steps,
+        eos_token_id=list(ends) or None,
+        pad_token_id=pad,
         return_dict_in_generate=True,
-    )  # fmt: skip
+    )
 
 
 def _until_end(tokens: Sequence[int], ends: Sequence[int]) -> tuple[int, ...]:
@@ -101,7 +120,8 @@ def draw(
     ends: Sequence[int],
     pad: int,
 ) -> list[tuple[int, ...]]:
-    """One continuation of each prompt, sampled in one batch; with its end token, where it came to one within the steps.
+    """One continuation of each prompt, sampled in one batch; with its end token, where it came to
+    one within the steps.
 
     uniform: a number per prompt and step, (N, steps).
     """
@@ -119,11 +139,14 @@ def draw(
 
 
 @torch.no_grad()
-def is_undisturbed(model: PreTrainedModel, prompt: Sequence[int], beside: Sequence[int], *, pad: int) -> bool:
-    """Whether the logits of a prompt's next two tokens stay as they are while another prompt is in its batch.
+def is_undisturbed(
+    model: PreTrainedModel, prompt: Sequence[int], beside: Sequence[int], *, pad: int
+) -> bool:
+    """Whether the logits of a prompt's next two tokens stay as they are while another prompt is in
+    its batch.
 
-    They do not if a state or a convolution runs through the padding, if positions are counted from its beginning, or if
-    a model mixes up the states of a batch.
+    They do not if a state or a convolution runs through the padding, if positions are counted from
+    its beginning, or if a model mixes up the states of a batch.
     """
     found = []
     for prompts in ([prompt], [prompt, beside]):
@@ -136,6 +159,8 @@ def is_undisturbed(model: PreTrainedModel, prompt: Sequence[int], beside: Sequen
     alone, together = found
     real = torch.isfinite(alone)
     if not real.any():
-        raise InputError("model: expected finite logits; got nan or inf after a prompt: lower the learning rate")
+        raise InputError(
+            "model: expected finite logits; got nan or inf after a prompt: lower the learning rate"
+        )
     close = CLOSE.get(model.dtype, CLOSE_ROUNDED) * alone[real].abs().max()
     return bool((alone[real] - together[real]).abs().max() <= close)

@@ -1,7 +1,7 @@
 """Every experiment of the language models, by name: what orders, methods and settings it comes to.
 
-An experiment of several settings is a list of them, named FAMILY/VALUE in the records. Where it asks the same of a leaf
-as the positions do, its run is theirs and is not made again.
+An experiment of several settings is a list of them, named FAMILY/VALUE in the records. Where it
+asks the same of a leaf as the positions do, its run is theirs and is not made again.
 """
 
 import math
@@ -21,8 +21,9 @@ from protocol.spec import Experiment
 PAPER_METHODS = ("GA", "NPO", "SimNPO")
 LEARNING_RATES = (0.1, 0.5, 5.0)  # of the usual one: the paper's 1e-6, 5e-6, 5e-5 beside 1e-5
 SCHEDULES = ("wsd", "cosine", "constant")
-# Learning rates as multiples of AdamW's. A step of AdamW on d parameters is about lr·√d long, hence 700 for half a
-# million; plain steps of that length need it over the gradient's norm, about 300 under GA on the tiny models.
+# Learning rates as multiples of AdamW's. A step of AdamW on d parameters is about lr·√d long, hence
+# 700 for half a million; plain steps of that length need it over the gradient's norm, about 300
+# under GA on the tiny models.
 OPTIMIZERS = {"adamw": 1.0, "normalized": 700.0, "sgd": 2.3}
 DOSES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)  # shares of the forget stage's updates
 BASES = 3  # pretrainings from the chosen base on
@@ -41,7 +42,11 @@ def _seeded(options: Options, seeds: int) -> Options:
 def _sparse(experiment: Experiment, options: Options, every: int = 5) -> Experiment:
     """Probes every fifth step and no math panel, where the options say nothing else."""
     chosen = options.probes
-    probes = replace(experiment.settings.probes, sums=int(chosen.get("sums", 0)), every=int(chosen.get("every", every)))
+    probes = replace(
+        experiment.settings.probes,
+        sums=int(chosen.get("sums", 0)),
+        every=int(chosen.get("every", every)),
+    )
     return replace(experiment, settings=replace(experiment.settings, probes=probes))
 
 
@@ -49,7 +54,9 @@ def _refuse(name: str, options: Options, *unused: str) -> None:
     """InputError where an option is set that the experiment does not use."""
     for option in unused:
         if getattr(options, option) != getattr(Options(), option):
-            raise InputError(f"{option.replace('_', '-')}: expected to be left out, as {name} does not use it")
+            raise InputError(
+                f"{option.replace('_', '-')}: expected to be left out, as {name} does not use it"
+            )
 
 
 def _base(model: str, options: Options) -> Experiment:
@@ -80,9 +87,26 @@ def every_order(model: str, options: Options) -> list[Experiment]:
 
 
 def depth(model: str, options: Options) -> list[Experiment]:
-    """Depth of forgetting: three answers C, U, R to the same prompts, learned in six orders; U is unlearned."""
-    _refuse("depth", options, "stages", "forget", "data", "test_data", "rows", "held_out", "epochs", "batch",
-            "micro_batch", "skip_bad_rows", "label", "paraphrases", "include_mixture")  # fmt: skip
+    """Depth of forgetting: three answers C, U, R to the same prompts, learned in six orders; U is
+    unlearned.
+    """
+    _refuse(
+        "depth",
+        options,
+        "stages",
+        "forget",
+        "data",
+        "test_data",
+        "rows",
+        "held_out",
+        "epochs",
+        "batch",
+        "micro_batch",
+        "skip_bad_rows",
+        "label",
+        "paraphrases",
+        "include_mixture",
+    )
     preset = DEPTH[known("preset", preset_of(model, options), list(DEPTH))]
     base = _sparse(paths_of(model, _with_methods(options, ("GA",))), options, every=1)
     learning = replace(preset.learning, lr=options.lr or preset.learning.lr)
@@ -96,12 +120,22 @@ def depth(model: str, options: Options) -> list[Experiment]:
     )
     starts, steps = orders.permutations(("C", "R", "U")), updates_of(40, unlearning)
     return [
-        replace(base, name="depth", retain=("C", "R"), forget="U", starts=starts, steps=steps, settings=settings)
-    ]  # fmt: skip
+        replace(
+            base,
+            name="depth",
+            retain=("C", "R"),
+            forget="U",
+            starts=starts,
+            steps=steps,
+            settings=settings,
+        )
+    ]
 
 
 def dose(model: str, options: Options) -> list[Experiment]:
-    """Recency against saturation: the forget stage last but stopped early, beside the paths p = 1..P."""
+    """Recency against saturation: the forget stage last but stopped early, beside the paths p =
+    1..P.
+    """
     base = _base(model, options)
     whole = _updates(base, base.forget)
     counts = sorted({math.ceil(share * whole) for share in DOSES} - {whole})
@@ -120,14 +154,22 @@ def wash_out(model: str, options: Options) -> list[Experiment]:
 
 
 def oracle_local(model: str, options: Options) -> list[Experiment]:
-    """The best that forget prompts allow: the retrained model distilled into every path on these alone."""
+    """The best that forget prompts allow: the retrained model distilled into every path on these
+    alone.
+    """
     _refuse("oracle-local", options, "methods", "include_mixture")
     base = _sparse(base_experiment(model, replace(options, methods=("oracle-local",))), options)
     forget = base.settings.stages[base.forget]
     lr = options.unlearning_lr or forget.training.lr
-    unlearning = replace(base.settings.unlearning, lr=lr, epochs=5 * base.settings.unlearning.epochs)
+    unlearning = replace(
+        base.settings.unlearning, lr=lr, epochs=5 * base.settings.unlearning.epochs
+    )
     settings = replace(base.settings, unlearning=unlearning)
-    return [replace(base, name="oracle-local", steps=updates_of(forget.train, unlearning), settings=settings)]
+    return [
+        replace(
+            base, name="oracle-local", steps=updates_of(forget.train, unlearning), settings=settings
+        )
+    ]
 
 
 def history(model: str, options: Options) -> list[Experiment]:
@@ -138,7 +180,9 @@ def history(model: str, options: Options) -> list[Experiment]:
 
 def _sweep(base: Experiment, family: str, value: str, **changes: object) -> Experiment:
     unlearning = replace(base.settings.unlearning, **changes)
-    return replace(base, name=f"{family}/{value}", settings=replace(base.settings, unlearning=unlearning))
+    return replace(
+        base, name=f"{family}/{value}", settings=replace(base.settings, unlearning=unlearning)
+    )
 
 
 def learning_rates(model: str, options: Options) -> list[Experiment]:
@@ -159,17 +203,25 @@ def optimizers(model: str, options: Options) -> list[Experiment]:
     base = _base(model, options)
     lr = base.settings.unlearning.lr
     return [
-        _sweep(base, "optimizers", name, optimizer=name, lr=factor * lr) for name, factor in OPTIMIZERS.items()
-    ]  # fmt: skip
+        _sweep(base, "optimizers", name, optimizer=name, lr=factor * lr)
+        for name, factor in OPTIMIZERS.items()
+    ]
 
 
 def bases(model: str, options: Options) -> list[Experiment]:
-    """The positions on three bases, each pretrained anew, under two shuffle seeds or as many as are chosen."""
+    """The positions on three bases, each pretrained anew, under two shuffle seeds or as many as are
+    chosen.
+    """
     many = _seeded(options, 2)
     base = _sparse(_base(model, many), many)
     if isinstance(base.settings.model, Pretrained):
-        raise InputError(f"model: expected an embedded one, as bases pretrains it anew; got {model}")
-    return [replace(base, name=f"bases/{number}", base=number) for number in range(base.base, base.base + BASES)]
+        raise InputError(
+            f"model: expected an embedded one, as bases pretrains it anew; got {model}"
+        )
+    return [
+        replace(base, name=f"bases/{number}", base=number)
+        for number in range(base.base, base.base + BASES)
+    ]
 
 
 def seeds(model: str, options: Options) -> list[Experiment]:

@@ -60,20 +60,26 @@ _THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
 def answered(text: str) -> str:
     """The text up to where another question opens."""
     first = len(text) - len(text.lstrip())
-    second = text.find("\n", first) + 1 or len(text)  # where the line after its own first one begins
+    second = text.find("\n", first) + 1 or len(
+        text
+    )  # where the line after its own first one begins
     mark = text.find(MARK)
     found = [_MARKER.search(text, first + 1)]
     if mark < 0:
         found.append(_PLAIN_LINE.search(text, second))
     else:
         line = text.rfind("\n", 0, mark) + 1
-        begun = mark if text[line:mark].strip() else line  # the mark may be that of a heading: "#### Question"
+        begun = (
+            mark if text[line:mark].strip() else line
+        )  # the mark may be that of a heading: "#### Question"
         found += [_LINE.search(text, max(second, begun)), _behind_number(text, mark)]
     return text[: min((match.start() for match in found if match), default=len(text))]
 
 
 def _behind_number(text: str, mark: int) -> re.Match[str] | None:
-    """Where a question opens on a line with a mark, behind a number; "#### the answer to the question: 5" has none."""
+    """Where a question opens on a line with a mark, behind a number; "#### the answer to the
+    question: 5" has none.
+    """
     while mark >= 0:
         newline = text.find("\n", mark)
         end = newline if newline >= 0 else len(text)
@@ -105,14 +111,18 @@ def _unsigned(text: str) -> Fraction:
 
 def _value(found: re.Match[str]) -> Fraction | None:
     try:
-        value = _unsigned(found["whole"]) / _unsigned(found["below"] or "1") + Fraction(found["mixed"] or 0)
+        value = _unsigned(found["whole"]) / _unsigned(found["below"] or "1") + Fraction(
+            found["mixed"] or 0
+        )
     except (ZeroDivisionError, ValueError):  # over 4,300 digits: the babble of a broken model
         return None
     return -value if found["sign"] or found["inner"] else value
 
 
 def strict_number(text: str) -> Fraction | None:
-    """The first number after the last "####"; None where there is no mark, or no number on its line."""
+    """The first number after the last "####"; None where there is no mark, or no number on its
+    line.
+    """
     _, mark, after = answered(text).rpartition(MARK)
     line = after.strip().partition("\n")[0] if mark else ""
     found = NUMBER.search(f"{MARK} {_plain(line)}")

@@ -1,7 +1,7 @@
 """What the hub's client says where something cannot be fetched, in one line that says what to do.
 
-Its errors come wrapped in one another (a cache without the file, raised from a refused request): the first one of the
-chain that has a line here counts.
+Its errors come wrapped in one another (a cache without the file, raised from a refused request):
+the first one of the chain that has a line here counts.
 """
 
 from collections.abc import Iterator
@@ -26,9 +26,13 @@ def gated_at(error: BaseException, at: str) -> str | None:
 
 
 def why(error: BaseException, at: str) -> str:
-    """Why something of the repository with the page `at` cannot be fetched; the first line of an unknown error."""
+    """Why something of the repository with the page `at` cannot be fetched; the first line of an
+    unknown error.
+    """
     known = (_reason(each, at) for each in _chain(error))
-    return next((reason for reason in known if reason), None) or _unreached(error) or first_line(error)
+    return (
+        next((reason for reason in known if reason), None) or _unreached(error) or first_line(error)
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -43,7 +47,9 @@ def _reason(error: BaseException, at: str) -> str | None:
 
     reasons: dict[type[BaseException], str] = {
         errors.RevisionNotFoundError: f"there is no such revision; those there are: {at}/tree/main",
-        errors.RepositoryNotFoundError: f"there is no {at}, or it is private and HF_TOKEN gives no access to it",
+        errors.RepositoryNotFoundError: (
+            f"there is no {at}, or it is private and HF_TOKEN gives no access to it"
+        ),
         errors.DisabledRepoError: f"{at} was closed",
         errors.RemoteEntryNotFoundError: f"there is no such file in {at}/tree/main",
         errors.HFValidationError: "neither a file or directory here nor a name of the hub",
@@ -58,7 +64,10 @@ def _reason(error: BaseException, at: str) -> str | None:
 def _status(error: BaseException) -> str | None:
     status = getattr(getattr(error, "response", None), "status_code", 0)
     if status in (401, 403):
-        return f"the hub refuses the token in HF_TOKEN for {SITE} ({status}): it is wrong, or lacks this right"
+        return (
+            f"the hub refuses the token in HF_TOKEN for {SITE} ({status}): it is wrong, or lacks "
+            f"this right"
+        )
     if status == 429:
         return "the hub got too many requests (429): wait a while, or set HF_TOKEN"
     return f"the hub has a fault of its own ({status}): try again later" if status >= 500 else None
@@ -72,5 +81,8 @@ def _unreached(error: BaseException) -> str | None:
     if names & {"TransportError", "ConnectionError", "TimeoutError", "gaierror"}:
         return "not on this machine, and there is no connection to the hub"
     if any(isinstance(each, LocalEntryNotFoundError) for each in _chain(error)):
-        return "not on this machine, and nothing was fetched from the hub: check the connection and HF_HUB_OFFLINE"
+        return (
+            "not on this machine, and nothing was fetched from the hub: check the connection and "
+            "HF_HUB_OFFLINE"
+        )
     return None

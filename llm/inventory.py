@@ -1,8 +1,9 @@
 """What a store holds: its artifacts and how they hang together, what is damaged, and what can go.
 
-A key has, beside its artifact, hidden names of `llm.store`: .KEY.lock, .KEY.partial and .KEY.scratch, and from here
-.KEY.pruned, an artifact on its way out. Who makes an artifact holds its lock; so does `prune` while it removes, and
-what is locked it leaves alone. An artifact goes by a rename, so a reader finds it whole or not at all.
+A key has, beside its artifact, hidden names of `llm.store`: .KEY.lock, .KEY.partial and
+.KEY.scratch, and from here .KEY.pruned, an artifact on its way out. Who makes an artifact holds its
+lock; so does `prune` while it removes, and what is locked it leaves alone. An artifact goes by a
+rename, so a reader finds it whole or not at all.
 """
 
 import contextlib
@@ -68,7 +69,9 @@ class Removal:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What went: folders and the number of lock files; and the keys left alone because a process works on them."""
+    """What went: folders and the number of lock files; and the keys left alone because a process
+    works on them.
+    """
 
     removals: tuple[Removal, ...]
     locks: int
@@ -88,16 +91,22 @@ def _artifact(folder: Path) -> Artifact:
 
 
 def _reading_order(artifact: Artifact) -> tuple[list[str | int], str]:
-    parts = re.split(r"(\d+)", artifact.manifest.description)  # every second part is a number: seed 2 before seed 10
+    parts = re.split(
+        r"(\d+)", artifact.manifest.description
+    )  # every second part is a number: seed 2 before seed 10
     return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], artifact.key
 
 
 def artifacts(store: Store) -> list[Artifact]:
     """All artifacts of a store, by description."""
     found = []
-    for folder in path(store, "").glob("*"):  # the folder of all artifacts, which an empty store lacks
+    for folder in path(store, "").glob(
+        "*"
+    ):  # the folder of all artifacts, which an empty store lacks
         if KEY.fullmatch(folder.name):
-            with contextlib.suppress(FileNotFoundError):  # removed by another process since the folder was listed
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # removed by another process since the folder was listed
                 found.append(_artifact(folder))
     return sorted(found, key=_reading_order)
 
@@ -106,10 +115,17 @@ def find(among: Sequence[Artifact], beginning: str) -> Artifact:
     """The one artifact whose key begins so; InputError where none does, or several do."""
     found = [artifact for artifact in among if artifact.key.startswith(beginning.lower())]
     if not found:
-        raise InputError(f"key: expected the beginning of an artifact's key; none of {len(among)} begins {beginning!r}")
+        raise InputError(
+            f"key: expected the beginning of an artifact's key; none of {len(among)} begins "
+            f"{beginning!r}"
+        )
     if len(found) > 1:
-        keys = ", ".join(artifact.key for artifact in found[:4]) + (", ..." if len(found) > 4 else "")
-        raise InputError(f"key: expected the beginning of one key; {beginning!r} begins {len(found)}: {keys}")
+        keys = ", ".join(artifact.key for artifact in found[:4]) + (
+            ", ..." if len(found) > 4 else ""
+        )
+        raise InputError(
+            f"key: expected the beginning of one key; {beginning!r} begins {len(found)}: {keys}"
+        )
     return found[0]
 
 
@@ -118,7 +134,10 @@ def _damages(artifact: Artifact) -> Iterator[Damage]:
     for fault in faults(folder):
         yield Damage(artifact, fault, "delete its folder and run again")
     for file in sorted(folder.iterdir()):
-        if artifact.manifest is not UNREADABLE and file.name not in {*artifact.manifest.sha256, MANIFEST}:
+        if artifact.manifest is not UNREADABLE and file.name not in {
+            *artifact.manifest.sha256,
+            MANIFEST,
+        }:
             yield Damage(artifact, f"{file} does not belong to it", "move the file away")
 
 
@@ -138,7 +157,9 @@ def verify(among: Sequence[Artifact], progress: Progress = quiet) -> list[Damage
 
 @contextlib.contextmanager
 def _alone(lock: Path, *, keep: bool) -> Iterator[bool]:
-    """Whether nobody works on a key; its lock is held meanwhile, and its file removed unless it is to be kept."""
+    """Whether nobody works on a key; its lock is held meanwhile, and its file removed unless it is
+    to be kept.
+    """
     held = FileLock(lock, blocking=False)
     with contextlib.suppress(Timeout):
         held.acquire()
@@ -147,7 +168,9 @@ def _alone(lock: Path, *, keep: bool) -> Iterator[bool]:
     finally:
         if held.is_locked:
             if not keep:
-                lock.unlink(missing_ok=True)  # while it is held: who waited for this file sees it gone and asks anew
+                lock.unlink(
+                    missing_ok=True
+                )  # while it is held: who waited for this file sees it gone and asks anew
             held.release()
 
 
@@ -157,13 +180,21 @@ def _removals(store: Store, key: str, numerics: str | None, damaged: bool) -> It
     for name in ("partial", "scratch", "pruned"):
         left = folder.with_name(f".{key}.{name}")
         if left.exists():
-            yield Removal(left, "half removed" if name == "pruned" else "left behind by a killed run", _size(left))
+            yield Removal(
+                left,
+                "half removed" if name == "pruned" else "left behind by a killed run",
+                _size(left),
+            )
     if not folder.exists():
         return
     artifact = _artifact(folder)
     made_under = artifact.manifest.spec.get("numerics", numerics)
     if numerics is not None and made_under != numerics:
-        yield Removal(folder, f"{artifact.manifest.description}, made under numerics {made_under}", artifact.size)
+        yield Removal(
+            folder,
+            f"{artifact.manifest.description}, made under numerics {made_under}",
+            artifact.size,
+        )
     elif damaged and (fault := next(faults(folder), None)):
         yield Removal(folder, f"{artifact.manifest.description}, {fault}", artifact.size)
 
@@ -175,14 +206,19 @@ def _remove(folder: Path) -> None:
 
 
 def prune(
-    store: Store, *, numerics: str | None = None, damaged: bool = False, dry_run: bool = False,
+    store: Store,
+    *,
+    numerics: str | None = None,
+    damaged: bool = False,
+    dry_run: bool = False,
     progress: Progress = quiet,
-) -> Pruned:  # fmt: skip
-    """Remove what killed runs left behind; with `damaged` also such artifacts, with `dry_run` only tell.
+) -> Pruned:
+    """Remove what killed runs left behind; with `damaged` also such artifacts, with `dry_run` only
+    tell.
 
-    numerics: where given, artifacts of any other go, too.
-    What a killed run left behind includes the checkpoint from which the next would have gone on. Safe beside processes
-    that work in the store. Raises InputError where the store cannot be written.
+    numerics: where given, artifacts of any other go, too. What a killed run left behind includes
+    the checkpoint from which the next would have gone on. Safe beside processes that work in the
+    store. Raises InputError where the store cannot be written.
     """
     removals: list[Removal] = []
     locked: list[str] = []
@@ -201,7 +237,8 @@ def prune(
                     _remove(removal.folder)
     except OSError as error:
         raise InputError(
-            f"runs folder: expected a folder that can be written; {error.filename}: {error.strerror}"
+            f"runs folder: expected a folder that can be written; {error.filename}: "
+            f"{error.strerror}"
         ) from error
     progress("keys", len(keys), len(keys))
     return Pruned(tuple(removals), len(locks - set(locked)), tuple(locked))

@@ -1,7 +1,9 @@
-"""Experiments carried out: from stages to record tables, in processes side by side, everything kept in the store.
+"""Experiments carried out: from stages to record tables, in processes side by side, everything kept
+in the store.
 
-A task is one order of one model and seed: its stage nodes, then one unlearning run a method from the leaf. Orders with
-the forget stage last come first, as they train the retrained models that others share.
+A task is one order of one model and seed: its stage nodes, then one unlearning run a method from
+the leaf. Orders with the forget stage last come first, as they train the retrained models that
+others share.
 """
 
 import functools
@@ -62,16 +64,22 @@ def _others(lab: Lab) -> tuple[Lab, ...]:
 
 def references(experiment: Experiment) -> list[Order]:
     """The orders of all retrained models, each once."""
-    return list(dict.fromkeys(orders.retrained(order, experiment.forget) for order in experiment.orders))
+    return list(
+        dict.fromkeys(orders.retrained(order, experiment.forget) for order in experiment.orders)
+    )
 
 
 def _tasks(experiments: Sequence[Experiment], store: Store) -> tuple[list[Task], int]:
-    """Tasks in the order they are started, neighbours on different seeds and models, and their number of units."""
+    """Tasks in the order they are started, neighbours on different seeds and models, and their
+    number of units.
+    """
     tasks: list[Task] = []
     units = 0
     labs = sorted((lab for e in experiments for lab in _labs(e, store)), key=lambda lab: lab.seed)
     chosen = [(lab, order) for lab in labs for order in lab.experiment.orders]
-    for lab, order in sorted(chosen, key=lambda one: -orders.place(one[1], one[0].experiment.forget)):
+    for lab, order in sorted(
+        chosen, key=lambda one: -orders.place(one[1], one[0].experiment.forget)
+    ):
         tasks.append(functools.partial(run_order, lab, order))
         units += len(order) + len(lab.experiment.methods)
     for lab in labs:
@@ -88,9 +96,17 @@ def _tables(lab: Lab) -> records.Tables:
     def table(folder: Path, order: Order, method: str, against: str, position: int = 0) -> None:
         mixture = experiment.name == "positions" and orders.mixed(order)
         run = records.Run(
-            folder.name, name, "mixture" if mixture else experiment.name, "llm", experiment.model,
-            records.order_name(order), position, against, method, lab.seed,
-        )  # fmt: skip
+            folder.name,
+            name,
+            "mixture" if mixture else experiment.name,
+            "llm",
+            experiment.model,
+            records.order_name(order),
+            position,
+            against,
+            method,
+            lab.seed,
+        )
         parts.append(records.tables(run, *read(folder)))
 
     for order in experiment.orders:
@@ -110,22 +126,34 @@ def _timings(lab: Lab) -> list[tuple[str, float]]:
     """Seconds each artifact of one seed of an experiment took when it was made."""
     experiment = lab.experiment
     folders = [] if isinstance(lab.settings.model, Pretrained) else [base_folder(lab)]
-    folders += [node_folder(lab, node) for node in orders.prefix_tree([*experiment.orders, *references(experiment)])]
-    folders += [run_folder(Start(lab, o), method) for o in experiment.orders for method in experiment.methods]
+    folders += [
+        node_folder(lab, node)
+        for node in orders.prefix_tree([*experiment.orders, *references(experiment)])
+    ]
+    folders += [
+        run_folder(Start(lab, o), method)
+        for o in experiment.orders
+        for method in experiment.methods
+    ]
     return [seconds(folder) for folder in folders]
 
 
 def _check_sums(lab: Lab) -> None:
-    unmarked = [row.prompt for row in stage_rows(lab, "math").held_out if strict_number(row.answer) is None]
+    unmarked = [
+        row.prompt for row in stage_rows(lab, "math").held_out if strict_number(row.answer) is None
+    ]
     if unmarked:
         rest = f"{unmarked[0]!r:.60} and {len(unmarked) - 1} more without"
         raise InputError(
-            f'math: expected held-out answers with a last line "#### NUMBER", or probes sums 0; got {rest}'
+            f'math: expected held-out answers with a last line "#### NUMBER", or probes sums 0; '
+            f"got {rest}"
         )
 
 
 def _model_notices(lab: Lab) -> list[str]:
-    """What is said of a model before it is used; a pretrained one is checked, an embedded one is not there yet."""
+    """What is said of a model before it is used; a pretrained one is checked, an embedded one is
+    not there yet.
+    """
     model, name = lab.settings.model, lab.experiment.model
     if isinstance(model, Pretrained):
         # refuses prompts that are too long, as the number of unlearning steps counts them
@@ -144,7 +172,9 @@ def _check(experiments: Sequence[Experiment], store: Store) -> None:
     named = Counter((experiment.name, experiment.model) for experiment in experiments)
     twice = [model for (_, model), count in named.items() if count > 1]
     if twice:  # records could not tell them apart
-        raise InputError(f"model: expected models of different names; got {twice[0]} twice: rename one directory")
+        raise InputError(
+            f"model: expected models of different names; got {twice[0]} twice: rename one directory"
+        )
     for experiment in experiments:
         lab = _labs(experiment, store)[0]
         if isinstance(lab.settings.model, Pretrained):
@@ -170,10 +200,12 @@ def run(
     checkpoint_every: int = 100,
     progress: Progress = quiet,
 ) -> records.Result:
-    """Run what the store in `runs` does not hold yet and return records, configurations and timings.
+    """Run what the store in `runs` does not hold yet and return records, configurations and
+    timings.
 
-    workers: single-threaded processes, by default one a core, on a GPU one · checkpoint_every: updates between two
-    checkpoints of a stage in training · progress: called as (label, done, total).
+    workers: single-threaded processes, by default one a core, on a GPU one · checkpoint_every:
+    updates between two checkpoints of a stage in training · progress: called as (label, done,
+    total).
 
     Raises InputError for no experiments, fewer than one worker, or a store that cannot be used.
     """
@@ -189,7 +221,9 @@ def run(
     tasks, units = _tasks(experiments, store)
     run_all(tasks, workers=workers, units=units, label="language models", progress=progress)
     labs = [lab for experiment in experiments for lab in _labs(experiment, store)]
-    timings = dict.fromkeys(timing for lab in labs for timing in _timings(lab))  # experiments share nodes
+    timings = dict.fromkeys(
+        timing for lab in labs for timing in _timings(lab)
+    )  # experiments share nodes
     return records.Result(
         records.Tables.concat(_tables(lab) for lab in labs),
         {digest(experiment): canonical(experiment) for experiment in experiments},

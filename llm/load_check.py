@@ -1,12 +1,13 @@
 """One check of a model before anything is computed with it: what is measured is the model's own.
 
-On the longest and the shortest of all probed rows, and of all prompts that completions are scored after (see
-`llm.agreement` for how errors are measured):
+On the longest and the shortest of all probed rows, and of all prompts that completions are scored
+after (see `llm.agreement` for how errors are measured):
 - later tokens must not change a prediction, or the model is no causal one;
 - rows scored together, padded, must come out the same;
-- an adapter must do the same merged and beside its layers (LoRA), rows on four bits must come out the same (QLoRA);
-- packed completions must come out the same, or they are scored as plain rows instead, with a notice.
-The outcome is kept in the store under the base and what it was made with.
+- an adapter must do the same merged and beside its layers (LoRA), rows on four bits must come out
+  the same (QLoRA);
+- packed completions must come out the same, or they are scored as plain rows instead, with a
+notice. The outcome is kept in the store under the base and what it was made with.
 """
 
 import json
@@ -31,7 +32,9 @@ TOLERANCE = {"fp32": 1e-3, "bf16": 2e-2}  # bfloat16 has 8 bits: one part in 256
 
 @dataclass(frozen=True)
 class Checked:
-    """What the check found: whether completions are packed, and if not, why; what is trained; the largest error."""
+    """What the check found: whether completions are packed, and if not, why; what is trained; the
+    largest error.
+    """
 
     packed: bool
     why_not: str
@@ -41,13 +44,18 @@ class Checked:
     def notices(self, name: str) -> list[str]:
         """What is said of it, a line each."""
         lines = [f"{name}: {self.coverage}"]
-        return lines if self.packed else [*lines, f"{name}: completions are scored as plain rows: {self.why_not}"]
+        return (
+            lines
+            if self.packed
+            else [*lines, f"{name}: completions are scored as plain rows: {self.why_not}"]
+        )
 
 
 def checked(lab: Lab, probed: ProbeSet) -> Checked:
     """The outcome of the check of an experiment's model, out of the store or made now.
 
-    Raises InputError if the model cannot be scored, or is scored otherwise than its own forward pass has it.
+    Raises InputError if the model cannot be scored, or is scored otherwise than its own forward
+    pass has it.
     """
     settings, sample = lab.settings, sample_of(probed)
     spec = {
@@ -65,9 +73,13 @@ def checked(lab: Lab, probed: ProbeSet) -> Checked:
         except InputError:
             raise
         except Exception as error:  # whatever a model that was not made for this raises
-            raise InputError(f"model: {lab.experiment.model} cannot be scored: {first_line(error)}") from error
+            raise InputError(
+                f"model: {lab.experiment.model} cannot be scored: {first_line(error)}"
+            ) from error
         finally:
-            if settings.device == "cuda":  # or this process would keep the memory from those that train
+            if (
+                settings.device == "cuda"
+            ):  # or this process would keep the memory from those that train
                 torch.cuda.empty_cache()
         (folder / "check.json").write_text(json.dumps(asdict(outcome)) + "\n")
 
@@ -76,7 +88,9 @@ def checked(lab: Lab, probed: ProbeSet) -> Checked:
 
 
 class Sample(NamedTuple):
-    """What a model is checked on: two rows, two prompts that completions are scored after, and the completions."""
+    """What a model is checked on: two rows, two prompts that completions are scored after, and the
+    completions.
+    """
 
     rows: tuple[Row, ...]
     prompts: tuple[tuple[int, ...], ...]
@@ -85,7 +99,12 @@ class Sample(NamedTuple):
 
 def sample_of(probed: ProbeSet) -> Sample:
     """The longest and the shortest of all rows that are scored, and of the forget prompts."""
-    groups = [probed.forget, *probed.answered.values(), *probed.depth.values(), *probed.parts.values()]
+    groups = [
+        probed.forget,
+        *probed.answered.values(),
+        *probed.depth.values(),
+        *probed.parts.values(),
+    ]
     every = dict.fromkeys(row for group in groups for row in group)
     rows = sorted(every, key=lambda row: len(row.prompt) + len(row.answer))
     prompts = sorted((row.prompt for row in probed.forget), key=len)

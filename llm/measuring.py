@@ -1,4 +1,5 @@
-"""A leaf before unlearning, what it is held against, and one measurement of a model with all probes.
+"""A leaf before unlearning, what it is held against, and one measurement of a model with all
+probes.
 
 θ_r is the node of the same order without the forget stage, under the same seed.
 """
@@ -30,9 +31,15 @@ class Measured:
 
     values: list[tuple[int, str, float]] = field(default_factory=list)
     examples: list[tuple[int, str, int, float]] = field(default_factory=list)
-    generations: list[tuple[int, int, int, str]] = field(default_factory=list)  # step, question, sample, answer
-    outputs: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)  # step, part -> (positions, V)
-    parameters: list[tuple[int, Tensor]] = field(default_factory=list)  # step, all weights as one vector
+    generations: list[tuple[int, int, int, str]] = field(
+        default_factory=list
+    )  # step, question, sample, answer
+    outputs: list[tuple[int, dict[str, Tensor]]] = field(
+        default_factory=list
+    )  # step, part -> (positions, V)
+    parameters: list[tuple[int, Tensor]] = field(
+        default_factory=list
+    )  # step, all weights as one vector
 
     def __add__(self, later: "Measured") -> "Measured":
         return Measured(
@@ -54,7 +61,11 @@ class Start:
     @property
     def reference_order(self) -> Order:
         """The order of θ_r; its own where the forget stage is not in it."""
-        return orders.retrained(self.order, self.lab.experiment.forget) if self.position else self.order
+        return (
+            orders.retrained(self.order, self.lab.experiment.forget)
+            if self.position
+            else self.order
+        )
 
     @property
     def position(self) -> int:
@@ -84,16 +95,24 @@ class Start:
 
     @cached_property
     def retained(self) -> list[chat.Row]:
-        """The retained rows a weakly local method sees: drawn from all retained stages, the same for all paths."""
+        """The retained rows a weakly local method sees: drawn from all retained stages, the same
+        for all paths.
+        """
         stages = [orders.phase(stage) for stage in self.lab.experiment.retain]
         context = context_of(self.lab)
-        rows = [row for stage in stages for row in learned_rows(self.lab, self.probed.form, stage, context)]
+        rows = [
+            row
+            for stage in stages
+            for row in learned_rows(self.lab, self.probed.form, stage, context)
+        ]
         drawn = torch.randperm(len(rows), generator=generator(self.lab.seed, "retained sample"))
         return [rows[i] for i in drawn[: self.lab.settings.retained].tolist()]
 
     @cached_property
     def reference_logprobs(self) -> Tensor:
-        """log π_ref of every forget row under the leaf, NPO's reference: scored once for all methods and steps."""
+        """log π_ref of every forget row under the leaf, NPO's reference: scored once for all
+        methods and steps.
+        """
         model = leaf(self.lab, self.order)
         return scoring.row_logprobs(
             model, self.rows, pad=model.config.pad_token_id, chunk=self.lab.settings.eval_batch
@@ -105,13 +124,23 @@ class Start:
         return measure(leaf(self.lab, self.order), self, 0, ends=True)
 
 
-def _on_sums(tries: list[list[answers.Answer]], probed: ProbeSet, *, before: bool) -> dict[str, Tensor]:
-    """What sampled answers to the sums say, by question: shares that are right by either grading, and cut."""
-    right, texts = [row.answer for row in probed.sums], [[answer.text for answer in each] for each in tries]
+def _on_sums(
+    tries: list[list[answers.Answer]], probed: ProbeSet, *, before: bool
+) -> dict[str, Tensor]:
+    """What sampled answers to the sums say, by question: shares that are right by either grading,
+    and cut.
+    """
+    right, texts = (
+        [row.answer for row in probed.sums],
+        [[answer.text for answer in each] for each in tries],
+    )
     cut = answers.share_cut(tries)
-    if before and float(cut.mean()) > MANY_CUT:  # a model ruined by unlearning may babble on, whatever the limit
+    if (
+        before and float(cut.mean()) > MANY_CUT
+    ):  # a model ruined by unlearning may babble on, whatever the limit
         notice(
-            f"math: more than a tenth of the sampled answers are cut at {probed.sizes.max_tokens} tokens before any "
+            f"math: more than a tenth of the sampled answers are cut at "
+            f"{probed.sizes.max_tokens} tokens before any "
             "unlearning; the metric math_cut is their share: raise --probes max_tokens"
         )
     return {
@@ -128,14 +157,25 @@ def measure(model: PreTrainedModel, start: Start, step: int, *, ends: bool) -> M
     values = probes.label_likelihoods(model, probed, packed=start.packed)
     values |= outputs.distances(predicted, start.reference)
     single = probes.answer_likelihoods(model, probed)
-    tries = probes.sampled_answers(model, probed, seed=start.lab.seed) if ends and probed.sums else []
+    tries = (
+        probes.sampled_answers(model, probed, seed=start.lab.seed) if ends and probed.sums else []
+    )
     if tries:
         single |= _on_sums(tries, probed, before=step == 0)
     values |= {name: float(each.mean()) for name, each in single.items() if len(each)}
     return Measured(
         [(step, name, value) for name, value in values.items()],
-        [(step, name, i, value) for name, each in single.items() for i, value in enumerate(each.tolist()) if ends],
-        [(step, question, i, text) for question, texts in enumerate(tries) for i, (text, _) in enumerate(texts)],
+        [
+            (step, name, i, value)
+            for name, each in single.items()
+            for i, value in enumerate(each.tolist())
+            if ends
+        ],
+        [
+            (step, question, i, text)
+            for question, texts in enumerate(tries)
+            for i, (text, _) in enumerate(texts)
+        ],
         [(step, outputs.kept(predicted, probed.sizes.fixed))],
         [(step, effective_weights(model))] if probed.sizes.parameters else [],
     )

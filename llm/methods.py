@@ -1,9 +1,11 @@
-"""Every unlearning method of the language models: the paper's, and what uses more than the forget set.
+"""Every unlearning method of the language models: the paper's, and what uses more than the forget
+set.
 
-Weakly local: GradDiff and NPO-retain learn retained rows beside. Knowing the aim: oracle-local distils the retrained
-model into the leaf on the forget rows alone, the best a local method could be told. Knowing the history: negation takes
-back what the forget stage changed, θ − (T_U φ − φ) with φ the node before it; rewind restores φ and trains the later
-stages again, which is the retrained model.
+Weakly local: GradDiff and NPO-retain learn retained rows beside. Knowing the aim: oracle-local
+distils the retrained model into the leaf on the forget rows alone, the best a local method could be
+told. Knowing the history: negation takes back what the forget stage changed, θ − (T_U φ − φ) with φ
+the node before it; rewind restores φ and trains the later stages again, which is the retrained
+model.
 """
 
 from collections import ChainMap

@@ -1,9 +1,11 @@
-"""Stage nodes: the base and every prefix of an order, each trained once and kept in the stage store.
+"""Stage nodes: the base and every prefix of an order, each trained once and kept in the stage
+store.
 
-A node is specified by its parent's key, the stage's settings, the digest of its rows, the seed and the numerics; its
-randomness derives from (seed, stage), never from its position. So orders that begin alike share their beginning.
-A node holds the whole weights after full fine-tuning, and else the stage's adapter: one adapter goes through all stages
-(a node's contains its parent's), or each stage has its own, added to the model with all earlier ones merged.
+A node is specified by its parent's key, the stage's settings, the digest of its rows, the seed and
+the numerics; its randomness derives from (seed, stage), never from its position. So orders that
+begin alike share their beginning. A node holds the whole weights after full fine-tuning, and else
+the stage's adapter: one adapter goes through all stages (a node's contains its parent's), or each
+stage has its own, added to the model with all earlier ones merged.
 """
 
 import functools
@@ -32,35 +34,52 @@ from protocol.orders import Order
 from protocol.spec import digest
 
 # Raise the first number when a change of the code changes trained weights or measured values.
-NUMERICS = f"5 torch {torch.__version__} transformers {transformers.__version__} tokenizers {tokenizers.__version__}"
+NUMERICS = (
+    f"5 torch {torch.__version__} transformers {transformers.__version__} tokenizers "
+    f"{tokenizers.__version__}"
+)
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def _pretraining_rows(lab: Lab) -> tuple[tuple[Example, ...], str]:
-    """The pretraining corpus and its digest; beside the depth's stages an eighth is their answers on other objects."""
+    """The pretraining corpus and its digest; beside the depth's stages an eighth is their answers
+    on other objects.
+    """
     answers = bool(set(depth.ANSWERS) & set(lab.settings.stages))
-    return _pretraining_corpus(f"base {lab.experiment.base}", lab.settings.pretraining_rows, answers)
+    return _pretraining_corpus(
+        f"base {lab.experiment.base}", lab.settings.pretraining_rows, answers
+    )
 
 
 @functools.cache
 def _pretraining_corpus(seed: str, rows: int, answers: bool) -> tuple[tuple[Example, ...], str]:
-    corpus = tuple(pretraining.corpus(seed, rows, beside=depth.forms(seed, rows // 8) if answers else []))
+    corpus = tuple(
+        pretraining.corpus(seed, rows, beside=depth.forms(seed, rows // 8) if answers else [])
+    )
     return corpus, digest(corpus)
 
 
 def base_spec(lab: Lab) -> dict[str, Any]:
-    """What a base with its tokenizer depends on, all but the shuffle seed; a pretrained one on files and format."""
+    """What a base with its tokenizer depends on, all but the shuffle seed; a pretrained one on
+    files and format.
+    """
     settings = lab.settings
     if isinstance(settings.model, Pretrained):
         form = format_of(lab)
         said = [form.template, settings.model.system, *form.frames]
-        return {"kind": "pretrained", "files": loading.files_digest(base_folder(lab)), "format": said}
+        return {
+            "kind": "pretrained",
+            "files": loading.files_digest(base_folder(lab)),
+            "format": said,
+        }
     return {
         "kind": "base",
         "model": asdict(settings.model),
         "rows": settings.pretraining_rows,
         "training": asdict(settings.pretraining),
-        "tokenizer": [[stage, rows_digest(lab, stage)] for stage in settings.stages],  # in the order it reads them
+        "tokenizer": [
+            [stage, rows_digest(lab, stage)] for stage in settings.stages
+        ],  # in the order it reads them
         "data": _pretraining_rows(lab)[1],
         "base": lab.experiment.base,
         "device": settings.device,
@@ -83,7 +102,10 @@ def node_spec(lab: Lab, order: Order) -> dict[str, Any]:
         "precision": lab.settings.precision,
         "attention": lab.settings.attention,
         "max_length": lab.settings.max_length,
-        "data": [[rows_digest(lab, each), lab.settings.stages[each].training.epochs] for each in phase.members],
+        "data": [
+            [rows_digest(lab, each), lab.settings.stages[each].training.epochs]
+            for each in phase.members
+        ],
         "seed": _seed(lab, order),
         "device": lab.settings.device,
         "numerics": NUMERICS,
@@ -91,7 +113,9 @@ def node_spec(lab: Lab, order: Order) -> dict[str, Any]:
 
 
 def adaptation_spec(how: Adaptation) -> dict[str, Any]:
-    """What weights depend on of the way a model is trained: of an adapter also the libraries that make it."""
+    """What weights depend on of the way a model is trained: of an adapter also the libraries that
+    make it.
+    """
     if how.kind == "full":
         return {"kind": "full"}
     libraries = ("peft", "bitsandbytes") if how.kind == "qlora" else ("peft",)
@@ -104,7 +128,9 @@ def node_key(lab: Lab, order: Order) -> str:
 
 
 def _seed(lab: Lab, order: Order) -> tuple[int, str]:
-    """What the order of the last stage's rows derives from: its name, or the epochs before it (see `Settings`)."""
+    """What the order of the last stage's rows derives from: its name, or the epochs before it (see
+    `Settings`).
+    """
     phase = orders.phase(order[-1])
     if lab.settings.shuffle == "stage" or phase.shuffle is not None:
         return lab.seed, phase.rows
@@ -115,11 +141,21 @@ def _seed(lab: Lab, order: Order) -> tuple[int, str]:
 def _pretrain(lab: Lab, arch: Architecture, folder: Path, checkpoints: Checkpoints) -> None:
     settings, base = lab.settings, lab.experiment.base
     examples, _ = _pretraining_rows(lab)
-    texts = [*examples[:4000]] + [row for stage in settings.stages for row in stage_rows(lab, stage).train]
-    tokenizer = train_tokenizer((f"{row.prompt}\n{row.answer}" for row in texts), vocabulary=arch.vocabulary)
+    texts = [*examples[:4000]] + [
+        row for stage in settings.stages for row in stage_rows(lab, stage).train
+    ]
+    tokenizer = train_tokenizer(
+        (f"{row.prompt}\n{row.answer}" for row in texts), vocabulary=arch.vocabulary
+    )
     model = models.build(arch, seed=derived_seed("base", base)).to(settings.device)
     rows = chat.encode_all(Format(tokenizer, tokenizer.chat_template), examples)
-    trainer.train(model, rows, settings.pretraining, seed=("base", base, "pretraining"), checkpoints=checkpoints)
+    trainer.train(
+        model,
+        rows,
+        settings.pretraining,
+        seed=("base", base, "pretraining"),
+        checkpoints=checkpoints,
+    )
     tokenizer.save_pretrained(folder)
     models.save(model, folder)
 
@@ -167,18 +203,27 @@ def context_of(lab: Lab) -> int:
 
 
 def _train_node(lab: Lab, order: Order, folder: Path, checkpoints: Checkpoints) -> None:
-    """Train the last stage of an order on its parent and write what changed: weights, or an adapter."""
+    """Train the last stage of an order on its parent and write what changed: weights, or an
+    adapter.
+    """
     how, parent, phase = lab.settings.adaptation, order[:-1], orders.phase(order[-1])
     one = how.kind != "full" and not how.anew
     model = node(lab, ()) if one or _stays_beside(lab) else node(lab, parent)
     adapter = adapters.attach(
-        model, how, seed=(lab.seed, phase.rows, "adapter"),
+        model,
+        how,
+        seed=(lab.seed, phase.rows, "adapter"),
         parent=node_folder(lab, parent) if one and parent else None,
         learned=_adapter_folders(lab, parent) if _stays_beside(lab) and not one else (),
-    )  # fmt: skip
+    )
     rows = learned_rows(lab, format_of(lab), phase, context_of(lab))
     trainer.train(
-        model.train(), rows, training_of(lab, phase), stop=phase.stop, seed=_seed(lab, order), checkpoints=checkpoints
+        model.train(),
+        rows,
+        training_of(lab, phase),
+        stop=phase.stop,
+        seed=_seed(lab, order),
+        checkpoints=checkpoints,
     )
     if adapter is None:
         models.save(model, folder)
@@ -196,19 +241,26 @@ def node_folder(lab: Lab, order: Order) -> Path:
     def make(folder: Path) -> None:
         _train_node(lab, order, folder, _checkpoints(lab, spec))
 
-    return produce(lab.store, spec, make, description=describe(lab, " > ".join(order), seed=lab.seed))
+    return produce(
+        lab.store, spec, make, description=describe(lab, " > ".join(order), seed=lab.seed)
+    )
 
 
 def _stays_beside(lab: Lab) -> bool:
-    """Whether learned adapters stay beside the base's weights instead of being merged into them: in four bits and in
-    bfloat16 the sum would be rounded, and what is unlearned would not be what was trained.
+    """Whether learned adapters stay beside the base's weights instead of being merged into them: in
+    four bits and in bfloat16 the sum would be rounded, and what is unlearned would not be what was
+    trained.
     """
     return lab.settings.adaptation.kind == "qlora" or lab.settings.precision == "bf16"
 
 
 def _adapter_folders(lab: Lab, order: Order) -> list[Path]:
-    """The adapters that make the node out of the base: the last, or, if every stage has its own, all of them."""
-    ends = range(1, len(order) + 1) if lab.settings.adaptation.anew else [len(order)] if order else []
+    """The adapters that make the node out of the base: the last, or, if every stage has its own,
+    all of them.
+    """
+    ends = (
+        range(1, len(order) + 1) if lab.settings.adaptation.anew else [len(order)] if order else []
+    )
     return [node_folder(lab, order[:end]) for end in ends]
 
 
@@ -223,9 +275,11 @@ def _base(lab: Lab) -> PreTrainedModel:
 
 
 def node(lab: Lab, order: Order) -> PreTrainedModel:
-    """The model trained on `order`, adapters merged in float32, then in the experiment's precision, on its device.
+    """The model trained on `order`, adapters merged in float32, then in the experiment's precision,
+    on its device.
 
-    Under QLoRA: the weights that were trained, those of the base rounded to NF4 with the adapters' products.
+    Under QLoRA: the weights that were trained, those of the base rounded to NF4 with the adapters'
+    products.
     """
     how = lab.settings.adaptation
     if not order:
@@ -243,12 +297,16 @@ def node(lab: Lab, order: Order) -> PreTrainedModel:
 
 
 def leaf(lab: Lab, order: Order) -> PreTrainedModel:
-    """The model trained on `order` as unlearning begins: with a fresh adapter, or trainable as a whole.
+    """The model trained on `order` as unlearning begins: with a fresh adapter, or trainable as a
+    whole.
 
-    The fresh adapter lies on the merged weights, or beside the learned adapters where merging would round.
+    The fresh adapter lies on the merged weights, or beside the learned adapters where merging would
+    round.
     """
     beside = _stays_beside(lab)
     model = node(lab, () if beside else order)
     learned = _adapter_folders(lab, order) if beside else ()
-    adapters.attach(model, lab.settings.adaptation, seed=(lab.seed, "unlearning", "adapter"), learned=learned)
+    adapters.attach(
+        model, lab.settings.adaptation, seed=(lab.seed, "unlearning", "adapter"), learned=learned
+    )
     return model.eval()

@@ -1,4 +1,6 @@
-"""Choices turned into an experiment: the preset of a model with each choice (`llm.choices`) in its place."""
+"""Choices turned into an experiment: the preset of a model with each choice (`llm.choices`) in its
+place.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +9,14 @@ from llm.choices import Options
 from llm.models import EMBEDDED, Architecture, Pretrained
 from llm.models.catalogue import CATALOGUE, named
 from llm.placed import adapted, check_names, device_of, probes_of, stage_of, trained
-from llm.presets import METHODS_BY_DEFAULT, PRESET_METHODS, PRESETS, SYSTEM, on_generated_rows, table2
+from llm.presets import (
+    METHODS_BY_DEFAULT,
+    PRESET_METHODS,
+    PRESETS,
+    SYSTEM,
+    on_generated_rows,
+    table2,
+)
 from llm.settings import Settings
 from llm.training import updates_of
 from protocol.errors import InputError, known
@@ -17,7 +26,15 @@ from protocol.spec import Experiment, named_methods
 SEEDS = {"tiny-llama": 3, "tiny-qwen2": 2}  # shuffle seeds by default; 1 for any other model
 DEFAULT_MODELS = tuple(SEEDS)
 
-__all__ = ["DEFAULT_MODELS", "SEEDS", "Options", "base_experiment", "paths_of", "preset_of", "settings_of"]
+__all__ = [
+    "DEFAULT_MODELS",
+    "SEEDS",
+    "Options",
+    "base_experiment",
+    "paths_of",
+    "preset_of",
+    "settings_of",
+]
 
 
 def _model(model: str, options: Options) -> Architecture | Pretrained:
@@ -25,7 +42,10 @@ def _model(model: str, options: Options) -> Architecture | Pretrained:
     if model in EMBEDDED:
         for option in ("revision", "template", "system"):
             if getattr(options, option) is not None:
-                raise InputError(f"{option}: expected to be left out, as the embedded {model} has a format of its own")
+                raise InputError(
+                    f"{option}: expected to be left out, as the embedded {model} has a format of "
+                    f"its own"
+                )
         return EMBEDDED[model]
     entry = named(model)
     if entry is None:
@@ -40,16 +60,22 @@ def _check_model(model: str) -> None:
     """InputError for a name that can be no model's."""
     if not (model in EMBEDDED or named(model) or Path(model).is_dir() or model.count("/") == 1):
         names = ", ".join([*EMBEDDED, *CATALOGUE])
-        raise InputError(f"model: expected one of {names}, a directory, or a hub id OWNER/NAME; got {model!r}")
+        raise InputError(
+            f"model: expected one of {names}, a directory, or a hub id OWNER/NAME; got {model!r}"
+        )
 
 
 def preset_of(model: str, options: Options) -> str:
     """The preset's name: the one chosen, else the paper's for its models, else embedded."""
-    return known("preset", options.preset or ("paper" if named(model) else "embedded"), list(PRESETS))
+    return known(
+        "preset", options.preset or ("paper" if named(model) else "embedded"), list(PRESETS)
+    )
 
 
 def settings_of(model: str, options: Options) -> Settings:
-    """The preset of a model with every choice put in its place; InputError for what cannot be chosen."""
+    """The preset of a model with every choice put in its place; InputError for what cannot be
+    chosen.
+    """
     model = str(model)  # a notebook may name a directory by its Path
     _check_model(model)
     preset, entry = preset_of(model, options), named(model)
@@ -63,7 +89,9 @@ def settings_of(model: str, options: Options) -> Settings:
         settings = replace(settings, pretraining_rows=9600)
     stages = {name: stage_of(name, settings, model in EMBEDDED, options) for name in options.stages}
     if options.skip_bad_rows and not any(stage.files for stage in stages.values()):
-        raise InputError("skip-bad-rows: expected with --data; all rows are generated: leave it out")
+        raise InputError(
+            "skip-bad-rows: expected with --data; all rows are generated: leave it out"
+        )
     return replace(
         settings,
         model=_model(model, options),
@@ -86,17 +114,22 @@ def _seeds(model: str, options: Options) -> tuple[int, ...]:
             raise InputError("seed-list: expected in place of seeds; got both: leave one out")
         if not chosen or len(set(chosen)) < len(chosen) or min(chosen) < 0:
             raise InputError(
-                f"seed-list: expected seeds from 0 on, each once; got {', '.join(map(str, chosen)) or 'none'}"
+                f"seed-list: expected seeds from 0 on, each once; got "
+                f"{', '.join(map(str, chosen)) or 'none'}"
             )
         return chosen
-    count = options.seeds if options.seeds is not None else 1 if options.quick else SEEDS.get(model, 1)
+    count = (
+        options.seeds if options.seeds is not None else 1 if options.quick else SEEDS.get(model, 1)
+    )
     if count < 1:
         raise InputError(f"seeds: expected at least 1; got {count}")
     return tuple(range(count))
 
 
 def _name(model: str) -> str:
-    """A model's name in records: the catalogue's, whatever its case; no directory's place on a machine."""
+    """A model's name in records: the catalogue's, whatever its case; no directory's place on a
+    machine.
+    """
     entry = named(model)
     if entry is None:
         return Path(model).name if Path(model).is_dir() else model
@@ -105,11 +138,15 @@ def _name(model: str) -> str:
 
 
 def paths_of(model: str, options: Options) -> Experiment:
-    """`base_experiment` without a word beside it: for an experiment that replaces what the preset trains with."""
+    """`base_experiment` without a word beside it: for an experiment that replaces what the preset
+    trains with.
+    """
     settings, preset = settings_of(model, options), preset_of(model, options)
     chosen = METHODS_BY_DEFAULT[preset] if options.methods is None else options.methods
     if preset != "embedded" and "SimNPO-beta1" in chosen:
-        raise InputError(f"methods: expected SimNPO, whose β is 1 under the preset {preset}; got 'SimNPO-beta1'")
+        raise InputError(
+            f"methods: expected SimNPO, whose β is 1 under the preset {preset}; got 'SimNPO-beta1'"
+        )
     return Experiment(
         name="positions",
         world="llm",
@@ -125,12 +162,13 @@ def paths_of(model: str, options: Options) -> Experiment:
 
 
 def base_experiment(model: str, options: Options) -> Experiment:
-    """The paths p = 1..P of one model under the chosen methods; every other experiment is made from it.
+    """The paths p = 1..P of one model under the chosen methods; every other experiment is made from
+    it.
 
-    model: embedded or one of the paper's by name or hub id (see `llm.models.catalogue`), a directory, or a hub id
-    OWNER/NAME. A notice says what a preset of the paper takes for a model that Table 2 does not have.
-    Raises InputError for an unknown model, preset, stage or method, a forget stage that is not among the stages, or
-    fewer than one seed.
+    model: embedded or one of the paper's by name or hub id (see `llm.models.catalogue`), a
+    directory, or a hub id OWNER/NAME. A notice says what a preset of the paper takes for a model
+    that Table 2 does not have. Raises InputError for an unknown model, preset, stage or method, a
+    forget stage that is not among the stages, or fewer than one seed.
     """
     experiment, preset = paths_of(model, options), preset_of(model, options)
     if preset != "embedded" and model not in EMBEDDED and named(model) is None:
@@ -142,9 +180,13 @@ def _taken(experiment: Experiment, preset: str) -> str:
     """What the settings of a model outside Table 2 are, in one line."""
     settings: Settings = experiment.settings
     how, adapter = settings.unlearning, settings.adaptation
-    rates = sorted({(stage.training.lr, stage.training.batch) for stage in settings.stages.values()})
+    rates = sorted(
+        {(stage.training.lr, stage.training.batch) for stage in settings.stages.values()}
+    )
     learned = ", ".join(f"lr {lr:g} in batches of {batch}" for lr, batch in rates)
-    ranks = "all weights" if adapter.kind == "full" else f"rank {adapter.rank}, alpha {adapter.alpha}"
+    ranks = (
+        "all weights" if adapter.kind == "full" else f"rank {adapter.rank}, alpha {adapter.alpha}"
+    )
     return (
         f"preset {preset}: Table 2 has no {experiment.model}; taken: {ranks}; learning {learned}; "
         f"unlearning lr {how.lr:g} in batches of {how.batch}"

@@ -1,10 +1,12 @@
-"""Log-probabilities of many completions after many prompts: packed into one forward pass a prompt, or in plain rows.
+"""Log-probabilities of many completions after many prompts: packed into one forward pass a prompt,
+or in plain rows.
 
-Packed tree attention: one forward pass holds a prompt and the tree of all completions, whose tokens see the prompt and
-their own ancestors, with positions counted along their branch. That is right for attention to everything before, with
-positions given by `position_ids`. It is wrong for windows shorter than a row, for layers that carry a state through
-padding and siblings, and for positions that a model counts by itself; there the completions are scored as plain rows.
-N prompts of P tokens, K completions, L tokens in their tree, S = P + L columns, V vocabulary.
+Packed tree attention: one forward pass holds a prompt and the tree of all completions, whose tokens
+see the prompt and their own ancestors, with positions counted along their branch. That is right for
+attention to everything before, with positions given by `position_ids`. It is wrong for windows
+shorter than a row, for layers that carry a state through padding and siblings, and for positions
+that a model counts by itself; there the completions are scored as plain rows. N prompts of P
+tokens, K completions, L tokens in their tree, S = P + L columns, V vocabulary.
 """
 
 from collections.abc import Sequence
@@ -26,7 +28,9 @@ WINDOWS = ("sliding_window", "attention_chunk_size", "window_size", "attention_w
 
 
 def obstacle(config: PretrainedConfig, tokens: int) -> str | None:
-    """Why rows of so many tokens cannot be packed under a model's configuration; None if nothing speaks against it."""
+    """Why rows of so many tokens cannot be packed under a model's configuration; None if nothing
+    speaks against it.
+    """
     text = config.get_text_config()
     kinds = set(getattr(text, "layer_types", None) or ())
     if text._attn_implementation not in ("sdpa", "eager"):
@@ -84,18 +88,26 @@ def _attention(model: PreTrainedModel, sees: Tensor) -> Tensor:
     sees = sees.to(model.device)
     if text_config(model)._attn_implementation == "sdpa":
         return sees
-    return torch.zeros_like(sees, dtype=model.dtype).masked_fill(~sees, torch.finfo(model.dtype).min)
+    return torch.zeros_like(sees, dtype=model.dtype).masked_fill(
+        ~sees, torch.finfo(model.dtype).min
+    )
 
 
 def _tree_logprobs(model: PreTrainedModel, prompts: Sequence[Sequence[int]], tree: _Tree) -> Tensor:
-    """Token log-probabilities (N, L) from one forward pass: prompts padded on the left, then the tree."""
+    """Token log-probabilities (N, L) from one forward pass: prompts padded on the left, then the
+    tree.
+    """
     widths = torch.tensor([len(prompt) for prompt in prompts])  # (N,)
     width = int(widths.max())
     padding = width - widths  # (N,)
-    rows = [[0] * int(pad) + list(prompt) + tree.tokens.tolist() for pad, prompt in zip(padding, prompts, strict=True)]
+    rows = [
+        [0] * int(pad) + list(prompt) + tree.tokens.tolist()
+        for pad, prompt in zip(padding, prompts, strict=True)
+    ]
     depth = tree.sees.sum(dim=1) - 1  # (L,)
     prompt_position = (torch.arange(width) - padding[:, None]).clamp(min=0)  # (N, P)
-    # A token is predicted at its parent, a first token at the prompt's end; U distinct places predict all L tokens.
+    # A token is predicted at its parent, a first token at the prompt's end; U distinct places
+    # predict all L tokens.
     places, place_of = torch.unique(width + tree.parent, return_inverse=True)  # (U,), (L,)
     logits = scoring.logits_at(
         model,
@@ -105,12 +117,17 @@ def _tree_logprobs(model: PreTrainedModel, prompts: Sequence[Sequence[int]], tre
         attention_mask=_attention(model, _tree_mask(tree, padding, width)),
         position_ids=torch.cat([prompt_position, widths[:, None] + depth], dim=1).to(model.device),
     )  # (N · U, V)
-    logprobs = torch.log_softmax(logits, dim=-1).cpu().unflatten(0, (len(rows), len(places)))  # (N, U, V)
+    logprobs = (
+        torch.log_softmax(logits, dim=-1).cpu().unflatten(0, (len(rows), len(places)))
+    )  # (N, U, V)
     return logprobs[:, place_of, tree.tokens]  # (N, L)
 
 
 def _packed(
-    model: PreTrainedModel, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], chunk: int
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    completions: Sequence[Sequence[int]],
+    chunk: int,
 ) -> Tensor:
     tree = _tree(completions)
     chunks = [prompts[start : start + chunk] for start in range(0, len(prompts), chunk)]
@@ -128,18 +145,25 @@ def completion_logprobs(
     pad: int = 0,
     batch: int = 64,
 ) -> tuple[Tensor, Tensor]:
-    """log π(completion | prompt) of every completion after every prompt: summed (N, K) and token counts (K,).
+    """log π(completion | prompt) of every completion after every prompt: summed (N, K) and token
+    counts (K,).
 
-    packed: in one tree a prompt, else in plain rows padded with `pad` · batch: rows of one forward pass at most.
-    Equal to one plain forward pass a pair. Raises InputError where there is no prompt, no completion, or one of no
-    tokens.
+    packed: in one tree a prompt, else in plain rows padded with `pad` · batch: rows of one forward
+    pass at most. Equal to one plain forward pass a pair. Raises InputError where there is no
+    prompt, no completion, or one of no tokens.
     """
     for name, lists in (("prompts", prompts), ("completions", completions)):
         if not lists or not all(lists):
-            raise InputError(f"{name}: expected at least one list of token ids, none of them empty; got {lists!r}")
+            raise InputError(
+                f"{name}: expected at least one list of token ids, none of them empty; got "
+                f"{lists!r}"
+            )
     length = torch.tensor([len(completion) for completion in completions])  # (K,)
     if packed:
         return _packed(model, prompts, completions, min(CHUNK, batch)), length
-    rows = [Row(tuple(prompt), tuple(completion)) for prompt, completion in product(prompts, completions)]
+    rows = [
+        Row(tuple(prompt), tuple(completion))
+        for prompt, completion in product(prompts, completions)
+    ]
     summed, _ = scoring.row_logprobs(model, rows, pad=pad, chunk=batch)  # (N · K,)
     return summed.unflatten(0, (len(prompts), len(completions))), length

@@ -1,11 +1,14 @@
-"""What the runs of several orders tell together: how far apart they are at every step, and how fast they part.
+"""What the runs of several orders tell together: how far apart they are at every step, and how fast
+they part.
 
-Orders are compared within one group, those with one retrained model. Predictions are those kept at fixed answer
-positions ("test": retained stages, "forget": forget prompts). Records:
-- a run per group, order "staged" or "mixture": path_distance/part and path_log_distance/part, means over the pairs of
-  d(u_p, u_q) in probabilities and in log-probabilities; experiment "mixture" for the positions and their control;
-- for the positions, measured at every step: experiment "secant" (theory/experiments/secant.py) on the centred logits
-  of the retained prompts, and secant_rate, the same quotient in parameters, where these were kept.
+Orders are compared within one group, those with one retrained model. Predictions are those kept at
+fixed answer positions ("test": retained stages, "forget": forget prompts). Records:
+- a run per group, order "staged" or "mixture": path_distance/part and path_log_distance/part, means
+  over the pairs of d(u_p, u_q) in probabilities and in log-probabilities; experiment "mixture" for
+  the positions and their control;
+- for the positions, measured at every step: experiment "secant" (theory/experiments/secant.py) on
+  the centred logits of the retained prompts, and secant_rate, the same quotient in parameters,
+  where these were kept.
 """
 
 import itertools
@@ -30,7 +33,9 @@ WINDOW = 20  # steps over which growth is measured, the length of the paper's ru
 
 
 def groups(experiment: Experiment) -> dict[tuple[Order, str], list[Order]]:
-    """Orders by that of their retrained model and by kind, staged or mixture, where there are at least two."""
+    """Orders by that of their retrained model and by kind, staged or mixture, where there are at
+    least two.
+    """
     found: dict[tuple[Order, str], list[Order]] = {}
     for order in experiment.orders:
         kind = "mixture" if orders.mixed(order) else "staged"
@@ -45,9 +50,17 @@ def _distances(
     (reference, kind), experiment, name = group, lab.experiment, digest(lab.experiment)
     column = "mixture" if experiment.name == "positions" else experiment.name
     run = Run(
-        digest([name, column, method.name, lab.seed, order_name(reference), kind]), name, column, "llm",
-        experiment.model, kind, 0, order_name(reference), method.name, lab.seed,
-    )  # fmt: skip
+        digest([name, column, method.name, lab.seed, order_name(reference), kind]),
+        name,
+        column,
+        "llm",
+        experiment.model,
+        kind,
+        0,
+        order_name(reference),
+        method.name,
+        lab.seed,
+    )
     frames = []
     for part, (metric, of) in itertools.product(
         ("test", "forget"), (("path_distance", softmax), ("path_log_distance", log_softmax))
@@ -56,13 +69,19 @@ def _distances(
         apart = [((a - b) ** 2).sum(-1).mean(-1) for a, b in itertools.combinations(predicted, 2)]
         steps, value = told[0]["steps"], np.mean(apart, axis=0)
         frames.append(
-            gathered([run], np.zeros(len(steps), int), step=steps, metric=f"{metric}/{part}", value=value)
-        )  # fmt: skip
+            gathered(
+                [run], np.zeros(len(steps), int), step=steps, metric=f"{metric}/{part}", value=value
+            )
+        )
     return pl.concat(frames)
 
 
 def _rates(
-    lab: Lab, reference: Order, method: Method, told: Sequence[dict[str, np.ndarray]], folders: Sequence[Path]
+    lab: Lab,
+    reference: Order,
+    method: Method,
+    told: Sequence[dict[str, np.ndarray]],
+    folders: Sequence[Path],
 ) -> Iterator[pl.DataFrame]:
     """Rates of divergence of the paths of one seed on the retained prompts."""
     experiment = lab.experiment
@@ -73,7 +92,7 @@ def _rates(
     target = read_outputs(retrained_folder(lab, reference))["test"][0].double().numpy()
     source = growth.Source(
         digest(experiment), "llm", experiment.model, method.name, experiment.paths, reference
-    )  # fmt: skip
+    )
     reading = Reading(min(WINDOW, steps), 1, tuple(start for start in (0, 10) if start < steps - 1))
     measured = growth.read_off(outputs[None], reading, metrics.centred_logits(target)[None])
     kept = [read_parameters(folder) for folder in folders]
@@ -87,10 +106,15 @@ def _rates(
 def together(lab: Lab) -> records.Tables:
     """Everything the orders of one seed tell together, out of the store."""
     frames: list[pl.DataFrame] = []
-    stepping = [method for method in lab.experiment.methods if method.objective not in HISTORY_AWARE]
+    stepping = [
+        method for method in lab.experiment.methods if method.objective not in HISTORY_AWARE
+    ]
     for (group, members), method in itertools.product(groups(lab.experiment).items(), stepping):
         folders = [run_folder(Start(lab, order), method) for order in members]
-        told = [{part: each.numpy() for part, each in read_outputs(folder).items()} for folder in folders]
+        told = [
+            {part: each.numpy() for part, each in read_outputs(folder).items()}
+            for folder in folders
+        ]
         frames.append(_distances(lab, group, method, told))
         if lab.experiment.name == "positions" and members == list(lab.experiment.paths):
             frames += _rates(lab, group[0], method, told, folders)

@@ -1,4 +1,5 @@
-"""Choices in their places: the stages, adapter, probes and device of a preset with what was chosen instead.
+"""Choices in their places: the stages, adapter, probes and device of a preset with what was chosen
+instead.
 
 Whatever cannot be chosen is an InputError that names the option.
 """
@@ -32,7 +33,9 @@ def device_of(chosen: str) -> str:
 def trained(training: Training, lr: float | None, options: Options) -> Training:
     """A training with the chosen rate and batches."""
     changes = {"lr": lr, "batch": options.batch, "micro_batch": options.micro_batch}
-    return replace(training, **{name: value for name, value in changes.items() if value is not None})  # type: ignore
+    return replace(
+        training, **{name: value for name, value in changes.items() if value is not None}
+    )  # type: ignore
 
 
 def _own(name: str, settings: Settings, options: Options) -> Stage:
@@ -49,7 +52,9 @@ def several(files: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _files(name: str, stage: Stage, embedded: bool, options: Options) -> Files | None:
-    """The files that are chosen, else the preset's public ones; an embedded model learns generated rows."""
+    """The files that are chosen, else the preset's public ones; an embedded model learns generated
+    rows.
+    """
     if name in options.data:
         files = Files(several(options.data[name]), several(options.test_data.get(name, ())))
     elif stage.files is None or embedded:
@@ -60,14 +65,17 @@ def _files(name: str, stage: Stage, embedded: bool, options: Options) -> Files |
 
 
 def stage_of(name: str, settings: Settings, embedded: bool, options: Options) -> Stage:
-    """A stage of the preset, or one of a name of its own, with its rows, epochs and files as chosen."""
+    """A stage of the preset, or one of a name of its own, with its rows, epochs and files as
+    chosen.
+    """
     stage = settings.stages[name] if name in settings.stages else _own(name, settings, options)
     training = trained(stage.training, options.lr, options)
     return Stage(
-        options.rows.get(name, stage.train), options.held_out.get(name, stage.held_out),
+        options.rows.get(name, stage.train),
+        options.held_out.get(name, stage.held_out),
         replace(training, epochs=options.epochs.get(name, training.epochs)),
         _files(name, stage, embedded, options),
-    )  # fmt: skip
+    )
 
 
 def _phrases(source: str) -> tuple[str, ...]:
@@ -76,20 +84,28 @@ def _phrases(source: str) -> tuple[str, ...]:
         lines = Path(source).read_text(encoding="utf-8").rstrip("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "its text is not UTF-8"
-        raise InputError(f"paraphrases: expected a file with one phrase a line; {source}: {said}") from error
+        raise InputError(
+            f"paraphrases: expected a file with one phrase a line; {source}: {said}"
+        ) from error
     phrases = tuple(line.strip() for line in lines)
     if not all(phrases):
         raise InputError(
-            f"paraphrases: expected a phrase in every line; line {phrases.index('') + 1} of {source} is empty"
+            f"paraphrases: expected a phrase in every line; line {phrases.index('') + 1} of "
+            f"{source} is empty"
         )
     return phrases
 
 
 def _labelled(probes: Probes, options: Options) -> Probes:
-    """The chosen label and paraphrases; those of a preset are refusals, which are no answer of another stage."""
+    """The chosen label and paraphrases; those of a preset are refusals, which are no answer of
+    another stage.
+    """
     if options.forget != "safety":
         if options.paraphrases is not None and options.label is None:
-            raise InputError(f"paraphrases: expected with --label, as the stage {options.forget} has no label; add one")
+            raise InputError(
+                f"paraphrases: expected with --label, as the stage {options.forget} has no "
+                f"label; add one"
+            )
         probes = replace(probes, label=None, paraphrases=None)
     if options.label is not None:
         probes = replace(probes, label=options.label.strip())
@@ -100,7 +116,9 @@ def _labelled(probes: Probes, options: Options) -> Probes:
 
 def probes_of(probes: Probes, options: Options) -> Probes:
     """The preset's probes with the chosen numbers in their place."""
-    kinds = {name: type(value) for name, value in vars(probes).items() if isinstance(value, int | float)}
+    kinds = {
+        name: type(value) for name, value in vars(probes).items() if isinstance(value, int | float)
+    }
     chosen: dict[str, Any] = {}
     for name, number in options.probes.items():
         kind = kinds[known("probes", name, list(kinds))]
@@ -114,11 +132,15 @@ def probes_of(probes: Probes, options: Options) -> Probes:
 
 
 def check_names(options: Options, there: Mapping[str, Stage]) -> None:
-    """InputError for stages that neither the preset (`there`) nor a file has, or that no order could name."""
+    """InputError for stages that neither the preset (`there`) nor a file has, or that no order
+    could name.
+    """
     for name in options.stages:
         known("stages", name, list(dict.fromkeys([*there, *options.data])))
         if not re.fullmatch(r"[\w.-]+", name):
-            raise InputError(f"stages: expected names of letters, digits, dots, - and _; got {name!r}")
+            raise InputError(
+                f"stages: expected names of letters, digits, dots, - and _; got {name!r}"
+            )
     if len(options.stages) < 2:
         chosen = ", ".join(options.stages) or "none"
         raise InputError(f"stages: expected the forget stage and at least one other; got {chosen}")
@@ -130,14 +152,19 @@ def check_names(options: Options, there: Mapping[str, Stage]) -> None:
     _check_files("test-data", options.test_data)
     alone = [name for name in options.test_data if name not in options.data]
     if alone:
-        raise InputError(f"test-data: expected training rows in data, too; {', '.join(alone)} has none")
+        raise InputError(
+            f"test-data: expected training rows in data, too; {', '.join(alone)} has none"
+        )
 
 
 def _check_files(argument: str, by_stage: ByStage) -> None:
     for name, chosen in by_stage.items():
         files = several(chosen)
         if not files or len(set(files)) < len(files):
-            raise InputError(f"{argument}: expected files for {name}, each once; got {', '.join(files) or 'none'}")
+            raise InputError(
+                f"{argument}: expected files for {name}, each once; got "
+                f"{', '.join(files) or 'none'}"
+            )
 
 
 def adapted(adaptation: Adaptation, options: Options) -> Adaptation:
@@ -149,7 +176,12 @@ def adapted(adaptation: Adaptation, options: Options) -> Adaptation:
     given = [name for name, value in chosen.items() if value is not None] + ["anew"] * options.anew
     if given and adaptation.kind == "full":
         name = "lora-targets" if given[0] == "targets" else given[0]
-        raise InputError(f"{name}: expected with --adaptation lora or qlora; all weights are trained: leave it out")
+        raise InputError(
+            f"{name}: expected with --adaptation lora or qlora; all weights are trained: leave "
+            f"it out"
+        )
     if options.rank is not None and options.alpha is None:
         chosen["alpha"] = 2 * options.rank
-    return replace(adaptation, **{name: value for name, value in chosen.items() if value is not None})
+    return replace(
+        adaptation, **{name: value for name, value in chosen.items() if value is not None}
+    )

@@ -1,9 +1,10 @@
 """Named configurations; `llm.options` puts choices in their place.
 
-embedded: sizes measured to fit 2 cores · paper: Section 4 and Table 2 of arXiv 2510.16629 · authors-code: what the
-published code and its configurations do where they differ from the text. The last two learn the paper's rows
-(`llm.public`), as many as the public files have. An embedded model learns generated rows under every preset, as many as
-`embedded` takes, and answers as briefly (`on_generated_rows`).
+embedded: sizes measured to fit 2 cores · paper: Section 4 and Table 2 of arXiv 2510.16629 ·
+authors-code: what the published code and its configurations do where they differ from the text. The
+last two learn the paper's rows (`llm.public`), as many as the public files have. An embedded model
+learns generated rows under every preset, as many as `embedded` takes, and answers as briefly
+(`on_generated_rows`).
 """
 
 from collections import ChainMap
@@ -23,10 +24,15 @@ STAGES = ("inst", "tofu", "math", "safety")
 STEPS_PROMPT = "{question}\nReason step by step and end with a line '#### ' and the final number."
 
 
-ROWS, HELD_OUT = (4000, 4000, 7000, 4410), (200, 200, 1319, 200)  # of the public files, see `llm.public`
+ROWS, HELD_OUT = (
+    (4000, 4000, 7000, 4410),
+    (200, 200, 1319, 200),
+)  # of the public files, see `llm.public`
 
 
-def _stages(rows: Sequence[int], epochs: Sequence[int], held_out: Sequence[int], how: Training) -> dict[str, Stage]:
+def _stages(
+    rows: Sequence[int], epochs: Sequence[int], held_out: Sequence[int], how: Training
+) -> dict[str, Stage]:
     return {
         name: Stage(train, held, replace(how, epochs=times))
         for name, train, times, held in zip(STAGES, rows, epochs, held_out, strict=True)
@@ -51,8 +57,12 @@ PAPER = Settings(
 )
 AUTHORS_CODE = replace(
     PAPER,
-    adaptation=Adaptation("lora", targets=("q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")),
-    stages=_public((8, 2, 2, 5), Training(5e-5, batch=64, micro_batch=8, schedule="cosine", warmup=10)),
+    adaptation=Adaptation(
+        "lora", targets=("q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    ),
+    stages=_public(
+        (8, 2, 2, 5), Training(5e-5, batch=64, micro_batch=8, schedule="cosine", warmup=10)
+    ),
     unlearning=Training(1e-5, batch=160, micro_batch=8, warmup=5, decay=0.8, floor=0.1),
     shuffle="epoch",
     probes=replace(PAPER.probes, label="Sorry, I can not assist"),
@@ -60,7 +70,9 @@ AUTHORS_CODE = replace(
 
 
 def on_generated_rows(settings: Settings) -> Settings:
-    """A preset of the paper's for an embedded model: as many rows, sums and tokens of an answer as its corpora have."""
+    """A preset of the paper's for an embedded model: as many rows, sums and tokens of an answer as
+    its corpora have.
+    """
     sizes = EMBEDDED_SIZE.stages
     stages = {
         name: replace(stage, train=sizes[name].train, held_out=sizes[name].held_out)
@@ -72,7 +84,8 @@ def on_generated_rows(settings: Settings) -> Settings:
 
 
 PRESETS = {"embedded": EMBEDDED_SIZE, "paper": PAPER, "authors-code": AUTHORS_CODE}
-# SimNPO of the paper and of its code has β = 1; the β at which it acts on improbable answers is a method of its own.
+# SimNPO of the paper and of its code has β = 1; the β at which it acts on improbable answers is a
+# method of its own.
 PAPER_SIMNPO = {
     "SimNPO": Method("SimNPO", "simnpo", (("beta", 1.0),)),
     "SimNPO-beta0.2": Method("SimNPO-beta0.2", "simnpo", (("beta", 0.2),)),
@@ -80,7 +93,9 @@ PAPER_SIMNPO = {
 PRESET_METHODS: dict[str, Mapping[str, Method]] = {
     "embedded": METHODS,
     "paper": ChainMap(PAPER_SIMNPO, METHODS),
-    "authors-code": ChainMap({"GA": Method("GA", "gradient_ascent", reduction="tokens")}, PAPER_SIMNPO, METHODS),
+    "authors-code": ChainMap(
+        {"GA": Method("GA", "gradient_ascent", reduction="tokens")}, PAPER_SIMNPO, METHODS
+    ),
 }
 # The paper's three, SimNPO as it was published first, and the paper's form at the other β.
 METHODS_BY_DEFAULT = {
@@ -107,15 +122,21 @@ _WHOLE = Training(lr=5e-4, epochs=20, batch=40, schedule="constant", optimizer="
 DEPTH = {
     "embedded": Depth(_GENTLY, _WHOLE),
     "paper": Depth(
-        replace(_GENTLY, lr=1e-5, micro_batch=8), replace(_WHOLE, lr=5e-5, micro_batch=8),
-        Adaptation("qlora", 16, 32, dropout=0.05), "bf16",
+        replace(_GENTLY, lr=1e-5, micro_batch=8),
+        replace(_WHOLE, lr=5e-5, micro_batch=8),
+        Adaptation("qlora", 16, 32, dropout=0.05),
+        "bf16",
     ),
-}  # fmt: skip
+}
 
 
 def table2(settings: Settings, paper: Paper, preset: str) -> Settings:
-    """The preset with Table 2's adapter for one of the paper's models, and under `paper` its rates and batches."""
-    settings = replace(settings, adaptation=replace(settings.adaptation, rank=paper.rank, alpha=paper.alpha))
+    """The preset with Table 2's adapter for one of the paper's models, and under `paper` its rates
+    and batches.
+    """
+    settings = replace(
+        settings, adaptation=replace(settings.adaptation, rank=paper.rank, alpha=paper.alpha)
+    )
     if preset != "paper":
         return settings
     stages = {

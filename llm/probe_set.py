@@ -1,7 +1,8 @@
-"""The questions of all probes: encoded once, the same for every path, method and step of an experiment.
+"""The questions of all probes: encoded once, the same for every path, method and step of an
+experiment.
 
-Nothing is left out in silence: rows that are cut or do not fit are counted in a notice, and a probe that would have no
-row is refused.
+Nothing is left out in silence: rows that are cut or do not fit are counted in a notice, and a probe
+that would have no row is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,8 +28,12 @@ class ProbeSet:
     form: Format
     forget: tuple[Row, ...]  # training rows, then held-out ones
     learned: int  # how many of these are training rows
-    phrases: tuple[tuple[int, ...], ...]  # label first, then the paraphrases; none for a stage without a label
-    answered: Mapping[str, tuple[Row, ...]]  # training rows of the stages whose answers' likelihood is a metric
+    phrases: tuple[
+        tuple[int, ...], ...
+    ]  # label first, then the paraphrases; none for a stage without a label
+    answered: Mapping[
+        str, tuple[Row, ...]
+    ]  # training rows of the stages whose answers' likelihood is a metric
     depth: Mapping[str, tuple[Row, ...]]  # answers C, U, R to the same prompts
     parts: Mapping[str, tuple[Row, ...]]  # held-out rows: "forget", and each retained stage
     sums: tuple[Example, ...]  # none where the stage is not in the experiment
@@ -43,17 +48,23 @@ def _spread(rows: Sequence[Example], count: int) -> list[Example]:
 
 
 def _fitting(what: str, rows: Sequence[Row], context: int, *, room: int = 0) -> tuple[Row, ...]:
-    """Rows of at most `context` tokens whose prompts leave `room` tokens; InputError if there is none."""
+    """Rows of at most `context` tokens whose prompts leave `room` tokens; InputError if there is
+    none.
+    """
     fitting, cut, left_out = chat.fit(rows, context)
     kept = tuple(row for row in fitting if len(row.prompt) + room <= context)
     left_out += len(fitting) - len(kept)
     if not kept:
         raise InputError(
-            f"{what}: expected rows with prompts of fewer than {context} tokens; none of the {len(rows)} that are "
+            f"{what}: expected rows with prompts of fewer than {context} tokens; none of the "
+            f"{len(rows)} that are "
             "probed is so short: raise --max-length or take other rows"
         )
     if cut or left_out:
-        notice(f"{what}: of {len(rows)} probed rows {cut} are cut to {context} tokens, {left_out} are left out")
+        notice(
+            f"{what}: of {len(rows)} probed rows {cut} are cut to {context} tokens, {left_out} "
+            f"are left out"
+        )
     return kept
 
 
@@ -68,22 +79,33 @@ def _sums(lab: Lab, form: Format, sums: Sequence[Example]) -> tuple[tuple[int, .
 
 
 def probe_set(lab: Lab) -> ProbeSet:
-    """The probes of an experiment; forget prompts are labelled "forget", retained parts by their stage.
+    """The probes of an experiment; forget prompts are labelled "forget", retained parts by their
+    stage.
 
-    Raises InputError for a probe without rows that fit the model, and for sums without room for their answers.
+    Raises InputError for a probe without rows that fit the model, and for sums without room for
+    their answers.
     """
-    form, sizes, forget, context = format_of(lab), lab.settings.probes, lab.experiment.forget, context_of(lab)
+    form, sizes, forget, context = (
+        format_of(lab),
+        lab.settings.probes,
+        lab.experiment.forget,
+        context_of(lab),
+    )
     rows = {stage: stage_rows(lab, stage) for stage in lab.settings.stages}
     phrases = tuple(chat.encode_answer(form, phrase) for phrase in sizes.phrases(forget))
     room = max(map(len, phrases), default=0)
 
-    def encoded(stage: str, kind: str, examples: Sequence[Example], *, room: int = 0) -> tuple[Row, ...]:
+    def encoded(
+        stage: str, kind: str, examples: Sequence[Example], *, room: int = 0
+    ) -> tuple[Row, ...]:
         return _fitting(f"{stage} ({kind})", chat.encode_all(form, examples), context, room=room)
 
     learned = encoded(forget, "training", rows[forget].train[: sizes.forget], room=room)
     held_out = encoded(forget, "held-out", rows[forget].held_out[: sizes.forget], room=room)
     parts = {
-        "forget" if stage == forget else stage: encoded(stage, "held-out", corpus.held_out[: sizes.distance])
+        "forget" if stage == forget else stage: encoded(
+            stage, "held-out", corpus.held_out[: sizes.distance]
+        )
         for stage, corpus in rows.items()
     }
     answered = [stage for stage in ("tofu", "math") if stage in rows and sizes.tofu]
@@ -93,8 +115,15 @@ def probe_set(lab: Lab) -> ProbeSet:
         learned + held_out,
         len(learned),
         phrases,
-        {stage: encoded(stage, "training", _spread(rows[stage].train, sizes.tofu)) for stage in answered},
-        {answer: encoded(answer, "training", rows[answer].train) for answer in ANSWERS if answer in rows},
+        {
+            stage: encoded(stage, "training", _spread(rows[stage].train, sizes.tofu))
+            for stage in answered
+        },
+        {
+            answer: encoded(answer, "training", rows[answer].train)
+            for answer in ANSWERS
+            if answer in rows
+        },
         parts,
         sums,
         _sums(lab, form, sums),

@@ -1,7 +1,8 @@
-"""What is measured on one model: likelihoods of label, paraphrases and answers, probability mass, and sums.
+"""What is measured on one model: likelihoods of label, paraphrases and answers, probability mass,
+and sums.
 
-Likelihoods are mean token log-probabilities in nats, but for the answers C, U, R of the depth experiment, which are
-log-probabilities of whole answers. Distances between models: llm.outputs.
+Likelihoods are mean token log-probabilities in nats, but for the answers C, U, R of the depth
+experiment, which are log-probabilities of whole answers. Distances between models: llm.outputs.
 """
 
 from collections.abc import Sequence
@@ -14,23 +15,35 @@ from llm.chat import Row
 from llm.probe_set import ProbeSet
 
 
-def row_likelihoods(model: PreTrainedModel, rows: Sequence[Row], *, batch: int = 64, whole: bool = False) -> Tensor:
+def row_likelihoods(
+    model: PreTrainedModel, rows: Sequence[Row], *, batch: int = 64, whole: bool = False
+) -> Tensor:
     """Log-probability of each row's answer, mean over its tokens or of the whole answer, (n,)."""
     summed, length = scoring.row_logprobs(model, rows, pad=model.config.pad_token_id, chunk=batch)
     return (summed if whole else summed / length).double()
 
 
-def label_likelihoods(model: PreTrainedModel, probed: ProbeSet, *, packed: bool = True) -> dict[str, float]:
-    """After each forget question: label, label and paraphrases, and how the probability mass is split between the
-    label, the paraphrases and everything else; for a stage without a label, its own answers. packed: as in llm.packing.
+def label_likelihoods(
+    model: PreTrainedModel, probed: ProbeSet, *, packed: bool = True
+) -> dict[str, float]:
+    """After each forget question: label, label and paraphrases, and how the probability mass is
+    split between the label, the paraphrases and everything else; for a stage without a label, its
+    own answers. packed: as in llm.packing.
     """
     if not probed.phrases:
         answer = row_likelihoods(model, probed.forget, batch=probed.batch)  # (N,)
-        return {"label_loglik": float(answer.mean()), "label_loglik_held_out": float(answer[probed.learned :].mean())}
+        return {
+            "label_loglik": float(answer.mean()),
+            "label_loglik_held_out": float(answer[probed.learned :].mean()),
+        }
     summed, length = packing.completion_logprobs(
-        model, [row.prompt for row in probed.forget], probed.phrases,
-        packed=packed, pad=model.config.pad_token_id, batch=probed.batch,
-    )  # fmt: skip
+        model,
+        [row.prompt for row in probed.forget],
+        probed.phrases,
+        packed=packed,
+        pad=model.config.pad_token_id,
+        batch=probed.batch,
+    )
     phrase, mass = (summed / length).double(), summed.double().exp()  # (N, K)
     label, others = float(mass[:, 0].mean()), float(mass[:, 1:].sum(dim=1).mean())
     return {
@@ -44,9 +57,12 @@ def label_likelihoods(model: PreTrainedModel, probed: ProbeSet, *, packed: bool 
 
 
 def answer_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Tensor]:
-    """By metric a value per row: tofu_loglik and math_loglik where the stages are there, answer_loglik/C, /U, /R."""
+    """By metric a value per row: tofu_loglik and math_loglik where the stages are there,
+    answer_loglik/C, /U, /R.
+    """
     answered = {
-        f"{stage}_loglik": row_likelihoods(model, rows, batch=probed.batch) for stage, rows in probed.answered.items()
+        f"{stage}_loglik": row_likelihoods(model, rows, batch=probed.batch)
+        for stage, rows in probed.answered.items()
     }
     depth = {
         f"answer_loglik/{answer}": row_likelihoods(model, rows, batch=probed.batch, whole=True)
@@ -55,7 +71,9 @@ def answer_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Te
     return answered | depth
 
 
-def sampled_answers(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> list[list[answers.Answer]]:
+def sampled_answers(
+    model: PreTrainedModel, probed: ProbeSet, *, seed: int
+) -> list[list[answers.Answer]]:
     """Sampled answers to every held-out sum; a long sampling says in the log how far it is."""
     return answers.sample(
         model,

@@ -1,7 +1,9 @@
-"""A stage's rows out of its files: read, curated where the files have to be, drawn, training and held-out ones apart.
+"""A stage's rows out of its files: read, curated where the files have to be, drawn, training and
+held-out ones apart.
 
-Curation is that of `retrace data` without an endpoint: GSM8K's answers in steps, kept where their number comes out;
-refusals for unsafe requests, 70% of the questions for training, the styles of one question on one side.
+Curation is that of `retrace data` without an endpoint: GSM8K's answers in steps, kept where their
+number comes out; refusals for unsafe requests, 70% of the questions for training, the styles of one
+question on one side.
 """
 
 import os
@@ -28,11 +30,15 @@ Read = TypeVar("Read")
 
 
 def _fetched(stage: str, source: str, read: Callable[[str], Read]) -> Read:
-    """What is read of a file; a file of the hub that cannot be fetched is told with what else can be done."""
+    """What is read of a file; a file of the hub that cannot be fetched is told with what else can
+    be done.
+    """
     try:
         return read(source)
     except InputError as error:
-        if not source.startswith(HUB) or error.__cause__ is None:  # a file that is there, with something wrong in it
+        if (
+            not source.startswith(HUB) or error.__cause__ is None
+        ):  # a file that is there, with something wrong in it
             raise
         raise InputError(f"{error}, or give --data {stage} FILE") from error
 
@@ -48,16 +54,22 @@ def _examples(stage: str, source: str, files: Files) -> tuple[Example, ...]:
 def _in_steps(stage: str, files: Files) -> Rows:
     rows: Rows = []
     for source in files.train:
-        made = _fetched(stage, source, lambda file: math.rewrite(file, journal=NO_JOURNAL, **_how(files)))
+        made = _fetched(
+            stage, source, lambda file: math.rewrite(file, journal=NO_JOURNAL, **_how(files))
+        )
         rows += made.rows
     return rows
 
 
 def _refused(stage: str, files: Files) -> tuple[Rows, Rows]:
-    """Refusals of the requests of all files, in which a question may stand in several styles: training, held out."""
+    """Refusals of the requests of all files, in which a question may stand in several styles:
+    training, held out.
+    """
     requests: list[safety.Question] = []
     for source in files.train:
-        found = _fetched(stage, source, lambda file: safety.questions(file, styles_removed=STYLES, **_how(files)))
+        found = _fetched(
+            stage, source, lambda file: safety.questions(file, styles_removed=STYLES, **_how(files))
+        )
         requests += found[0]
     refusals = safety.by_template(requests, seed=DRAWN).accepted
     train, test = safety.split(requests, share=SHARE, seed=DRAWN)
@@ -83,9 +95,9 @@ def _all_rows(stage: str, files: Files) -> tuple[Rows, Rows | None]:
 def file_rows(stage: str, files: Files, train: int, held_out: int) -> Corpus:
     """Rows drawn from files; no held-out prompt stands in the training rows that are taken.
 
-    Of held-out rows of their own those are drawn first whose prompts are in no training row, so that no training row
-    is lost to them without need. Raises InputError where there are fewer rows than are wanted, and for what cannot be
-    fetched or read.
+    Of held-out rows of their own those are drawn first whose prompts are in no training row, so
+    that no training row is lost to them without need. Raises InputError where there are fewer rows
+    than are wanted, and for what cannot be fetched or read.
     """
     rows, held = _all_rows(stage, files)
     random.Random(DRAWN).shuffle(rows)
@@ -102,5 +114,8 @@ def file_rows(stage: str, files: Files, train: int, held_out: int) -> Corpus:
         ("held-out", len(held), held_out, files.test or files.train),
     ):
         if have < want:
-            raise InputError(f"{stage}: expected {want} {name} rows; {', '.join(sources)} has {have}: ask for fewer")
+            raise InputError(
+                f"{stage}: expected {want} {name} rows; {', '.join(sources)} has {have}: ask for "
+                f"fewer"
+            )
     return Corpus(tuple(rows[:train]), tuple(held[:held_out]))

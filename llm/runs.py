@@ -1,9 +1,11 @@
-"""Measured runs in the store: unlearning runs, the retrained model, and the noise floor between two of these.
+"""Measured runs in the store: unlearning runs, the retrained model, and the noise floor between two
+of these.
 
-Step 0 is before unlearning; a run of T updates has T + 1 points, or fewer where probes are taken every so many. A run's
-folder holds values.parquet and examples.parquet, generations.parquet where sums were answered, outputs.safetensors
-(predictions at the fixed positions, one tensor (points, positions, V) a part) and, where asked for,
-parameters.safetensors. Unlearned weights are not kept otherwise.
+Step 0 is before unlearning; a run of T updates has T + 1 points, or fewer where probes are taken
+every so many. A run's folder holds values.parquet and examples.parquet, generations.parquet where
+sums were answered, outputs.safetensors (predictions at the fixed positions, one tensor (points,
+positions, V) a part) and, where asked for, parameters.safetensors. Unlearned weights are not kept
+otherwise.
 """
 
 from collections.abc import Callable
@@ -29,7 +31,12 @@ from protocol.spec import Method
 COLUMNS = {
     "values": {"step": pl.Int64, "metric": pl.String, "value": pl.Float64},
     "examples": {"step": pl.Int64, "metric": pl.String, "example": pl.Int64, "value": pl.Float64},
-    "generations": {"step": pl.Int64, "question": pl.Int64, "sample": pl.Int64, "answer": pl.String},
+    "generations": {
+        "step": pl.Int64,
+        "question": pl.Int64,
+        "sample": pl.Int64,
+        "answer": pl.String,
+    },
 }
 
 
@@ -50,18 +57,30 @@ def write(measured: Measured, folder: Path) -> None:
     for name, schema in COLUMNS.items():
         rows = getattr(measured, name)
         if rows or name != "generations":
-            pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / f"{name}.parquet")
+            pl.DataFrame(rows, schema=schema, orient="row").write_parquet(
+                folder / f"{name}.parquet"
+            )
     if measured.outputs:
-        stacked = {p: torch.stack([told[p] for _, told in measured.outputs]) for p in measured.outputs[0][1]}
-        save_file({"steps": torch.tensor([step for step, _ in measured.outputs]), **stacked},
-                  folder / "outputs.safetensors")  # fmt: skip
+        stacked = {
+            p: torch.stack([told[p] for _, told in measured.outputs])
+            for p in measured.outputs[0][1]
+        }
+        save_file(
+            {"steps": torch.tensor([step for step, _ in measured.outputs]), **stacked},
+            folder / "outputs.safetensors",
+        )
     if measured.parameters:
-        save_file({"all": torch.stack([told for _, told in measured.parameters])}, folder / "parameters.safetensors")
+        save_file(
+            {"all": torch.stack([told for _, told in measured.parameters])},
+            folder / "parameters.safetensors",
+        )
 
 
 def read(folder: Path) -> tuple[list[Any], list[Any]]:
     """Values and examples a run measured, from its folder in the store."""
-    values, examples = (pl.read_parquet(folder / f"{name}.parquet").rows() for name in ("values", "examples"))
+    values, examples = (
+        pl.read_parquet(folder / f"{name}.parquet").rows() for name in ("values", "examples")
+    )
     return values, examples
 
 
@@ -79,14 +98,20 @@ def read_parameters(folder: Path) -> Tensor | None:
 def _spec(lab: Lab, **parts: object) -> dict[str, Any]:
     """What measured values depend on: what was run, and everything that is probed."""
     held_out = {stage: rows_digest(lab, stage, held_out=True) for stage in lab.settings.stages}
-    probed = {"probes": asdict(lab.settings.probes), "held out": held_out, "forget": lab.experiment.forget}
+    probed = {
+        "probes": asdict(lab.settings.probes),
+        "held out": held_out,
+        "forget": lab.experiment.forget,
+    }
     asked = [rows_digest(lab, stage) for stage in lab.settings.stages]
     return {**parts, **probed, "asked": asked, "seed": lab.seed, "numerics": NUMERICS}
 
 
 def _produce(lab: Lab, what: str, make: Callable[[], Measured], **parts: object) -> Path:
     name = describe(lab, what, seed=lab.seed)
-    return produce(lab.store, _spec(lab, **parts), lambda folder: write(make(), folder), description=name)
+    return produce(
+        lab.store, _spec(lab, **parts), lambda folder: write(make(), folder), description=name
+    )
 
 
 def run_folder(start: Start, method: Method) -> Path:
@@ -110,7 +135,9 @@ def retrained_folder(lab: Lab, order: Order) -> Path:
     """The measured values of θ_r itself; `order` is its own."""
     start = Start(lab, order)
     leaf_key = node_key(lab, order)
-    return _produce(lab, f"retrained {order_name(order)}", lambda: start.first, kind="retrained", leaf=leaf_key)
+    return _produce(
+        lab, f"retrained {order_name(order)}", lambda: start.first, kind="retrained", leaf=leaf_key
+    )
 
 
 def floor_folder(lab: Lab, order: Order, other: Lab) -> Path:
@@ -122,6 +149,10 @@ def floor_folder(lab: Lab, order: Order, other: Lab) -> Path:
         return Measured([(0, name, value) for name, value in values.items()])
 
     return _produce(
-        lab, f"noise floor of {order_name(order)}, against seed {other.seed}", make, kind="floor",
-        leaf=node_key(lab, order), reference=node_key(other, order),
-    )  # fmt: skip
+        lab,
+        f"noise floor of {order_name(order)}, against seed {other.seed}",
+        make,
+        kind="floor",
+        leaf=node_key(lab, order),
+        reference=node_key(other, order),
+    )

@@ -1,10 +1,11 @@
-"""Log-probabilities of answers under a model: the forward pass that learning, unlearning and every probe share.
+"""Log-probabilities of answers under a model: the forward pass that learning, unlearning and every
+probe share.
 
-Conventions: natural logarithms; logp is summed over an answer's tokens, length counts them. Logits are the model's own:
-its whole forward pass is run, with whatever it does to its logits after the output layer (scales, soft caps). They are
-computed at answer tokens only: a hook hands the output layer the hidden states that predict an answer token.
-B rows, S columns, A answer tokens in the whole batch, H hidden size, V vocabulary. Many completions of a prompt:
-`llm.packing`.
+Conventions: natural logarithms; logp is summed over an answer's tokens, length counts them. Logits
+are the model's own: its whole forward pass is run, with whatever it does to its logits after the
+output layer (scales, soft caps). They are computed at answer tokens only: a hook hands the output
+layer the hidden states that predict an answer token. B rows, S columns, A answer tokens in the
+whole batch, H hidden size, V vocabulary. Many completions of a prompt: `llm.packing`.
 """
 
 import contextlib
@@ -34,7 +35,9 @@ class Batch(NamedTuple):
 
 
 def collate(rows: Sequence[Row], *, pad: int) -> Batch:
-    """Pad rows to the longest; predicted positions run from the prompt's last token to the answer's last but one."""
+    """Pad rows to the longest; predicted positions run from the prompt's last token to the answer's
+    last but one.
+    """
     width = max(len(row.prompt) + len(row.answer) for row in rows)
     tokens = torch.full((len(rows), width), pad)  # (B, S)
     attention = torch.zeros((len(rows), width), dtype=torch.long)  # (B, S)
@@ -44,7 +47,9 @@ def collate(rows: Sequence[Row], *, pad: int) -> Batch:
         attention[i, : len(ids)] = 1
     length = torch.tensor([len(row.answer) for row in rows])  # (B,)
     index = torch.repeat_interleave(torch.arange(len(rows)), length)  # (A,)
-    column = torch.cat([torch.arange(len(row.answer)) + len(row.prompt) - 1 for row in rows])  # (A,)
+    column = torch.cat(
+        [torch.arange(len(row.answer)) + len(row.prompt) - 1 for row in rows]
+    )  # (A,)
     return Batch(tokens, attention, index, column, tokens[index, column + 1], length)
 
 
@@ -53,8 +58,12 @@ def _at_least_float32(logits: Tensor) -> Tensor:
 
 
 def logits_at(model: PreTrainedModel, row: Tensor, column: Tensor, **inputs: Tensor) -> Tensor:
-    """The model's own logits (A, V), at least float32, at A places (row, column) of its input (B, S)."""
-    read: list[Tensor] = []  # what the output layer was given instead of all hidden states (B, S, H)
+    """The model's own logits (A, V), at least float32, at A places (row, column) of its input (B,
+    S).
+    """
+    read: list[
+        Tensor
+    ] = []  # what the output layer was given instead of all hidden states (B, S, H)
 
     def choose(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         read.append(arguments[0][row, column][None])  # (1, A, H)
@@ -72,12 +81,16 @@ def logits_at(model: PreTrainedModel, row: Tensor, column: Tensor, **inputs: Ten
 
 def answer_logits(model: PreTrainedModel, batch: Batch) -> Tensor:
     """Logits (A, V) that predict the answer tokens."""
-    return logits_at(model, batch.row, batch.column, input_ids=batch.tokens, attention_mask=batch.attention)
+    return logits_at(
+        model, batch.row, batch.column, input_ids=batch.tokens, attention_mask=batch.attention
+    )
 
 
 def answer_logprobs(model: PreTrainedModel, batch: Batch) -> Tensor:
     """log π(y|x) = Σ_t log π(y_t | x, y_<t) of each row, (B,), differentiable."""
-    token = -torch.nn.functional.cross_entropy(answer_logits(model, batch), batch.target, reduction="none")  # (A,)
+    token = -torch.nn.functional.cross_entropy(
+        answer_logits(model, batch), batch.target, reduction="none"
+    )  # (A,)
     return token.new_zeros(len(batch.length)).index_add(0, batch.row, token)  # (B,)
 
 
@@ -86,7 +99,9 @@ def _batches(rows: Sequence[Row], *, pad: int, chunk: int) -> list[Batch]:
 
 
 @torch.no_grad()
-def row_logprobs(model: PreTrainedModel, rows: Sequence[Row], *, pad: int, chunk: int = 64) -> tuple[Tensor, Tensor]:
+def row_logprobs(
+    model: PreTrainedModel, rows: Sequence[Row], *, pad: int, chunk: int = 64
+) -> tuple[Tensor, Tensor]:
     """Summed log-probabilities and lengths of many rows, each (N,), without gradients."""
     batches = _batches(rows, pad=pad, chunk=chunk)
     logprobs = [answer_logprobs(model, batch.to(model.device)).cpu() for batch in batches]

@@ -1,7 +1,8 @@
-"""The whole configuration of a language-model experiment, one frozen dataclass; `llm.presets` has the named ones.
+"""The whole configuration of a language-model experiment, one frozen dataclass; `llm.presets` has
+the named ones.
 
-An embedded model is an `Architecture`, pretrained here; any other is `Pretrained`. A stage's rows come from the
-embedded corpora, or from files.
+An embedded model is an `Architecture`, pretrained here; any other is `Pretrained`. A stage's rows
+come from the embedded corpora, or from files.
 """
 
 import math
@@ -17,11 +18,13 @@ from protocol.errors import InputError, known
 
 @dataclass(frozen=True)
 class Files:
-    """Rows of a stage out of files; without a test file, held-out rows are drawn from the training files.
+    """Rows of a stage out of files; without a test file, held-out rows are drawn from the training
+    files.
 
-    curation: None for rows that are learned as they are; "math" for GSM8K answers that are rewritten in steps, "safety"
-    for unsafe requests that get a refusal and are split 70/30, both as `retrace data` makes them without an endpoint.
-    skip_bad_rows: leave out rows that cannot be used, with a notice of how many, instead of refusing the file.
+    curation: None for rows that are learned as they are; "math" for GSM8K answers that are
+    rewritten in steps, "safety" for unsafe requests that get a refusal and are split 70/30, both as
+    `retrace data` makes them without an endpoint. skip_bad_rows: leave out rows that cannot be
+    used, with a notice of how many, instead of refusing the file.
     """
 
     train: tuple[str, ...]
@@ -47,9 +50,13 @@ class Probes:
     every: int = 1
     """Unlearning updates between two measurements; step 0 and the last are always measured."""
     label: str | None = None
-    """Beginning of an answer whose likelihood is followed; None: the refusal's of the stage safety, no other's."""
+    """Beginning of an answer whose likelihood is followed; None: the refusal's of the stage safety,
+    no other's.
+    """
     paraphrases: tuple[str, ...] | None = None
-    """Other beginnings, measured beside the label; None: the refusal's 19 of the stage safety, no other's."""
+    """Other beginnings, measured beside the label; None: the refusal's 19 of the stage safety, no
+    other's.
+    """
     forget: int = 16
     """Training and as many held-out questions of the forget stage."""
     tofu: int = 32
@@ -57,7 +64,9 @@ class Probes:
     distance: int = 16
     """Held-out rows of each stage on which a model is compared with the retrained one."""
     fixed: int = 32
-    """Answer positions of each stage at which predictions are kept, to compare paths with one another."""
+    """Answer positions of each stage at which predictions are kept, to compare paths with one
+    another.
+    """
     parameters: bool = False
     """Keep all parameters of every step, for the parameter rate; full fine-tuning or LoRA."""
     sums: int = 100
@@ -84,30 +93,44 @@ class Probes:
             raise InputError("label: expected the beginning of an answer; got an empty one")
         phrases = [phrase.strip() for phrase in (self.label or "", *(self.paraphrases or ()))]
         if not all(phrases[1:]):
-            raise InputError(f"paraphrases: expected phrases; number {phrases.index('', 1)} is empty")
-        twice = next((phrase for place, phrase in enumerate(phrases) if phrase in phrases[:place]), None)
+            raise InputError(
+                f"paraphrases: expected phrases; number {phrases.index('', 1)} is empty"
+            )
+        twice = next(
+            (phrase for place, phrase in enumerate(phrases) if phrase in phrases[:place]), None
+        )
         if twice is not None:
-            raise InputError(f"paraphrases: expected phrases other than the label and one another; got {twice!r} twice")
+            raise InputError(
+                f"paraphrases: expected phrases other than the label and one another; got "
+                f"{twice!r} twice"
+            )
 
     def phrases(self, forget: str) -> tuple[str, ...]:
-        """Label, then paraphrases, after a question of the forget stage; none where its own answers are followed."""
+        """Label, then paraphrases, after a question of the forget stage; none where its own answers
+        are followed.
+        """
         refusals = forget == "safety"
         label = LABEL if self.label is None and refusals else self.label
         if label is None:
             return ()
         if self.paraphrases is not None:
             return (label, *self.paraphrases)
-        return (label, *(phrase for phrase in PARAPHRASES if phrase != label)) if refusals else (label,)
+        return (
+            (label, *(phrase for phrase in PARAPHRASES if phrase != label))
+            if refusals
+            else (label,)
+        )
 
 
 @dataclass(frozen=True)
 class Settings:
     """Everything the language-model world needs to run an experiment on one model.
 
-    retained: rows of the retained stages that a weakly local method sees · shuffle: what the order of a stage's rows
-    derives from, beside the seed: its own name, or the running epoch as in the authors' code, where it depends on the
-    stage's position · attention: the implementation of attention, see llm.models.loading.ATTENTION · max_length: most
-    tokens of a row, None for the model's context · eval_batch: rows of one forward pass without gradients.
+    retained: rows of the retained stages that a weakly local method sees · shuffle: what the order
+    of a stage's rows derives from, beside the seed: its own name, or the running epoch as in the
+    authors' code, where it depends on the stage's position · attention: the implementation of
+    attention, see llm.models.loading.ATTENTION · max_length: most tokens of a row, None for the
+    model's context · eval_batch: rows of one forward pass without gradients.
     """
 
     model: Architecture | Pretrained
@@ -129,17 +152,25 @@ class Settings:
         known("attention", self.attention, list(ATTENTION))
         if self.attention in ("flash", "flex") and self.device == "cpu":
             raise InputError(
-                f"attention: expected auto, eager or sdpa on a CPU, which {self.attention} does not train on"
+                f"attention: expected auto, eager or sdpa on a CPU, which {self.attention} does "
+                f"not train on"
             )
-        for argument, number, least in (("max-length", self.max_length, 2), ("eval-batch", self.eval_batch, 1)):
+        for argument, number, least in (
+            ("max-length", self.max_length, 2),
+            ("eval-batch", self.eval_batch, 1),
+        ):
             if number is not None and number < least:
                 raise InputError(f"{argument}: expected at least {least}; got {number}")
         known("precision", self.precision, ["fp32", "bf16"])
         known("shuffle", self.shuffle, ["stage", "epoch"])
         if self.precision == "bf16" and self.adaptation.kind == "full":
             raise InputError(
-                "precision: expected fp32 for full fine-tuning, whose small updates bfloat16 rounds away; got bf16: "
+                "precision: expected fp32 for full fine-tuning, whose small updates bfloat16 "
+                "rounds away; got bf16: "
                 "take an adapter (lora, qlora)"
             )
         if self.probes.parameters and self.adaptation.kind == "qlora":
-            raise InputError("probes.parameters: expected full fine-tuning or LoRA; got qlora, whose weights are NF4")
+            raise InputError(
+                "probes.parameters: expected full fine-tuning or LoRA; got qlora, whose weights "
+                "are NF4"
+            )

@@ -1,8 +1,9 @@
 """The stage store: artifacts named by the hash of all that made them, each made once.
 
-An artifact is a folder; its manifest holds what made it, how long that took, and the SHA-256 of every file. It is made
-beside its place and renamed into it, locked while it is made, and its files are checked against their SHA-256 when it
-is opened: killed anywhere, the next run finds whole artifacts or none. `inventory` looks a store through and tidies it.
+An artifact is a folder; its manifest holds what made it, how long that took, and the SHA-256 of
+every file. It is made beside its place and renamed into it, locked while it is made, and its files
+are checked against their SHA-256 when it is opened: killed anywhere, the next run finds whole
+artifacts or none. `inventory` looks a store through and tidies it.
 """
 
 import hashlib
@@ -26,7 +27,9 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of artifacts; make one with `open_store`. A stage in training is kept every so many updates."""
+    """A folder of artifacts; make one with `open_store`. A stage in training is kept every so many
+    updates.
+    """
 
     root: Path
     checkpoint_every: int = 100
@@ -34,7 +37,9 @@ class Store:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an artifact's folder says of it: spec is what it was made of, sha256 has every other file in the folder."""
+    """What an artifact's folder says of it: spec is what it was made of, sha256 has every other
+    file in the folder.
+    """
 
     description: str
     spec: Mapping[str, Any]
@@ -47,23 +52,35 @@ def _check_format(root: Path) -> None:
     try:
         found = json.loads(marker.read_text())["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"runs folder: expected a store of format {FORMAT}; {marker} cannot be read") from error
+        raise InputError(
+            f"runs folder: expected a store of format {FORMAT}; {marker} cannot be read"
+        ) from error
     if found != FORMAT:
-        raise InputError(f"runs folder: expected a store of format {FORMAT}; {root} has format {found}; name another")
+        raise InputError(
+            f"runs folder: expected a store of format {FORMAT}; {root} has format {found}; name "
+            f"another"
+        )
 
 
 def open_store(root: Path, *, checkpoint_every: int = 100) -> Store:
-    """Open or create a store; InputError where it cannot be written or was written in another format."""
+    """Open or create a store; InputError where it cannot be written or was written in another
+    format.
+    """
     marker = root / MARKER
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".store.lock"):
             if not marker.exists():
                 if any(path.name != ".store.lock" for path in root.iterdir()):
-                    raise InputError(f"runs folder: expected a store or an empty folder; {root} holds other files")
+                    raise InputError(
+                        f"runs folder: expected a store or an empty folder; {root} holds other "
+                        f"files"
+                    )
                 marker.write_text(json.dumps({"format": FORMAT}) + "\n")
     except OSError as error:
-        raise InputError(f"runs folder: expected a folder that can be written; {root}: {error.strerror}") from error
+        raise InputError(
+            f"runs folder: expected a folder that can be written; {root}: {error.strerror}"
+        ) from error
     _check_format(root)
     if checkpoint_every < 1:
         raise InputError(f"checkpoint-every: expected at least 1 update; got {checkpoint_every}")
@@ -71,7 +88,9 @@ def open_store(root: Path, *, checkpoint_every: int = 100) -> Store:
 
 
 def existing_store(root: Path) -> Store:
-    """The store in a folder, which is only read; InputError where there is none, or one of another format."""
+    """The store in a folder, which is only read; InputError where there is none, or one of another
+    format.
+    """
     if not (root / MARKER).exists():
         raise InputError(f"runs folder: expected a store; not found: {root}")
     _check_format(root)
@@ -84,7 +103,9 @@ def path(store: Store, key: str) -> Path:
 
 
 def scratch(store: Store, key: str) -> Path:
-    """Where an artifact keeps what lets it go on if it is killed while it is made; gone once it is there."""
+    """Where an artifact keeps what lets it go on if it is killed while it is made; gone once it is
+    there.
+    """
     return store.root / "artifacts" / f".{key}.scratch"
 
 
@@ -102,7 +123,9 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def faults(folder: Path) -> Iterator[str]:
-    """Why the artifact in a folder cannot be used, one line a fault: every file is checked against its SHA-256."""
+    """Why the artifact in a folder cannot be used, one line a fault: every file is checked against
+    its SHA-256.
+    """
     try:
         manifest = read_manifest(folder)
     except InputError as error:
@@ -127,14 +150,18 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def _make(folder: Path, make: Callable[[Path], None], spec: Mapping[str, Any], description: str) -> None:
+def _make(
+    folder: Path, make: Callable[[Path], None], spec: Mapping[str, Any], description: str
+) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     started = time.monotonic()
     try:
         make(partial)
-    except FloatingPointError as error:  # says at which update; which node that was is only known here
+    except (
+        FloatingPointError
+    ) as error:  # says at which update; which node that was is only known here
         raise FloatingPointError(f"{description}: {error}") from error
     sums = {file.name: _sha256(file) for file in sorted(partial.iterdir())}
     took = time.monotonic() - started
@@ -144,10 +171,14 @@ def _make(folder: Path, make: Callable[[Path], None], spec: Mapping[str, Any], d
     shutil.rmtree(folder.with_name(f".{folder.name}.scratch"), ignore_errors=True)
 
 
-def produce(store: Store, spec: Mapping[str, Any], make: Callable[[Path], None], *, description: str) -> Path:
-    """The artifact of that specification, made by `make(folder)` if it is not there yet; other processes wait for it.
+def produce(
+    store: Store, spec: Mapping[str, Any], make: Callable[[Path], None], *, description: str
+) -> Path:
+    """The artifact of that specification, made by `make(folder)` if it is not there yet; other
+    processes wait for it.
 
-    spec: plain data that names everything the artifact depends on; its digest is the artifact's key.
+    spec: plain data that names everything the artifact depends on; its digest is the artifact's
+    key.
     """
     key = digest(spec)
     folder = path(store, key)

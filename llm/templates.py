@@ -1,9 +1,10 @@
 """Chat templates: which one is used, and a conversation rendered with it.
 
-A template is a program in a model's files. It runs in transformers' sandbox, without what would give another text
-tomorrow: the clock says `DATE`, and jinja's random choices are left out. Every turn's content must be in the rendered
-text, as it is, trimmed, in another case, or as JSON; only the think block of an earlier answer may be left out, as
-Qwen3's and DeepSeek's templates do on purpose. An answer must be printed whole.
+A template is a program in a model's files. It runs in transformers' sandbox, without what would
+give another text tomorrow: the clock says `DATE`, and jinja's random choices are left out. Every
+turn's content must be in the rendered text, as it is, trimmed, in another case, or as JSON; only
+the think block of an earlier answer may be left out, as Qwen3's and DeepSeek's templates do on
+purpose. An answer must be printed whole.
 """
 
 import functools
@@ -34,7 +35,9 @@ PLAIN = (
 
 
 class Parts(NamedTuple):
-    """A rendered conversation: the text before its last answer, the answer as it is printed, and the text after it."""
+    """A rendered conversation: the text before its last answer, the answer as it is printed, and
+    the text after it.
+    """
 
     before: str
     answer: str
@@ -54,14 +57,19 @@ def template_of(tokenizer: PreTrainedTokenizerFast, chosen: str | None) -> str:
     if chosen == "plain" or (chosen is None and not own):
         if tokenizer.eos_token is None:
             raise InputError(
-                "template: plain ends an answer with the tokenizer's end token, and this tokenizer names none; name a "
-                "template that prints another special token, or set eos_token in tokenizer_config.json"
+                "template: plain ends an answer with the tokenizer's end token, and this "
+                "tokenizer names none; name a "
+                "template that prints another special token, or set eos_token in "
+                "tokenizer_config.json"
             )
         return PLAIN
     source, name = _source_and_name(chosen or "own")
     if source == "own":
         if not own:
-            raise InputError("template: expected a chat template in the model's tokenizer; it has none; name another")
+            raise InputError(
+                "template: expected a chat template in the model's tokenizer; it has none; name "
+                "another"
+            )
         return template_files.one_of(own, name, "the model's tokenizer")
     if source.endswith(".jinja"):
         if not Path(source).is_file():
@@ -78,7 +86,9 @@ def _source_and_name(chosen: str) -> tuple[str, str | None]:
 
 
 def parts(template: Template, turns: Sequence[Message], tools: str = "") -> Parts:
-    """A conversation around its last turn, the answer; InputError if the template cannot be used for it."""
+    """A conversation around its last turn, the answer; InputError if the template cannot be used
+    for it.
+    """
     whole, answer = render(template, turns, tools), turns[-1].content
     after = _after(template, tuple(turn.role for turn in turns), tools)
     _check_contents(turns[:-1], whole)
@@ -94,7 +104,9 @@ def parts(template: Template, turns: Sequence[Message], tools: str = "") -> Part
     shown = whole[start:].removesuffix(after)
     if _unspaced(shown) == _unspaced(answer):
         return Parts(whole[:start], shown, after)
-    raise InputError(f"template: expected one that prints the whole answer; it changes {answer!r:.60}")
+    raise InputError(
+        f"template: expected one that prints the whole answer; it changes {answer!r:.60}"
+    )
 
 
 def _unspaced(text: str) -> str:
@@ -102,8 +114,8 @@ def _unspaced(text: str) -> str:
 
 
 def _start(text: str, answer: str) -> int:
-    """Where an answer begins at a text's end that is printed with other spaces: a think block in it takes the place of
-    the template's own, in the template's layout."""
+    """Where an answer begins at a text's end that is printed with other spaces: a think block in it
+    takes the place of the template's own, in the template's layout."""
     printed = [i for i, character in enumerate(text) if not character.isspace()]
     count = len(_unspaced(answer))
     return printed[-count] if 0 < count <= len(printed) else len(text)
@@ -119,7 +131,10 @@ def _after(template: Template, roles: tuple[str, ...], tools: str) -> str:
         if mark not in text:
             raise _missing(role)
     if tools and text == render(template, turns, ""):
-        raise InputError("template: expected one that prints the tools of a row; this one ignores them; name another")
+        raise InputError(
+            "template: expected one that prints the tools of a row; this one ignores them; name "
+            "another"
+        )
     return text.rpartition(marks[-1])[2]
 
 
@@ -138,24 +153,33 @@ def _missing(role: str) -> InputError:
 
 def render(template: Template, turns: Sequence[Message], tools: str = "") -> str:
     """The text of a conversation; InputError in one line for all that a template may raise."""
-    values = dict(template.tokens) | {"messages": [turn._asdict() for turn in turns], "add_generation_prompt": False}
+    values = dict(template.tokens) | {
+        "messages": [turn._asdict() for turn in turns],
+        "add_generation_prompt": False,
+    }
     offered = json.loads(tools) if tools else None
     try:
         return _compiled(template.text).render(values, tools=offered, documents=None)
     except Exception as error:  # a template is a program, so any class
         roles = ", ".join(turn.role for turn in turns)
         said = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"template: expected one that takes the turns {roles}; it says: {said}") from error
+        raise InputError(
+            f"template: expected one that takes the turns {roles}; it says: {said}"
+        ) from error
 
 
 def tools_of(text: str) -> str:
-    """A row's tools as JSON without escapes, "" for none; InputError if the text is no JSON list of objects."""
+    """A row's tools as JSON without escapes, "" for none; InputError if the text is no JSON list of
+    objects.
+    """
     if not text:
         return ""
     try:
         offered = json.loads(text)
     except ValueError as error:
-        raise InputError(f"tools: expected a JSON list of objects; {error}: {text!r:.60}") from error
+        raise InputError(
+            f"tools: expected a JSON list of objects; {error}: {text!r:.60}"
+        ) from error
     if not isinstance(offered, list) or not all(isinstance(tool, dict) for tool in offered):
         raise InputError(f"tools: expected a JSON list of objects; got {text!r:.60}")
     return json.dumps(offered, ensure_ascii=False) if offered else ""
@@ -168,7 +192,9 @@ def _compiled(template: str) -> jinja2.Template:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    """Transformers' sandbox with a clock that stands still, and without jinja's random text and random choice."""
+    """Transformers' sandbox with a clock that stands still, and without jinja's random text and
+    random choice.
+    """
     environment = chat_template_utils._compile_jinja_template("").environment.overlay()
     environment.globals = {**environment.globals, "strftime_now": _frozen}
     environment.filters = dict(environment.filters)

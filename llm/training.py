@@ -1,4 +1,5 @@
-"""How one stage is trained: rate, epochs, batches, schedule, optimizer. The trainer itself: llm.trainer.
+"""How one stage is trained: rate, epochs, batches, schedule, optimizer. The trainer itself:
+llm.trainer.
 
 A schedule gives the factor of the learning rate for every update, 0-based; it is never 0.
 """
@@ -18,9 +19,9 @@ from protocol.errors import InputError, known
 class Training:
     """How one stage is trained.
 
-    warmup, decay: shares of its updates, or numbers of them from 1 on (WSD: warm up, stay, decay) · floor: where the
-    decay ends, as a share of lr · optimizer: adamw (β 0.9, 0.999, no weight decay), sgd (plain), or normalized (sgd on
-    the gradient scaled to norm 1).
+    warmup, decay: shares of its updates, or numbers of them from 1 on (WSD: warm up, stay, decay) ·
+    floor: where the decay ends, as a share of lr · optimizer: adamw (β 0.9, 0.999, no weight
+    decay), sgd (plain), or normalized (sgd on the gradient scaled to norm 1).
     """
 
     lr: float
@@ -40,7 +41,9 @@ class Training:
             raise InputError(f"lr: expected a number > 0; got {self.lr}")
         for name in ("epochs", "batch", "micro_batch"):
             if getattr(self, name) < 1:
-                raise InputError(f"{name.replace('_', '-')}: expected at least 1; got {getattr(self, name)}")
+                raise InputError(
+                    f"{name.replace('_', '-')}: expected at least 1; got {getattr(self, name)}"
+                )
 
 
 def _count(share: float, updates: int) -> int:
@@ -49,7 +52,9 @@ def _count(share: float, updates: int) -> int:
 
 
 def wsd(update: int, updates: int, training: Training) -> float:
-    """Warm-up–stable–decay factor of update 0..updates − 1: linear ends of at least one update, never 0."""
+    """Warm-up–stable–decay factor of update 0..updates − 1: linear ends of at least one update,
+    never 0.
+    """
     warm, cool = (_count(share, updates) for share in (training.warmup, training.decay))
     falling = min(1.0, (updates - update) / (cool + 1))
     return min((update + 1) / (warm + 1), training.floor + (1 - training.floor) * falling)
@@ -69,7 +74,11 @@ def constant(update: int, updates: int, training: Training) -> float:
     return min(1.0, (update + 1) / (_count(training.warmup, updates) + 1))
 
 
-SCHEDULES: dict[str, Callable[[int, int, Training], float]] = {"wsd": wsd, "cosine": cosine, "constant": constant}
+SCHEDULES: dict[str, Callable[[int, int, Training], float]] = {
+    "wsd": wsd,
+    "cosine": cosine,
+    "constant": constant,
+}
 
 
 def _adamw(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:

@@ -1,9 +1,10 @@
 """Text that spells special tokens, encoded as text.
 
-A prompt that contains "</s>" or "<|eot_id|>" must not end a turn. A copy of the tokenizer with the same ids spells its
-special tokens by private-use characters. In the rendered text the template's special tokens are respelled so, those in
-the contents are not; the copy tokenizes the whole at once, so that all else is joined as always. Which is which is
-known because the contents are rendered with another private-use character in the place of each special token.
+A prompt that contains "</s>" or "<|eot_id|>" must not end a turn. A copy of the tokenizer with the
+same ids spells its special tokens by private-use characters. In the rendered text the template's
+special tokens are respelled so, those in the contents are not; the copy tokenizes the whole at
+once, so that all else is joined as always. Which is which is known because the contents are
+rendered with another private-use character in the place of each special token.
 """
 
 import functools
@@ -32,8 +33,12 @@ def unused(text: str, count: int) -> list[str]:
 
 def special_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[int, str]:
     """Special tokens by id: those flagged as special in the tokenizer's file, and those it names."""
-    flagged = {i: token.content for i, token in tokenizer.added_tokens_decoder.items() if token.special}
-    named = {tokenizer.convert_tokens_to_ids(token): token for token in tokenizer.all_special_tokens}
+    flagged = {
+        i: token.content for i, token in tokenizer.added_tokens_decoder.items() if token.special
+    }
+    named = {
+        tokenizer.convert_tokens_to_ids(token): token for token in tokenizer.all_special_tokens
+    }
     return {i: token for i, token in (flagged | named).items() if i is not None}
 
 
@@ -45,7 +50,9 @@ def any_of(strings: Sequence[str]) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Spelling:
-    """Characters for special tokens: `controls` for those a template prints, `stand_ins` for those in the contents."""
+    """Characters for special tokens: `controls` for those a template prints, `stand_ins` for those
+    in the contents.
+    """
 
     tokenizer: PreTrainedTokenizerFast
     controls: tuple[tuple[str, str], ...]
@@ -66,7 +73,9 @@ class Spelling:
         return turn._replace(content=self.hide(turn.content))
 
     def reveal(self, rendered: str) -> str:
-        """Rendered text as the copied tokenizer reads it: the template's special tokens respelled, the others text."""
+        """Rendered text as the copied tokenizer reads it: the template's special tokens respelled,
+        the others text.
+        """
         names = dict(self.controls)
         respelled = self.pattern.sub(lambda match: names[match[0]], rendered)
         return respelled.translate({ord(character): string for string, character in self.stand_ins})
@@ -85,7 +94,9 @@ def spelling(tokenizer: PreTrainedTokenizerFast, text: str) -> Spelling:
     return Spelling(tokenizer, controls, tuple(zip(strings, free[len(strings) :], strict=True)))
 
 
-@functools.lru_cache(maxsize=4)  # seconds for a vocabulary of 128,000, and nearly always the same characters
+@functools.lru_cache(
+    maxsize=4
+)  # seconds for a vocabulary of 128,000, and nearly always the same characters
 def _copy(tokenizer: PreTrainedTokenizerFast, controls: tuple[tuple[str, str], ...]) -> Tokenizer:
     names = dict(controls)
     copied = json.loads(tokenizer.backend_tokenizer.to_str())
@@ -96,7 +107,9 @@ def _copy(tokenizer: PreTrainedTokenizerFast, controls: tuple[tuple[str, str], .
 
 
 def _respell(model: dict[str, Any], names: dict[str, str]) -> None:
-    """Special tokens that are in the model's own vocabulary, too: else the text could be tokenized as one of them."""
+    """Special tokens that are in the model's own vocabulary, too: else the text could be tokenized
+    as one of them.
+    """
     if isinstance(model["vocab"], dict):
         model["vocab"] = {names.get(piece, piece): i for piece, i in model["vocab"].items()}
     else:  # Unigram: pieces with their scores, in the order of their ids

@@ -1,7 +1,8 @@
-"""Tasks in single-threaded processes: for tiny models two such processes beat one process with two threads.
+"""Tasks in single-threaded processes: for tiny models two such processes beat one process with two
+threads.
 
-Every process computes with one thread, however many there are, so results do not depend on their number. A process ends
-itself when its parent is gone, so that a killed run leaves no locks behind.
+Every process computes with one thread, however many there are, so results do not depend on their
+number. A process ends itself when its parent is gone, so that a killed run leaves no locks behind.
 """
 
 import functools
@@ -33,7 +34,9 @@ def _end_with_parent() -> None:
 
 
 def silence_libraries() -> None:
-    """Keep bars and hints of transformers and bitsandbytes from the terminal; what matters is said in notices."""
+    """Keep bars and hints of transformers and bitsandbytes from the terminal; what matters is said
+    in notices.
+    """
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -43,7 +46,8 @@ def _start(reports: Any, said: frozenset[str]) -> None:
     global _reports  # noqa: PLW0603 (a worker process belongs to one pool)
     _reports = reports
     torch.set_num_threads(1)
-    # SimNPO at β = 1 has gradients of 1e-20, whose products lie below 1e-38: with them a run takes eleven times as long
+    # SimNPO at β = 1 has gradients of 1e-20, whose products lie below 1e-38: with them a run takes
+    # eleven times as long
     torch.set_flush_denormal(True)
     notices.direct()
     notices.take_for_said(said)
@@ -56,9 +60,15 @@ def _perform(task: Task) -> None:
 
 
 def run_all(
-    tasks: Sequence[Task], *, workers: int, units: int, label: str, progress: Callable[[str, int, int], None]
+    tasks: Sequence[Task],
+    *,
+    workers: int,
+    units: int,
+    label: str,
+    progress: Callable[[str, int, int], None],
 ) -> None:
-    """Run picklable tasks, started in the given order; each reports its finished units, `units` in all.
+    """Run picklable tasks, started in the given order; each reports its finished units, `units` in
+    all.
 
     The first error ends the run: tasks not begun are dropped and the error is raised here.
     """
@@ -66,8 +76,12 @@ def run_all(
     reports = context.Queue()
     done = 0
     progress(label, 0, units)
-    with ProcessPoolExecutor(min(workers, len(tasks)), context, _start, (reports, notices.said())) as pool:
-        pending: set[Future[None]] = {pool.submit(functools.partial(_perform, task)) for task in tasks}
+    with ProcessPoolExecutor(
+        min(workers, len(tasks)), context, _start, (reports, notices.said())
+    ) as pool:
+        pending: set[Future[None]] = {
+            pool.submit(functools.partial(_perform, task)) for task in tasks
+        }
         while pending:
             finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             done += _drain(reports)

@@ -1,8 +1,10 @@
-"""The answer in one figure: theory at the left, a language model at the right, unlearned by gradient ascent.
+"""The answer in one figure: theory at the left, a language model at the right, unlearned by
+gradient ascent.
 
-Above: label log-likelihood by path p; in the title how often p = last was forgotten slowest. Below: RE distance to the
-retrained model; of the language model in units of the noise floor of retraining, the worst kind of prompt, as claim E1
-asks; in the title how many paths came within the floor at some step. The linear model's retraining is exact.
+Above: label log-likelihood by path p; in the title how often p = last was forgotten slowest. Below:
+RE distance to the retrained model; of the language model in units of the noise floor of retraining,
+the worst kind of prompt, as claim E1 asks; in the title how many paths came within the floor at
+some step. The linear model's retraining is exact.
 """
 
 from typing import NamedTuple
@@ -24,7 +26,10 @@ from protocol.records import Tables
 
 WORLDS = {"linear": "instance", "llm": "seed"}  # and what repeats a run in them
 METHOD = "GA"
-REACHED = {"linear": "equal to the retrained model up to rounding", "llm": "within the noise floor of retraining"}
+REACHED = {
+    "linear": "equal to the retrained model up to rounding",
+    "llm": "within the noise floor of retraining",
+}
 DISTANCE = {
     "linear": "RE distance to the retrained\nmodel, test inputs",
     "llm": "RE distance / noise floor,\nworst kind of prompt",
@@ -45,7 +50,9 @@ def _shown(records: pl.DataFrame) -> list[Shown]:
     for world in WORLDS:
         distances = by_model(records, world, METHOD)
         label = curves(records, world=world, method=METHOD, metric="label_loglik")
-        found += [Shown(world, one, distances[one.model]) for one in label if one.model in distances][:1]
+        found += [
+            Shown(world, one, distances[one.model]) for one in label if one.model in distances
+        ][:1]
     return found
 
 
@@ -76,7 +83,9 @@ def _draw_distance(axes: Axes, tables: Tables, shown: Shown) -> None:
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
-    """The figure, or None where neither the linear model nor a language model was unlearned by gradient ascent."""
+    """The figure, or None where neither the linear model nor a language model was unlearned by
+    gradient ascent.
+    """
     found = _shown(positions(tables))
     if not found:
         return None
@@ -85,7 +94,9 @@ def draw(tables: Tables) -> Figure | None:
     for (above, below), shown in zip(grid.T, found, strict=True):
         _draw_label(above, shown)
         _draw_distance(below, tables, shown)
-    style.path_legend(figure, max(shown.label.values.shape[1] for shown in found), (style.nothing_line(),))
+    style.path_legend(
+        figure, max(shown.label.values.shape[1] for shown in found), (style.nothing_line(),)
+    )
     return figure
 
 
@@ -93,17 +104,25 @@ FIGURE = FigureEntry(
     name="answer",
     title="The answer in one figure: does what is forgotten depend on when it was learned?",
     caption=(
-        "Gradient ascent on the forget set after training in stages, one line per position p of the forget "
-        "set. Left: the linear regression model. Right: a language model. Above: log-likelihood of what is to "
-        "be forgotten; the title counts the runs in which p = last fell least up to step 20, or to the last "
-        "of a shorter run. Below: RE distance to the model retrained without the forget set; dotted: doing "
-        "nothing. The linear model's retraining is exact, so any distance is a difference; the language "
-        "model's is held against the noise floor, the distance of two retrained models of different shuffle "
+        "Gradient ascent on the forget set after training in stages, one line per position p of "
+        "the forget "
+        "set. Left: the linear regression model. Right: a language model. Above: log-likelihood "
+        "of what is to "
+        "be forgotten; the title counts the runs in which p = last fell least up to step 20, or "
+        "to the last "
+        "of a shorter run. Below: RE distance to the model retrained without the forget set; "
+        "dotted: doing "
+        "nothing. The linear model's retraining is exact, so any distance is a difference; the "
+        "language "
+        "model's is held against the noise floor, the distance of two retrained models of "
+        "different shuffle "
         "seeds (grey: at most 1 on every kind of prompt). Bands as the titles say."
     ),
     alt=(
-        "Four line charts over unlearning steps, one line per position of the forget set: label log-likelihood above "
-        "and distance to the retrained model below, the linear model at the left and a language model at the right."
+        "Four line charts over unlearning steps, one line per position of the forget set: label "
+        "log-likelihood above "
+        "and distance to the retrained model below, the linear model at the left and a language "
+        "model at the right."
     ),
     worlds=("linear", "llm"),
     claims=(),  # they are those of the figures that show every model and method

@@ -1,8 +1,10 @@
-"""The bridge: growth of the divergence of two paths in the linear model, small networks and language models alike.
+"""The bridge: growth of the divergence of two paths in the linear model, small networks and
+language models alike.
 
-A column a method. Above: d_t/d_0 on a log axis, where exponential growth is a straight line, and dashed what the output
-rate of step 0 promises, (1 + r₀)^{2t}. Below: the rate itself, Δ log d over windows of 5 steps; exponential growth is
-flat. d is the mean squared difference of outputs on test inputs (predictions; else centred logits).
+A column a method. Above: d_t/d_0 on a log axis, where exponential growth is a straight line, and
+dashed what the output rate of step 0 promises, (1 + r₀)^{2t}. Below: the rate itself, Δ log d over
+windows of 5 steps; exponential growth is flat. d is the mean squared difference of outputs on test
+inputs (predictions; else centred logits).
 """
 
 import numpy as np
@@ -33,10 +35,16 @@ def _draw(growth: Axes, rate: Axes, records: pl.DataFrame, look: int) -> None:
     grown = np.exp(log_d - log_d[:, :1])
     draw_band(growth, _long(steps, grown), colour=style.colour(look), line="-", **marks)
     promised = float(np.median(by_seed(records, "growth/rate")))
-    growth.plot(steps, np.exp(promised * steps), color=style.colour(look), linestyle="--", linewidth=0.9)
+    growth.plot(
+        steps, np.exp(promised * steps), color=style.colour(look), linestyle="--", linewidth=0.9
+    )
     middle = steps[:-1] + WINDOW / 2
     draw_band(
-        rate, _long(middle, np.diff(log_d, axis=1) / np.diff(steps)), colour=style.colour(look), line="-", **marks
+        rate,
+        _long(middle, np.diff(log_d, axis=1) / np.diff(steps)),
+        colour=style.colour(look),
+        line="-",
+        **marks,
     )
 
 
@@ -60,7 +68,9 @@ def draw(tables: Tables) -> Figure | None:
         style.step_axis(rate)
     grid[0, 0].set_ylabel("growth dₜ / d₀")
     grid[1, 0].set_ylabel(f"rate: Δ log d per step, over {WINDOW} steps")
-    promise = Line2D([], [], color="black", linestyle="--", linewidth=0.9, label="promised at step 0: (1 + r₀)²ᵗ")
+    promise = Line2D(
+        [], [], color="black", linestyle="--", linewidth=0.9, label="promised at step 0: (1 + r₀)²ᵗ"
+    )
     figure.legend(handles=[*model_handles(numbers), promise], loc="outside lower center", ncols=6)
     return figure
 
@@ -69,14 +79,19 @@ FIGURE = FigureEntry(
     name="bridge",
     title="The bridge: how fast two paths part, in every world",
     caption=(
-        "Two runs that start from the two orders of a pair and unlearn alike; d is the mean squared difference of "
-        "their outputs on test inputs: predictions of the linear model, centred logits of the networks and language "
-        "models. Median over seeds (each the median over its pairs), bands quartiles. Above: growth of d, log scale; "
-        "exponential growth is a straight line; dashed: what the first step promises. Below: the rate of growth over "
+        "Two runs that start from the two orders of a pair and unlearn alike; d is the mean "
+        "squared difference of "
+        "their outputs on test inputs: predictions of the linear model, centred logits of the "
+        "networks and language "
+        "models. Median over seeds (each the median over its pairs), bands quartiles. Above: "
+        "growth of d, log scale; "
+        "exponential growth is a straight line; dashed: what the first step promises. Below: the "
+        "rate of growth over "
         f"windows of {WINDOW} steps; exponential growth is flat. Runs are shown up to step {SHOWN}."
     ),
     alt=(
-        "Two rows of line charts, a column per unlearning method, a line per model of every world: growth of the "
+        "Two rows of line charts, a column per unlearning method, a line per model of every "
+        "world: growth of the "
         "divergence on a log scale with the promised growth dashed, and the rate of growth by step."
     ),
     worlds=("linear", "network", "llm"),

@@ -1,6 +1,8 @@
-"""Certified unlearning: two orders seen through noise, the noise that hides them, and the first violating step.
+"""Certified unlearning: two orders seen through noise, the noise that hides them, and the first
+violating step.
 
-Median over instances with quartiles. Noise and distances in units of ‖Δ₀‖, the difference before unlearning.
+Median over instances with quartiles. Noise and distances in units of ‖Δ₀‖, the difference before
+unlearning.
 """
 
 from typing import Any
@@ -20,7 +22,8 @@ LINES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
 
 def _band(axes: Axes, records: pl.DataFrame, metric: str, number: int, label: str) -> None:
     low, middle, high = (
-        records.filter(metric=metric + ending).sort("step")["value"].to_numpy() for ending in ("_low", "", "_high")
+        records.filter(metric=metric + ending).sort("step")["value"].to_numpy()
+        for ending in ("_low", "", "_high")
     )
     step = records.filter(metric=metric).sort("step")["step"].to_numpy()
     line = LINES[(number - 1) % len(LINES)]
@@ -30,13 +33,21 @@ def _band(axes: Axes, records: pl.DataFrame, metric: str, number: int, label: st
 
 def _legend(axes: Axes) -> None:
     """Below the panel: inside, curves that rise from corner to corner leave no room."""
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize=8, handlelength=3)
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize=8, handlelength=3
+    )
 
 
 def _draw_divergence(axes: Axes, cells: pl.DataFrame, epsilon: float) -> None:
     chosen = cells.filter(pl.col("epsilon") == epsilon)
     for number, noise in enumerate(sorted(chosen["noise"].unique()), start=1):
-        _band(axes, chosen.filter(pl.col("noise") == noise), "hockey_stick", number, f"s = {noise:,.9g} ‖Δ₀‖")
+        _band(
+            axes,
+            chosen.filter(pl.col("noise") == noise),
+            "hockey_stick",
+            number,
+            f"s = {noise:,.9g} ‖Δ₀‖",
+        )
     delta = chosen["delta"][0]
     allowed = (1 + np.exp(epsilon)) * delta
     axes.axhline(allowed, color="black", linewidth=1, label="(1 + e^ε)δ")
@@ -51,7 +62,13 @@ def _draw_divergence(axes: Axes, cells: pl.DataFrame, epsilon: float) -> None:
 def _draw_noise(axes: Axes, curves: pl.DataFrame, promised: float) -> None:
     chosen = curves.with_columns(pl.col("value").exp())
     for number, epsilon in enumerate(sorted(chosen["epsilon"].unique()), start=1):
-        _band(axes, chosen.filter(pl.col("epsilon") == epsilon), "log_noise", number, f"ε = {epsilon:g}")
+        _band(
+            axes,
+            chosen.filter(pl.col("epsilon") == epsilon),
+            "log_noise",
+            number,
+            f"ε = {epsilon:g}",
+        )
     last = chosen.filter(metric="log_noise").sort("epsilon", "step").tail(1)
     end, level = last["step"].to_numpy()[0], last["value"].to_numpy()[0]
     late = np.array([0.6 * end, end])
@@ -74,16 +91,24 @@ def _draw_first(axes: Axes, cells: pl.DataFrame, examples: pl.DataFrame) -> None
     where = cells.select("run", "noise", "epsilon").unique()
     first = examples.filter(metric="first_step").join(where, on="run")
     ends = {"low": 0.25, "middle": 0.5, "high": 0.75}
-    quartiles = [pl.col("value").quantile(share, "linear").alias(name) for name, share in ends.items()]
+    quartiles = [
+        pl.col("value").quantile(share, "linear").alias(name) for name, share in ends.items()
+    ]
     by_cell = first.group_by("noise", "epsilon").agg(quartiles).sort("noise")
     for number, epsilon in enumerate(sorted(by_cell["epsilon"].unique()), start=1):
         noise, low, middle, high = (
-            by_cell.filter(pl.col("epsilon") == epsilon)[name].to_numpy() for name in ("noise", *ends)
+            by_cell.filter(pl.col("epsilon") == epsilon)[name].to_numpy()
+            for name in ("noise", *ends)
         )
         axes.errorbar(
-            noise * 1.12 ** (number - 2), middle, yerr=(middle - low, high - middle), color=style.colour(number),
-            marker=style.marker(number), linestyle=LINES[(number - 1) % len(LINES)], label=f"ε = {epsilon:g}",
-        )  # fmt: skip
+            noise * 1.12 ** (number - 2),
+            middle,
+            yerr=(middle - low, high - middle),
+            color=style.colour(number),
+            marker=style.marker(number),
+            linestyle=LINES[(number - 1) % len(LINES)],
+            label=f"ε = {epsilon:g}",
+        )
     axes.set_xscale("log")
     axes.set_title("first violating step\n(median, quartiles)")
     axes.set_xlabel("noise s / ‖Δ₀‖")
@@ -107,7 +132,9 @@ def draw(tables: Tables) -> Figure | None:
     _draw_noise(middle, curves, float(np.median(promised)))
     _draw_first(right, cells, examples)
     instances = examples["example"].n_unique()
-    style.heading(figure, f"Linear model, gradient ascent: {instances} instances, median and quartiles")
+    style.heading(
+        figure, f"Linear model, gradient ascent: {instances} instances, median and quartiles"
+    )
     return figure
 
 
@@ -115,16 +142,23 @@ FIGURE = FigureEntry(
     name="certified",
     title="Certified unlearning: two orders seen through noise",
     caption=(
-        "Linear model, forget set learned first and last, gradient ascent on both models; N(0, s²I) added to both "
-        "outcomes, s in units of the distance ‖Δ₀‖ of the two models before unlearning. If both outcomes were (ε, "
-        "δ)-close to one distribution, their hockey-stick divergence at 2ε would be at most (1 + e^ε)δ. Left: that "
-        "divergence by step. Middle: the least noise that keeps it below the bound up to step t; the black line has "
-        "the slope log(1 + λ_max(M)) that it comes to in the end, M = (2η/k)X_UᵀX_U, median over instances. Right: "
+        "Linear model, forget set learned first and last, gradient ascent on both models; N(0, "
+        "s²I) added to both "
+        "outcomes, s in units of the distance ‖Δ₀‖ of the two models before unlearning. If both "
+        "outcomes were (ε, "
+        "δ)-close to one distribution, their hockey-stick divergence at 2ε would be at most (1 + "
+        "e^ε)δ. Left: that "
+        "divergence by step. Middle: the least noise that keeps it below the bound up to step t; "
+        "the black line has "
+        "the slope log(1 + λ_max(M)) that it comes to in the end, M = (2η/k)X_UᵀX_U, median over "
+        "instances. Right: "
         "the first step that violates it."
     ),
     alt=(
-        "Three panels: divergence over unlearning steps for several amounts of noise against the allowed level; the "
-        "noise needed over steps on a log scale, a line per ε beside a line of the promised slope; the first "
+        "Three panels: divergence over unlearning steps for several amounts of noise against the "
+        "allowed level; the "
+        "noise needed over steps on a log scale, a line per ε beside a line of the promised "
+        "slope; the first "
         "violating step against the noise."
     ),
     worlds=("linear",),

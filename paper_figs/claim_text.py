@@ -1,4 +1,6 @@
-"""Claims as text: numbers and intervals for tables, claims grouped by id, and the Markdown list for a README."""
+"""Claims as text: numbers and intervals for tables, claims grouped by id, and the Markdown list for
+a README.
+"""
 
 import math
 from collections.abc import Iterable
@@ -56,15 +58,22 @@ def short(claim: Claim) -> str:
 
 
 def groups(claims: Iterable[Claim]) -> list[Group]:
-    """Claims by id, ids in the order they first come; the statement is that of the id's first claim."""
+    """Claims by id, ids in the order they first come; the statement is that of the id's first
+    claim.
+    """
     by_id: dict[str, list[Claim]] = {}
     for claim in claims:
         by_id.setdefault(claim.id, []).append(claim)
-    return [Group(id, members[0].statement, members[0].source, tuple(members)) for id, members in by_id.items()]
+    return [
+        Group(id, members[0].statement, members[0].source, tuple(members))
+        for id, members in by_id.items()
+    ]
 
 
 def headline(claims: list[Claim]) -> str:
-    """ "Of 8 claims judged, 5 hold, 2 fail, 1 is inconclusive, 0 are not testable." in words that fit the counts."""
+    """ "Of 8 claims judged, 5 hold, 2 fail, 1 is inconclusive, 0 are not testable." in words that
+    fit the counts.
+    """
     counts = tally(claims)
     verbs = {
         "holds": ("holds", "hold"),
@@ -82,13 +91,32 @@ def _escaped(text: str) -> str:
 
 def markdown(claims: list[Claim]) -> str:
     """All claims as one Markdown table under the headline; a statement stands where its id begins."""
-    head = ["id", "statement", "world", "model", "method", "statistic", "value", "95% bounds", "threshold", "verdict"]
+    head = [
+        "id",
+        "statement",
+        "world",
+        "model",
+        "method",
+        "statistic",
+        "value",
+        "95% bounds",
+        "threshold",
+        "verdict",
+    ]
     lines = [headline(claims), "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for group in groups(claims):
         for i, claim in enumerate(group.claims):
             cells = [
-                claim.id, "" if i else claim.statement, claim.world, claim.model, claim.method or MISSING,
-                claim.statistic, number(claim.value), interval(claim.interval), claim.threshold, badge(claim.verdict),
-            ]  # fmt: skip
+                claim.id,
+                "" if i else claim.statement,
+                claim.world,
+                claim.model,
+                claim.method or MISSING,
+                claim.statistic,
+                number(claim.value),
+                interval(claim.interval),
+                claim.threshold,
+                badge(claim.verdict),
+            ]
             lines.append("| " + " | ".join(_escaped(cell) for cell in cells) + " |")
     return "\n".join(lines) + "\n"

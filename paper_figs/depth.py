@@ -1,7 +1,9 @@
-"""Depth of forgetting over the six orders of C, U, R (arXiv 2510.16629, Figure 4): curves and scores.
+"""Depth of forgetting over the six orders of C, U, R (arXiv 2510.16629, Figure 4): curves and
+scores.
 
-Above: log π of the three answers while U is unlearned by gradient ascent, a panel per order, mean over seeds. Below:
-depth scores (C_0 − C_T)/(U_0 − U_T) by order, a marker per method, with the published ones of Llama-3.2-3B beside them.
+Above: log π of the three answers while U is unlearned by gradient ascent, a panel per order, mean
+over seeds. Below: depth scores (C_0 − C_T)/(U_0 − U_T) by order, a marker per method, with the
+published ones of Llama-3.2-3B beside them.
 """
 
 from typing import Any
@@ -40,9 +42,13 @@ def _draw_curves(axes: Axes, depth: Depth, order: str) -> None:
         step = np.arange(band.middle.shape[1])
         axes.plot(step, band.middle[0], color=style.colour(number), linestyle=line)
         if band.low is not None and band.high is not None:
-            axes.fill_between(step, band.low[0], band.high[0], color=style.colour(number), alpha=0.2, linewidth=0)
+            axes.fill_between(
+                step, band.low[0], band.high[0], color=style.colour(number), alpha=0.2, linewidth=0
+            )
     score = depth.scores[:, at].mean()
-    axes.set_title(f"{order.replace('>', ' → ')}: {table_text.number(score, 2)}, {depth.classes()[at]}")
+    axes.set_title(
+        f"{order.replace('>', ' → ')}: {table_text.number(score, 2)}, {depth.classes()[at]}"
+    )
     style.step_axis(axes)
 
 
@@ -52,15 +58,30 @@ def _draw_scores(axes: Axes, found: list[Depth], orders: list[str]) -> None:
         scores = depth.scores[:, at]
         band = mean_band(scores[:, :, None])
         middle = band.middle[:, 0]
-        spread = None if band.low is None or band.high is None else (middle - band.low[:, 0], band.high[:, 0] - middle)
+        spread = (
+            None
+            if band.low is None or band.high is None
+            else (middle - band.low[:, 0], band.high[:, 0] - middle)
+        )
         place = np.arange(len(orders)) + 0.12 * (number - (len(found) + 1) / 2)
-        axes.errorbar(place, middle, yerr=spread, linestyle="", marker=style.marker(number), color=style.colour(number))
+        axes.errorbar(
+            place,
+            middle,
+            yerr=spread,
+            linestyle="",
+            marker=style.marker(number),
+            color=style.colour(number),
+        )
     theirs = published_scores()
-    axes.scatter(range(len(orders)), [theirs[order] for order in orders], marker="_", s=500, color="black")
+    axes.scatter(
+        range(len(orders)), [theirs[order] for order in orders], marker="_", s=500, color="black"
+    )
     axes.axhline(metrics.DEEP, color="black", linewidth=0.8, linestyle="--")
     axes.set_xticks(range(len(orders)), [order.replace(">", " → ") for order in orders])
     axes.set_ylabel("depth score")
-    axes.set_title(f"depth score by order; dashed: {metrics.DEEP:g}, from which forgetting counts as deep")
+    axes.set_title(
+        f"depth score by order; dashed: {metrics.DEEP:g}, from which forgetting counts as deep"
+    )
 
 
 def _legend(figure: Figure, found: list[Depth]) -> None:
@@ -69,15 +90,27 @@ def _legend(figure: Figure, found: list[Depth]) -> None:
         for n, line, text in ANSWERS.values()
     ]
     marks = [
-        Line2D([], [], color=style.colour(n), linestyle="", marker=style.marker(n), label=depth.method)
+        Line2D(
+            [], [], color=style.colour(n), linestyle="", marker=style.marker(n), label=depth.method
+        )
         for n, depth in enumerate(found, start=1)
     ]
-    theirs = Line2D([], [], color="black", linestyle="", marker="_", markersize=14, label="published, Llama-3.2-3B")
+    theirs = Line2D(
+        [],
+        [],
+        color="black",
+        linestyle="",
+        marker="_",
+        markersize=14,
+        label="published, Llama-3.2-3B",
+    )
     figure.legend(handles=[*lines, *marks, theirs], loc="outside lower center", ncols=4)
 
 
 def _draw(tables: Tables, world: str) -> Figure | None:
-    """The figure of the first model of a world there is; None where experiment "depth" was not run in it."""
+    """The figure of the first model of a world there is; None where experiment "depth" was not run
+    in it.
+    """
     found = [depth for depth in depths(tables) if depth.world == world]
     if not found:
         return None
@@ -96,7 +129,11 @@ def _draw(tables: Tables, world: str) -> Figure | None:
 
 
 def _seeds(count: int) -> str:
-    return "1 seed" if count == 1 else f"mean of {count} seeds with {'their range' if count == 2 else '95% interval'}"
+    return (
+        "1 seed"
+        if count == 1
+        else f"mean of {count} seeds with {'their range' if count == 2 else '95% interval'}"
+    )
 
 
 @style.styled
@@ -115,13 +152,18 @@ FIGURE = FigureEntry(
     name="depth",
     title="Depth of forgetting by order (as Figure 4)",
     caption=(
-        "Softmax regression: three answers to the same prompts, C with features like those of U, R without, learned "
-        "in six orders; then U is unlearned. Above: mean log-likelihood of the answers under gradient ascent, the "
-        "depth score and its class in the titles. Below: depth score (C₀ − C_T)/(U₀ − U_T), the share of U's fall "
-        "that C took part in, by order and method; bars: published scores of Llama-3.2-3B, computed from its curves."
+        "Softmax regression: three answers to the same prompts, C with features like those of U, "
+        "R without, learned "
+        "in six orders; then U is unlearned. Above: mean log-likelihood of the answers under "
+        "gradient ascent, the "
+        "depth score and its class in the titles. Below: depth score (C₀ − C_T)/(U₀ − U_T), the "
+        "share of U's fall "
+        "that C took part in, by order and method; bars: published scores of Llama-3.2-3B, "
+        "computed from its curves."
     ),
     alt=(
-        "Six line charts of the log-likelihoods of answers C, U and R over unlearning steps, one per order, and a dot"
+        "Six line charts of the log-likelihoods of answers C, U and R over unlearning steps, one "
+        "per order, and a dot"
         " chart of depth scores by order and method against the threshold and the published scores."
     ),
     worlds=("network",),

@@ -1,8 +1,10 @@
-"""Retrain-equivalence distance of language models along unlearning (arXiv 2510.16629, Definition 2.1).
+"""Retrain-equivalence distance of language models along unlearning (arXiv 2510.16629, Definition
+2.1).
 
-d(θ_u, θ_r) of next-token probabilities by path, on a log axis; forget prompts and retained prompts in figures of their
-own, every retained stage in a row of its own. Grey: at most the noise floor, the largest distance between two
-retrained models of different shuffle seeds. Dotted: the distance at step 0, what doing nothing gives.
+d(θ_u, θ_r) of next-token probabilities by path, on a log axis; forget prompts and retained prompts
+in figures of their own, every retained stage in a row of its own. Grey: at most the noise floor,
+the largest distance between two retrained models of different shuffle seeds. Dotted: the distance
+at step 0, what doing nothing gives.
 """
 
 import numpy as np
@@ -33,7 +35,9 @@ def _measured(tables: Tables, names: list[str]) -> Measured:
 
 
 def _limits(parts: list[Curves], floor: float | None) -> tuple[float, float]:
-    """The row's axis: every seed's values and the floor, a third beyond both; a wide interval may be cut."""
+    """The row's axis: every seed's values and the floor, a third beyond both; a wide interval may
+    be cut.
+    """
     positive = np.concatenate([one.values[one.values > 0] for one in parts])
     values = positive if floor is None or floor <= 0 else np.append(positive, floor)
     return (float(values.min()) / 1.35, float(values.max()) * 1.35) if values.size else (0.1, 10.0)
@@ -54,7 +58,9 @@ def _draw_cell(axes: Axes, one: Curves, floor: float | None, limits: tuple[float
 
 
 def draw_row(cells: np.ndarray, row: list[Curves | None], floor: float | None) -> None:
-    """A row of panels on one axis, an axes of `cells` for each of `row`; None leaves its place empty."""
+    """A row of panels on one axis, an axes of `cells` for each of `row`; None leaves its place
+    empty.
+    """
     limits = _limits([one for one in row if one is not None], floor)
     for axes, one in zip(cells, row, strict=True):
         if one is None:
@@ -67,7 +73,9 @@ def draw_legend(figure: Figure, paths: int, with_floor: bool) -> None:
     """The paths, the level of doing nothing, and the noise floor where one is drawn."""
     extra = [style.nothing_line()]
     if with_floor:
-        extra.append(Line2D([], [], color=FLOOR, linewidth=6, alpha=0.5, label="within the noise floor"))
+        extra.append(
+            Line2D([], [], color=FLOOR, linewidth=6, alpha=0.5, label="within the noise floor")
+        )
     style.path_legend(figure, paths, tuple(extra))
 
 
@@ -75,7 +83,10 @@ def _draw(tables: Tables, names: list[str]) -> Figure | None:
     measured = _measured(tables, names)
     if not measured:
         return None
-    rows = sorted({(model, metric) for model, metric, _ in measured}, key=lambda row: (row[0], names.index(row[1])))
+    rows = sorted(
+        {(model, metric) for model, metric, _ in measured},
+        key=lambda row: (row[0], names.index(row[1])),
+    )
     columns = [method for method in PAPER_METHODS if any(key[2] == method for key in measured)]
     figure = Figure(figsize=(10, 1.1 + 1.9 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(columns), sharex=True, squeeze=False)
@@ -87,13 +98,19 @@ def _draw(tables: Tables, names: list[str]) -> Figure | None:
         axes.set_title(method)
     for axes in grid[-1]:
         axes.set_xlabel("unlearning step")
-    draw_legend(figure, next(iter(measured.values())).values.shape[1], any(floor is not None for floor in floors))
+    draw_legend(
+        figure,
+        next(iter(measured.values())).values.shape[1],
+        any(floor is not None for floor in floors),
+    )
     return figure
 
 
 @style.styled
 def draw_forget(tables: Tables) -> Figure | None:
-    """Distance on forget prompts, a row per model; None where no language model's distance was measured."""
+    """Distance on forget prompts, a row per model; None where no language model's distance was
+    measured.
+    """
     return _draw(tables, [FORGET])
 
 

@@ -7,12 +7,15 @@ FIGURE = FigureEntry(
     name="distance-retained",
     title="Distance to the retrained model, retained prompts",
     caption=(
-        "As above on held-out prompts of each retained stage, a row per model and stage: here unlearning can only "
+        "As above on held-out prompts of each retained stage, a row per model and stage: here "
+        "unlearning can only "
         "keep or lose what was there."
     ),
     alt=(
-        "Line charts on a log scale of the distance to the retrained model on retained prompts, a row per model and "
-        "retained stage, columns methods, with the noise floor shaded and the distance at step 0 dotted."
+        "Line charts on a log scale of the distance to the retrained model on retained prompts, "
+        "a row per model and "
+        "retained stage, columns methods, with the noise floor shaded and the distance at step 0 "
+        "dotted."
     ),
     worlds=("llm",),
     claims=(),

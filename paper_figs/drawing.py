@@ -1,6 +1,8 @@
-"""All figures drawn side by side, a process a core: each process reads the tables once and then draws what is next.
+"""All figures drawn side by side, a process a core: each process reads the tables once and then
+draws what is next.
 
-A figure depends on the tables alone, so its files are equal to the byte however many processes there are.
+A figure depends on the tables alone, so its files are equal to the byte however many processes
+there are.
 """
 
 import multiprocessing
@@ -45,12 +47,18 @@ def _side_by_side(tables: Tables, folder: Path, workers: int) -> Iterator[Drawn 
     with tempfile.TemporaryDirectory() as scratch:
         records.write(Result(tables, tables.specs), Path(scratch))
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(FIGURES)), context, _read, (Path(scratch),)) as pool:
+        with ProcessPoolExecutor(
+            min(workers, len(FIGURES)), context, _read, (Path(scratch),)
+        ) as pool:
             yield from pool.map(_draw, [(entry, folder) for entry in FIGURES])
 
 
-def draw_all(tables: Tables, folder: Path, *, workers: int = 1, progress: Progress = quiet) -> list[Drawn]:
-    """Draw every figure the tables hold records for into `folder`, as PDF and PNG; returns those drawn, in order."""
+def draw_all(
+    tables: Tables, folder: Path, *, workers: int = 1, progress: Progress = quiet
+) -> list[Drawn]:
+    """Draw every figure the tables hold records for into `folder`, as PDF and PNG; returns those
+    drawn, in order.
+    """
     progress("figures", 0, len(FIGURES))
     if workers > 1:
         each = _side_by_side(tables, folder, workers)

@@ -1,7 +1,8 @@
-"""What a figure is: its name and words, the claims it belongs to, the commands that make its records, its drawing.
+"""What a figure is: its name and words, the claims it belongs to, the commands that make its
+records, its drawing.
 
-Every figure is a small module that ends in `FIGURE = FigureEntry(...)` and draws itself from the records of a folder:
-`python -m paper_figs.figure4 --out out`, or `retrace figures --only 4`.
+Every figure is a small module that ends in `FIGURE = FigureEntry(...)` and draws itself from the
+records of a folder: `python -m paper_figs.figure4 --out out`, or `retrace figures --only 4`.
 """
 
 import argparse
@@ -38,7 +39,9 @@ class FigureEntry:
 
 
 def save(entry: FigureEntry, tables: Tables, folder: Path) -> tuple[Path, Path] | None:
-    """Draw a figure into folder/NAME.pdf and folder/NAME.png; None, and nothing written, where it has no records."""
+    """Draw a figure into folder/NAME.pdf and folder/NAME.png; None, and nothing written, where it
+    has no records.
+    """
     figure = entry.draw(tables)
     return None if figure is None else style.save(figure, folder, entry.name)
 
@@ -46,7 +49,9 @@ def save(entry: FigureEntry, tables: Tables, folder: Path) -> tuple[Path, Path] 
 def main(entry: FigureEntry) -> None:
     """The command line of one figure: its records from OUT/records, its files into OUT/figures."""
     parser = argparse.ArgumentParser(description=entry.title)
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder that holds the records (default: out)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out"), help="folder that holds the records (default: out)"
+    )
     out = parser.parse_args().out
     try:
         tables = read_all(out)[0].tables if entry.commands else Tables.concat([])

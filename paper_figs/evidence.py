@@ -1,4 +1,6 @@
-"""From a claim, a figure or a table to its evidence: the folders of its records and the commands that made them."""
+"""From a claim, a figure or a table to its evidence: the folders of its records and the commands
+that made them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,18 +17,24 @@ class Evidence:
 
     figure: str | None  # name of its figure, None where there is none
     records: tuple[str, ...]  # folders below the output folder
-    commands: tuple[str, ...]  # as typed when the records were made, and the one that makes a folder alone
+    commands: tuple[
+        str, ...
+    ]  # as typed when the records were made, and the one that makes a folder alone
 
     def row(self) -> dict[str, object]:
         """As it stands in claims.json."""
-        return {"figure": self.figure, "records": list(self.records), "commands": list(self.commands)}
+        return {
+            "figure": self.figure,
+            "records": list(self.records),
+            "commands": list(self.commands),
+        }
 
 
 def of(claim: Claim, sources: Sequence[Source]) -> Evidence:
     """The evidence of a claim.
 
-    Its figure is the first of the registry that lists its id and its world; of those that do, one drawn from the
-    claim's own records goes first (L5 of the schedules is in Figure 8, not 6).
+    Its figure is the first of the registry that lists its id and its world; of those that do, one
+    drawn from the claim's own records goes first (L5 of the schedules is in Figure 8, not 6).
     """
     found = sources_of(sources, claim.experiments, claim.world, claim.model)
     shown = [entry for entry in FIGURES if claim.id in entry.claims and claim.world in entry.worlds]
@@ -51,7 +59,11 @@ def of_table1(sources: Sequence[Source]) -> Evidence:
 
 def _alone(found: Sequence[Source]) -> list[str]:
     """The commands that make one folder each, where a larger one was typed (`retrace reproduce`)."""
-    return [by_name(source.folder) for source in found if not source.command.startswith(by_name(source.folder))]
+    return [
+        by_name(source.folder)
+        for source in found
+        if not source.command.startswith(by_name(source.folder))
+    ]
 
 
 def _evidence(figure: str | None, found: Sequence[Source]) -> Evidence:

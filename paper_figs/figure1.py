@@ -1,7 +1,9 @@
-"""Figure 1: log-likelihood of the unlearn label along unlearning by gradient ascent, one panel per model.
+"""Figure 1: log-likelihood of the unlearn label along unlearning by gradient ascent, one panel per
+model.
 
-Above the paper's four models as published (single runs), below ours. Label log-likelihood is the mean token
-log-probability of the refusal after each forget question, in nats; lower = more forgotten.
+Above the paper's four models as published (single runs), below ours. Label log-likelihood is the
+mean token log-probability of the refusal after each forget question, in nats; lower = more
+forgotten.
 """
 
 from matplotlib.figure import Figure
@@ -24,13 +26,17 @@ FIGURE = FigureEntry(
     name="figure1",
     title="Figure 1: label log-likelihood under gradient ascent, by path",
     caption=(
-        "Mean token log-likelihood of the refusal that was trained on the forget set, after each forget question, "
-        "along unlearning by gradient ascent. Above: the paper's curves, read from its vector graphics (one run per "
-        "model). Below: ours, mean over seeds with the band named above the panels. Each panel has a scale of its "
+        "Mean token log-likelihood of the refusal that was trained on the forget set, after each "
+        "forget question, "
+        "along unlearning by gradient ascent. Above: the paper's curves, read from its vector "
+        "graphics (one run per "
+        "model). Below: ours, mean over seeds with the band named above the panels. Each panel "
+        "has a scale of its "
         "own."
     ),
     alt=(
-        "Line charts of the label log-likelihood over unlearning steps, one line per position of the forget set: four"
+        "Line charts of the label log-likelihood over unlearning steps, one line per position of "
+        "the forget set: four"
         " published models above, our models below."
     ),
     worlds=("llm",),

@@ -1,7 +1,9 @@
-"""Figure 2: the orders of training. A row per path: where the forget stage stands among the others, and what follows.
+"""Figure 2: the orders of training. A row per path: where the forget stage stands among the others,
+and what follows.
 
-The paths and the retrained model's order come from `protocol.orders`, the very orders that are trained; no records are
-needed. Below the paths stands the retrained model, which no path may know and each is held against.
+The paths and the retrained model's order come from `protocol.orders`, the very orders that are
+trained; no records are needed. Below the paths stands the retrained model, which no path may know
+and each is held against.
 """
 
 from matplotlib.axes import Axes
@@ -22,23 +24,34 @@ PLAIN = "#eeeeee"
 
 
 def _box(axes: Axes, x: float, y: float, text: str, face: str, *, bold: bool = False) -> None:
-    """A stage or a model, its middle at (x, y); a bold one is the forget stage, so its colour is not needed."""
+    """A stage or a model, its middle at (x, y); a bold one is the forget stage, so its colour is
+    not needed.
+    """
     axes.add_patch(
         FancyBboxPatch(
-            (x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, boxstyle="round,pad=0.04,rounding_size=0.08",
-            facecolor=face, edgecolor="black", linewidth=2.0 if bold else 0.8,
+            (x - WIDTH / 2, y - HEIGHT / 2),
+            WIDTH,
+            HEIGHT,
+            boxstyle="round,pad=0.04,rounding_size=0.08",
+            facecolor=face,
+            edgecolor="black",
+            linewidth=2.0 if bold else 0.8,
         )
-    )  # fmt: skip
+    )
     weight = "bold" if bold else "normal"
     axes.text(x, y, text, ha="center", va="center", fontsize=8.5, fontweight=weight)
 
 
 def _arrow(axes: Axes, start: float, end: float, y: float, text: str = "") -> None:
-    """From the right side of the box at `start` to the left side of the one at `end`; dashed where it unlearns."""
+    """From the right side of the box at `start` to the left side of the one at `end`; dashed where
+    it unlearns.
+    """
     line = "--" if text else "-"
     left, right = start + WIDTH / 2 + 0.06, end - WIDTH / 2 - 0.06
     axes.add_patch(
-        FancyArrowPatch((left, y), (right, y), arrowstyle="-|>", mutation_scale=9, linestyle=line, color="black")
+        FancyArrowPatch(
+            (left, y), (right, y), arrowstyle="-|>", mutation_scale=9, linestyle=line, color="black"
+        )
     )
     axes.text((left + right) / 2, y + 0.1, text, ha="center", va="bottom", fontsize=8)
 
@@ -86,13 +99,17 @@ FIGURE = FigureEntry(
     name="figure2",
     title="Figure 2: the orders of training",
     caption=(
-        "Diagram, no measurement. Every path learns the same four stages from the same base; the forget stage U (bold "
-        "frame) stands at position p, the others keep their order. Each model that results is unlearned on U alone "
+        "Diagram, no measurement. Every path learns the same four stages from the same base; the "
+        "forget stage U (bold "
+        "frame) stands at position p, the others keep their order. Each model that results is "
+        "unlearned on U alone "
         "(dashed arrow) and held against the one retrained model below, which never learned U."
     ),
     alt=(
-        "Diagram of four rows of boxes, one per position of the forget stage among three other stages, each followed "
-        "by an arrow to its unlearned model; below them the row of the retrained model, without the forget stage."
+        "Diagram of four rows of boxes, one per position of the forget stage among three other "
+        "stages, each followed "
+        "by an arrow to its unlearned model; below them the row of the retrained model, without "
+        "the forget stage."
     ),
     worlds=(),
     claims=(),

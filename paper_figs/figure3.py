@@ -1,7 +1,9 @@
-"""Figure 3: unlearn-label and TOFU log-likelihood along unlearning by NPO (first row) and SimNPO (second row).
+"""Figure 3: unlearn-label and TOFU log-likelihood along unlearning by NPO (first row) and SimNPO
+(second row).
 
-Two columns per model, as published for Llama8B and Qwen14B above and as measured on our models below. Both quantities
-are mean token log-probabilities in nats: the label's should fall, the TOFU answers' should stay.
+Two columns per model, as published for Llama8B and Qwen14B above and as measured on our models
+below. Both quantities are mean token log-probabilities in nats: the label's should fall, the TOFU
+answers' should stay.
 """
 
 from matplotlib.figure import Figure
@@ -31,7 +33,10 @@ def _measured(tables: Tables) -> dict[tuple[str, str], Curves]:
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where no language model was unlearned by NPO or SimNPO."""
-    theirs = {(panel.algorithm, f"{panel.model}: {PUBLISHED[panel.quantity]}"): panel for panel in published.panels(3)}
+    theirs = {
+        (panel.algorithm, f"{panel.model}: {PUBLISHED[panel.quantity]}"): panel
+        for panel in published.panels(3)
+    }
     return panels.compare(3, theirs, _measured(tables))
 
 
@@ -39,13 +44,17 @@ FIGURE = FigureEntry(
     name="figure3",
     title="Figure 3: label and TOFU log-likelihood under NPO and SimNPO, by path",
     caption=(
-        "Log-likelihood of the unlearn label (should fall) and of the TOFU answers, a retained stage (should stay). "
-        "Above: as published for Llama8B and Qwen14B. Below: the same quantities on our models, mean over seeds with "
-        "the band named above the panels. SimNPO has the β of the run's settings: 0.2 in the embedded preset, 1 in the "
+        "Log-likelihood of the unlearn label (should fall) and of the TOFU answers, a retained "
+        "stage (should stay). "
+        "Above: as published for Llama8B and Qwen14B. Below: the same quantities on our models, "
+        "mean over seeds with "
+        "the band named above the panels. SimNPO has the β of the run's settings: 0.2 in the "
+        "embedded preset, 1 in the "
         "presets paper and authors-code."
     ),
     alt=(
-        "Line charts over unlearning steps for NPO and SimNPO, label and TOFU log-likelihood side by side: published "
+        "Line charts over unlearning steps for NPO and SimNPO, label and TOFU log-likelihood "
+        "side by side: published "
         "models above, ours below."
     ),
     worlds=("llm",),

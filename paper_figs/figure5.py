@@ -1,7 +1,9 @@
-"""Figure 5: label and TOFU log-likelihood by path under GA, NPO and SimNPO, over several seeds with 95% bands.
+"""Figure 5: label and TOFU log-likelihood by path under GA, NPO and SimNPO, over several seeds with
+95% bands.
 
-Above Qwen1B as published, four seeds with the printed bands; below ours: experiment "seeds" where it was run (the one
-of most seeds), else the seeds of the positions. Both quantities are mean token log-probabilities in nats.
+Above Qwen1B as published, four seeds with the printed bands; below ours: experiment "seeds" where
+it was run (the one of most seeds), else the seeds of the positions. Both quantities are mean token
+log-probabilities in nats.
 """
 
 import polars as pl
@@ -18,7 +20,11 @@ def _chosen(tables: Tables) -> tuple[str, pl.DataFrame]:
     """The experiment shown, and its records."""
     by_count = settings(tables, "seeds")
     most = list(by_count)[-1:]
-    return (f"experiment seeds/{most[0]}", by_count[most[0]]) if most else ("experiment positions", positions(tables))
+    return (
+        (f"experiment seeds/{most[0]}", by_count[most[0]])
+        if most
+        else ("experiment positions", positions(tables))
+    )
 
 
 def _measured(records: pl.DataFrame) -> dict[tuple[str, str], Curves]:
@@ -36,10 +42,17 @@ def _measured(records: pl.DataFrame) -> dict[tuple[str, str], Curves]:
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where no language model was unlearned."""
-    theirs = {(f"{panel.model}: {PUBLISHED[panel.quantity]}", panel.algorithm): panel for panel in published.panels(5)}
+    theirs = {
+        (f"{panel.model}: {PUBLISHED[panel.quantity]}", panel.algorithm): panel
+        for panel in published.panels(5)
+    }
     experiment, records = _chosen(tables)
     return panels.compare(
-        5, theirs, _measured(records), runs="mean of 4 seeds; band: 95% interval", experiment=experiment
+        5,
+        theirs,
+        _measured(records),
+        runs="mean of 4 seeds; band: 95% interval",
+        experiment=experiment,
     )
 
 
@@ -47,14 +60,19 @@ FIGURE = FigureEntry(
     name="figure5",
     title="Figure 5: label and TOFU log-likelihood over seeds, by path",
     caption=(
-        "Log-likelihood of the unlearn label and of the TOFU answers along unlearning by three methods. Above: Qwen1B "
-        "as published, mean of four seeds and their 95% band; at step 0 its TOFU curves have (nearly) no spread, so "
-        "the seeds seem to share the fine-tuned model. Below: our models, which share the pretrained base and learn "
-        "every stage anew with each seed; mean with the band named above the panels. Each panel has a scale of its "
+        "Log-likelihood of the unlearn label and of the TOFU answers along unlearning by three "
+        "methods. Above: Qwen1B "
+        "as published, mean of four seeds and their 95% band; at step 0 its TOFU curves have "
+        "(nearly) no spread, so "
+        "the seeds seem to share the fine-tuned model. Below: our models, which share the "
+        "pretrained base and learn "
+        "every stage anew with each seed; mean with the band named above the panels. Each panel "
+        "has a scale of its "
         "own."
     ),
     alt=(
-        "Line charts over unlearning steps with bands over seeds, a column per method, rows unlearn label and TOFU: "
+        "Line charts over unlearning steps with bands over seeds, a column per method, rows "
+        "unlearn label and TOFU: "
         "the published Qwen1B above, our models below."
     ),
     worlds=("llm",),

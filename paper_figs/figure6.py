@@ -1,7 +1,7 @@
 """Figure 6: label log-likelihood under NPO at several learning rates of unlearning, by path.
 
-A row per learning rate, the largest first, a column per model: above the paper's 1B models at 5e-5, 5e-6 and 1e-6,
-below ours at the values of experiment "learning-rates".
+A row per learning rate, the largest first, a column per model: above the paper's 1B models at 5e-5,
+5e-6 and 1e-6, below ours at the values of experiment "learning-rates".
 """
 
 from matplotlib.figure import Figure
@@ -16,7 +16,9 @@ METHOD = "NPO"  # the published one
 
 
 def by_rate(tables: Tables, metric: str) -> dict[float, list[Curves]]:
-    """Learning rate -> the metric's curves of every language model under NPO, the largest rate first."""
+    """Learning rate -> the metric's curves of every language model under NPO, the largest rate
+    first.
+    """
     found = {
         float(value): curves(records, world="llm", method=METHOD, metric=metric)
         for value, records in settings(tables, "learning-rates").items()
@@ -27,7 +29,9 @@ def by_rate(tables: Tables, metric: str) -> dict[float, list[Curves]]:
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where experiment "learning-rates" was not run."""
-    theirs = {(f"lr {rate(panel.learning_rate)}", panel.model): panel for panel in published.panels(6)}
+    theirs = {
+        (f"lr {rate(panel.learning_rate)}", panel.model): panel for panel in published.panels(6)
+    }
     ours = {
         (f"lr {rate(value)}", one.model): one
         for value, found in by_rate(tables, "label_loglik").items()
@@ -40,13 +44,17 @@ FIGURE = FigureEntry(
     name="figure6",
     title="Figure 6: label log-likelihood under NPO at several learning rates, by path",
     caption=(
-        "Log-likelihood of the unlearn label along unlearning by NPO, a row per learning rate of unlearning. Above: "
-        "the paper's 1B models. Below: our models at a tenth, half and five times their usual rate, as the paper's "
-        "stand to its 1e-5. The learning is the same in all rows of a model. Each panel has a scale of its own: a "
+        "Log-likelihood of the unlearn label along unlearning by NPO, a row per learning rate of "
+        "unlearning. Above: "
+        "the paper's 1B models. Below: our models at a tenth, half and five times their usual "
+        "rate, as the paper's "
+        "stand to its 1e-5. The learning is the same in all rows of a model. Each panel has a "
+        "scale of its own: a "
         "small rate forgets little."
     ),
     alt=(
-        "Line charts of the label log-likelihood over unlearning steps, one line per position of the forget set, a row"
+        "Line charts of the label log-likelihood over unlearning steps, one line per position of "
+        "the forget set, a row"
         " per learning rate and a column per model: published models above, ours below."
     ),
     worlds=("llm",),

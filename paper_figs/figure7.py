@@ -1,7 +1,8 @@
-"""Figure 7: what is forgotten against what is kept at the highest learning rate of unlearning, under NPO, by path.
+"""Figure 7: what is forgotten against what is kept at the highest learning rate of unlearning,
+under NPO, by path.
 
-Label log-likelihood at the left (should fall), TOFU log-likelihood at the right (should stay): above Qwen1B at 5e-5 as
-published, below ours at the largest value of experiment "learning-rates".
+Label log-likelihood at the left (should fall), TOFU log-likelihood at the right (should stay):
+above Qwen1B at 5e-5 as published, below ours at the largest value of experiment "learning-rates".
 """
 
 from matplotlib.figure import Figure
@@ -34,7 +35,8 @@ def _measured(tables: Tables) -> dict[tuple[str, str], Curves]:
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where experiment "learning-rates" was not run."""
     theirs = {
-        (_row(panel.model, panel.learning_rate), PUBLISHED[panel.quantity]): panel for panel in published.panels(7)
+        (_row(panel.model, panel.learning_rate), PUBLISHED[panel.quantity]): panel
+        for panel in published.panels(7)
     }
     return panels.compare(7, theirs, _measured(tables))
 
@@ -43,12 +45,16 @@ FIGURE = FigureEntry(
     name="figure7",
     title="Figure 7: forgetting against utility at the highest learning rate, by path",
     caption=(
-        "Unlearning by NPO at the highest of the learning rates tried. Left: log-likelihood of the unlearn label, "
-        "which should fall. Right: of the TOFU answers, a retained stage, which should stay. Above: Qwen1B at 5e-5 as "
-        "published (its left panel is also a panel of Figure 6). Below: our models at five times their usual rate."
+        "Unlearning by NPO at the highest of the learning rates tried. Left: log-likelihood of "
+        "the unlearn label, "
+        "which should fall. Right: of the TOFU answers, a retained stage, which should stay. "
+        "Above: Qwen1B at 5e-5 as "
+        "published (its left panel is also a panel of Figure 6). Below: our models at five times "
+        "their usual rate."
     ),
     alt=(
-        "Line charts over unlearning steps, one line per position of the forget set: label log-likelihood at the left,"
+        "Line charts over unlearning steps, one line per position of the forget set: label "
+        "log-likelihood at the left,"
         " TOFU log-likelihood at the right; the published Qwen1B above, our models below."
     ),
     worlds=("llm",),

@@ -1,8 +1,9 @@
-"""SimNPO's paper form at two β: norm of the gradient at step 0, and what is forgotten, by position of the forget set.
+"""SimNPO's paper form at two β: norm of the gradient at step 0, and what is forgotten, by position
+of the forget set.
 
-A column per model of every world. Above: the norm that claim N1 compares between p = last and the others; below: the
-forget score at the later judged step. Under each position stands log π of a forget answer before unlearning: where
-β·|log π| is large, the gradient is silent.
+A column per model of every world. Above: the norm that claim N1 compares between p = last and the
+others; below: the forget score at the later judged step. Under each position stands log π of a
+forget answer before unlearning: where β·|log π| is large, the gradient is silent.
 """
 
 from typing import Any, NamedTuple
@@ -27,7 +28,9 @@ LOOKS: dict[str, dict[str, Any]] = {
     SILENT: {"color": style.colour(4), "marker": "D"},
     ACTING: {"color": style.colour(1), "marker": "o"},
 }
-ZERO = 1e-38  # where a norm of 0 is drawn: what is smaller, the language models' training takes for 0
+ZERO = (
+    1e-38  # where a norm of 0 is drawn: what is smaller, the language models' training takes for 0
+)
 SHIFT = {SILENT: 0.1, ACTING: -0.1}
 
 Values = dict[str, Float[np.ndarray, "seeds paths"]]  # by method, or by model
@@ -83,7 +86,9 @@ def _draw_model(cells: np.ndarray, shown: Shown) -> None:
     above, below = cells
     _draw(above, {method: np.maximum(norms, ZERO) for method, norms in shown.norms.items()}, "log")
     _draw(below, shown.scores, "linear")
-    above.set_title(shown.model if shown.world == shown.model else f"{shown.model}\n({shown.world})")
+    above.set_title(
+        shown.model if shown.world == shown.model else f"{shown.model}\n({shown.world})"
+    )
     below.axhline(0, color="black", linewidth=0.8)
     names = [f"{p}\n{level:.2g}".replace("-", "−") for p, level in enumerate(shown.start, start=1)]
     for axes in cells:
@@ -113,15 +118,21 @@ FIGURE = FigureEntry(
     name="gradient",
     title="SimNPO's paper form at two β: gradient at step 0 and forgetting, by position",
     caption=(
-        "The positions experiment of every model under SimNPO without length normalisation, −(2/β) log σ(−β "
-        "log π). Above: norm of its gradient before the first update, geometric mean over seeds with its 95% "
-        "interval; 0 is drawn as 10⁻³⁸. Below: forget score by the label at the later judged step (20, or the "
-        "last of a shorter run), mean with 95% interval (of two seeds their range); dots: seeds where they "
-        "are few. Under each position: mean log π of a forget answer before unlearning, in the linear model "
+        "The positions experiment of every model under SimNPO without length normalisation, "
+        "−(2/β) log σ(−β "
+        "log π). Above: norm of its gradient before the first update, geometric mean over seeds "
+        "with its 95% "
+        "interval; 0 is drawn as 10⁻³⁸. Below: forget score by the label at the later judged "
+        "step (20, or the "
+        "last of a shorter run), mean with 95% interval (of two seeds their range); dots: seeds "
+        "where they "
+        "are few. Under each position: mean log π of a forget answer before unlearning, in the "
+        "linear model "
         "−(xθ − y)²; where β·|log π| is large the loss has almost no gradient (N1)."
     ),
     alt=(
-        "Dot charts by position of the forget set, a column per model: gradient norm at step 0 on a log scale above, "
+        "Dot charts by position of the forget set, a column per model: gradient norm at step 0 "
+        "on a log scale above, "
         "forget score below, for two values of β."
     ),
     worlds=WORLDS,

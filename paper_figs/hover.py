@@ -1,8 +1,10 @@
-"""What a pointer over a figure can read: every panel of a Matplotlib figure with its curves, as plain numbers.
+"""What a pointer over a figure can read: every panel of a Matplotlib figure with its curves, as
+plain numbers.
 
-Positions are fractions of the figure from its top left corner, as on a page, and come from Matplotlib's own transforms:
-any scale will do. They hold for a figure that has been saved, when its layout is settled. A panel without a title, an
-x label or a y label of its own has those of the panels above, below or left of it in the same column or row.
+Positions are fractions of the figure from its top left corner, as on a page, and come from
+Matplotlib's own transforms: any scale will do. They hold for a figure that has been saved, when its
+layout is settled. A panel without a title, an x label or a y label of its own has those of the
+panels above, below or left of it in the same column or row.
 """
 
 import json
@@ -81,7 +83,12 @@ def _points(axes: Axes, given: object) -> tuple[Point, ...]:
     places = (axes.transData + _to_figure(axes)).transform(data)
     left, top, right, bottom = _box(axes)
     across, down = places[:, 0], 1 - places[:, 1]
-    inside = (across > left - SAME) & (across < right + SAME) & (down > top - SAME) & (down < bottom + SAME)
+    inside = (
+        (across > left - SAME)
+        & (across < right + SAME)
+        & (down > top - SAME)
+        & (down < bottom + SAME)
+    )
     chosen = np.flatnonzero(inside)[:: max(1, -(-int(inside.sum()) // MOST_POINTS))]
     x, y = _values(axes.xaxis, data[chosen, 0]), _values(axes.yaxis, data[chosen, 1])
     places = np.round(np.column_stack([across, down])[chosen], 4)
@@ -93,12 +100,17 @@ def _look(line: Line2D) -> Look:
 
 
 def _legend_names(figure: Figure) -> dict[tuple[str, ...], str]:
-    """Names of curves by their look, and by their colour alone where all legends have one name for it.
+    """Names of curves by their look, and by their colour alone where all legends have one name for
+    it.
 
     A colour that no line of a legend has is that of dots with bars, if it has any of these.
     """
     legends = [artist for artist in figure.findobj(Legend) if isinstance(artist, Legend)]
-    entries = [entry for legend in legends for entry in zip(legend.legend_handles, legend.get_texts(), strict=True)]
+    entries = [
+        entry
+        for legend in legends
+        for entry in zip(legend.legend_handles, legend.get_texts(), strict=True)
+    ]
     looks: dict[tuple[str, ...], str] = {}
     by_colour: dict[str, set[str]] = {}
     for handle, text in reversed(entries):
@@ -112,7 +124,10 @@ def _legend_names(figure: Figure) -> dict[tuple[str, ...], str]:
         if isinstance(handle, LineCollection)
     }
     by_colour = {colour: {name} for colour, name in bars.items()} | by_colour
-    return {**looks, **{(colour,): found.pop() for colour, found in by_colour.items() if len(found) == 1}}
+    return {
+        **looks,
+        **{(colour,): found.pop() for colour, found in by_colour.items() if len(found) == 1},
+    }
 
 
 def _named(label: object, look: Look, names: dict[tuple[str, ...], str]) -> str:
@@ -125,16 +140,23 @@ def _series(axes: Axes, names: dict[tuple[str, ...], str]) -> Iterator[Series]:
     for line in axes.get_lines():
         if line.get_transform() == axes.transData:
             look = _look(line)
-            yield Series(_named(line.get_label(), look, names), look[0], _points(axes, line.get_xydata()))
+            yield Series(
+                _named(line.get_label(), look, names), look[0], _points(axes, line.get_xydata())
+            )
     for cloud in axes.collections:
         if isinstance(cloud, PathCollection):
             colours = np.atleast_2d(np.asarray(cloud.get_facecolor(), float))
             look = (to_hex(tuple(colours[0])) if colours.size else "#000000", "", "")
-            yield Series(_named(cloud.get_label(), look, names), look[0], _points(axes, cloud.get_offsets()))
+            yield Series(
+                _named(cloud.get_label(), look, names), look[0], _points(axes, cloud.get_offsets())
+            )
 
 
-def _inherited(panels: list[Panel], own: Panel, text: Callable[[Panel], str], line: int, towards: int) -> str:
-    """A panel's text, or that of the nearest panel with one on the same `line` (index into box) in a direction.
+def _inherited(
+    panels: list[Panel], own: Panel, text: Callable[[Panel], str], line: int, towards: int
+) -> str:
+    """A panel's text, or that of the nearest panel with one on the same `line` (index into box) in
+    a direction.
 
     towards: index into box of the side on which to look; 0 left, 1 above, 3 below.
     """
@@ -146,7 +168,9 @@ def _inherited(panels: list[Panel], own: Panel, text: Callable[[Panel], str], li
         and abs(other.box[line] - own.box[line]) < SAME
         and sign * (other.box[towards] - own.box[towards]) >= 0
     ]
-    nearest = min(aligned, key=lambda other: abs(other.box[towards] - own.box[towards]), default=own)
+    nearest = min(
+        aligned, key=lambda other: abs(other.box[towards] - own.box[towards]), default=own
+    )
     return text(nearest)
 
 
@@ -159,24 +183,34 @@ def panels(figure: Figure) -> tuple[Panel, ...]:
     names = _legend_names(figure)
     found = [
         Panel(
-            _flat(axes.get_title() or axes.get_title("left")), _box(axes), _flat(axes.get_xlabel()),
-            _flat(axes.get_ylabel()), tuple(one for one in _series(axes, names) if one.points),
+            _flat(axes.get_title() or axes.get_title("left")),
+            _box(axes),
+            _flat(axes.get_xlabel()),
+            _flat(axes.get_ylabel()),
+            tuple(one for one in _series(axes, names) if one.points),
         )
         for axes in figure.axes
         if axes.get_visible()
-    ]  # fmt: skip
+    ]
     return tuple(
         Panel(
-            _inherited(found, one, lambda panel: panel.title, 0, 1), one.box,
+            _inherited(found, one, lambda panel: panel.title, 0, 1),
+            one.box,
             _inherited(found, one, lambda panel: panel.x, 0, 3),
-            _inherited(found, one, lambda panel: panel.y, 1, 0), one.series,
+            _inherited(found, one, lambda panel: panel.y, 1, 0),
+            one.series,
         )
         for one in found
         if one.series
-    )  # fmt: skip
+    )
 
 
 def to_json(found: tuple[Panel, ...]) -> str:
     """The panels as compact JSON that may stand inside a script element."""
-    text = json.dumps([asdict(panel) for panel in found], ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(
+        [asdict(panel) for panel in found],
+        ensure_ascii=False,
+        separators=(",", ":"),
+        allow_nan=False,
+    )
     return text.replace("<", r"\u003c")

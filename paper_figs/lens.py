@@ -1,6 +1,8 @@
-"""Paper and reproduction through one lens: the verdicts on the published curves beside ours, claim by claim.
+"""Paper and reproduction through one lens: the verdicts on the published curves beside ours, claim
+by claim.
 
-Both are judged by the same functions with the same thresholds; ours are those of the language models.
+Both are judged by the same functions with the same thresholds; ours are those of the language
+models.
 """
 
 from collections.abc import Sequence
@@ -29,4 +31,6 @@ def pairs(published: Sequence[Claim], claims: Sequence[Claim]) -> list[Pair]:
         return tuple(claim for claim in source if (claim.id, claim.method) == key)
 
     statements = {claim.id: claim.statement for claim in (*published, *ours)}
-    return [Pair(key[0], statements[key[0]], key[1], of(published, key), of(ours, key)) for key in keys]
+    return [
+        Pair(key[0], statements[key[0]], key[1], of(published, key), of(ours, key)) for key in keys
+    ]

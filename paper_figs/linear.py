@@ -1,7 +1,9 @@
-"""The linear model's paths: label log-likelihood and distance to the retrained model, by unlearning method.
+"""The linear model's paths: label log-likelihood and distance to the retrained model, by unlearning
+method.
 
-Above: mean over instances of log π = −(xθ − y)² on the forget rows; the axis is logarithmic where ascent ran far.
-Below: d(θ_u, θ_r) on test inputs, geometric mean, log axis; doing nothing is the dotted line at the height of step 0.
+Above: mean over instances of log π = −(xθ − y)² on the forget rows; the axis is logarithmic where
+ascent ran far. Below: d(θ_u, θ_r) on test inputs, geometric mean, log axis; doing nothing is the
+dotted line at the height of step 0.
 """
 
 from matplotlib.axes import Axes
@@ -13,7 +15,8 @@ from paper_figs.paths import draw_paths, geometric_band, mean_band, seeds_text
 from protocol.claims.curves import PAPER_METHODS, Curves, curves, positions
 from protocol.records import Tables
 
-STEEP = 100.0  # nats: ascent grows without bound, and below −STEEP the axis is logarithmic (linear within ±1)
+# nats: ascent grows without bound, and below −STEEP the axis is logarithmic (linear within ±1)
+STEEP = 100.0
 LABEL, DISTANCE = "label_loglik", "re_distance/test"
 
 
@@ -40,7 +43,10 @@ def draw_distance(axes: Axes, one: Curves) -> None:
 def _model(tables: Tables, metric: str) -> dict[str, Curves]:
     """The metric's curves by method, of the first linear model there is."""
     records = positions(tables)
-    found = {method: curves(records, world="linear", method=method, metric=metric) for method in PAPER_METHODS}
+    found = {
+        method: curves(records, world="linear", method=method, metric=metric)
+        for method in PAPER_METHODS
+    }
     return {method: measured[0] for method, measured in found.items() if measured}
 
 
@@ -67,13 +73,17 @@ FIGURE = FigureEntry(
     name="linear",
     title="Linear model: label log-likelihood and distance to the retrained model",
     caption=(
-        "The positions experiment of the linear model. Above: label log-likelihood −(xθ − y)² on the forget rows, "
-        "mean over instances with the 95% bootstrap interval. Below: RE distance to the retrained model on test "
-        "inputs, geometric mean, log scale; dotted: before unlearning. Where ascent ran beyond −100 the upper axis is "
+        "The positions experiment of the linear model. Above: label log-likelihood −(xθ − y)² on "
+        "the forget rows, "
+        "mean over instances with the 95% bootstrap interval. Below: RE distance to the "
+        "retrained model on test "
+        "inputs, geometric mean, log scale; dotted: before unlearning. Where ascent ran beyond "
+        "−100 the upper axis is "
         "logarithmic, too."
     ),
     alt=(
-        "Line charts of label log-likelihood and of the distance to the retrained model over unlearning steps, a line"
+        "Line charts of label log-likelihood and of the distance to the retrained model over "
+        "unlearning steps, a line"
         " per position of the forget set, a column per method."
     ),
     worlds=("linear",),

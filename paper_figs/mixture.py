@@ -1,7 +1,8 @@
-"""The mixture control: how far apart the paths of one seed are, learned in stages and shuffled into one mixture.
+"""The mixture control: how far apart the paths of one seed are, learned in stages and shuffled into
+one mixture.
 
-Distance of probabilities on held-out prompts, mean over pairs of paths, by unlearning step; median over seeds with
-quartiles, log axis. A row per model and part, a column per method.
+Distance of probabilities on held-out prompts, mean over pairs of paths, by unlearning step; median
+over seeds with quartiles, log axis. A row per model and part, a column per method.
 """
 
 from typing import Any
@@ -74,13 +75,17 @@ FIGURE = FigureEntry(
     name="mixture",
     title="Control: the same rows mixed instead of learned in stages",
     caption=(
-        "Small networks. RE distance of probabilities between the models of one seed on held-out prompts, mean over "
-        "pairs, by unlearning step: four orders of the stages, and four shuffles of the i.i.d. mixture of all rows, "
-        "of equal length. Log scale. Before unlearning shuffles of the mixture are nearly one model; unlearning "
+        "Small networks. RE distance of probabilities between the models of one seed on held-out "
+        "prompts, mean over "
+        "pairs, by unlearning step: four orders of the stages, and four shuffles of the i.i.d. "
+        "mixture of all rows, "
+        "of equal length. Log scale. Before unlearning shuffles of the mixture are nearly one "
+        "model; unlearning "
         "drives them apart, too."
     ),
     alt=(
-        "Line charts on log scales of the distance between paths over unlearning steps, learned in stages against "
+        "Line charts on log scales of the distance between paths over unlearning steps, learned "
+        "in stages against "
         "mixed, a row per model and kind of prompts, a column per method."
     ),
     worlds=("network",),

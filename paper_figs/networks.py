@@ -1,7 +1,9 @@
-"""The paths in small networks: label log-likelihood and distance to the retrained model, model by model.
+"""The paths in small networks: label log-likelihood and distance to the retrained model, model by
+model.
 
-For each model three rows: mean over seeds of the label log-likelihood; RE distance on held-out prompts of the forget
-stage and of the retained stages, as in paper_figs/distance.py, with the noise floor of retraining.
+For each model three rows: mean over seeds of the label log-likelihood; RE distance on held-out
+prompts of the forget stage and of the retained stages, as in paper_figs/distance.py, with the noise
+floor of retraining.
 """
 
 import numpy as np
@@ -18,13 +20,19 @@ from protocol.claims.equivalence import noise_floor
 from protocol.records import Tables
 
 LABEL = "label_loglik"
-DISTANCES = {"re_distance/forget": "RE distance, forget", "re_distance/test": "RE distance, retained"}
+DISTANCES = {
+    "re_distance/forget": "RE distance, forget",
+    "re_distance/test": "RE distance, retained",
+}
 
 Row = list[Curves | None]  # by method
 
 
 def _row(records: pl.DataFrame, model: str, metric: str, methods: list[str]) -> Row:
-    found = [curves(records.filter(model=model), world="network", method=m, metric=metric) for m in methods]
+    found = [
+        curves(records.filter(model=model), world="network", method=m, metric=metric)
+        for m in methods
+    ]
     return [measured[0] if measured else None for measured in found]
 
 
@@ -37,7 +45,11 @@ def _draw_model(cells: np.ndarray, tables: Tables, model: str, methods: list[str
             draw_label(axes, one, method)
     cells[0][0].set_ylabel(f"{model}\nlabel log-likelihood")
     for axes, (metric, name) in zip(cells[1:], DISTANCES.items(), strict=True):
-        draw_row(axes, _row(records, model, metric, methods), noise_floor(tables, model=model, metric=metric))
+        draw_row(
+            axes,
+            _row(records, model, metric, methods),
+            noise_floor(tables, model=model, metric=metric),
+        )
         axes[0].set_ylabel(f"{model}\n{name}")
     return label
 
@@ -52,7 +64,10 @@ def draw(tables: Tables) -> Figure | None:
         return None
     figure = Figure(figsize=(10, 1.2 + 5.4 * len(models)), layout="constrained")
     grid = figure.subplots(3 * len(models), len(methods), sharex=True, squeeze=False)
-    shown = [_draw_model(grid[3 * i : 3 * i + 3], tables, model, methods) for i, model in enumerate(models)]
+    shown = [
+        _draw_model(grid[3 * i : 3 * i + 3], tables, model, methods)
+        for i, model in enumerate(models)
+    ]
     for axes in grid[-1]:
         axes.set_xlabel("unlearning step")
     labels = [one for row in shown for one in row if one is not None]
@@ -65,14 +80,20 @@ FIGURE = FigureEntry(
     name="networks",
     title="Small networks: label log-likelihood and distance to the retrained model",
     caption=(
-        "The positions experiment of small networks: an MLP on clusters and a two-layer transformer on key-value "
-        "prompts, trained in stages and unlearned by gradient steps; seeds shuffle the rows. For each model: mean "
-        "log-likelihood of the forget set's answers; RE distance of probabilities to the retrained model on held-out "
-        "prompts of the forget stage and of the retained stages, with the noise floor (grey: the largest distance "
-        "between two retrained models of different seeds) and the distance before unlearning (dotted)."
+        "The positions experiment of small networks: an MLP on clusters and a two-layer "
+        "transformer on key-value "
+        "prompts, trained in stages and unlearned by gradient steps; seeds shuffle the rows. For "
+        "each model: mean "
+        "log-likelihood of the forget set's answers; RE distance of probabilities to the "
+        "retrained model on held-out "
+        "prompts of the forget stage and of the retained stages, with the noise floor (grey: the "
+        "largest distance "
+        "between two retrained models of different seeds) and the distance before unlearning "
+        "(dotted)."
     ),
     alt=(
-        "Line charts over unlearning steps for each model, a line per position of the forget set and a column per "
+        "Line charts over unlearning steps for each model, a line per position of the forget set "
+        "and a column per "
         "method: label log-likelihood, and distances on forget and retained prompts on log scales."
     ),
     worlds=("network",),

@@ -1,7 +1,9 @@
-"""All orders of the stages: forget score against the number of stages after the forget stage, and by which comes next.
+"""All orders of the stages: forget score against the number of stages after the forget stage, and
+by which comes next.
 
-A row per model, a column per method. Small dots are orders (mean over seeds); a marker per next stage is the mean over
-orders and seeds with its interval over seeds; the black line is the mean over all orders, whose slope claim O1 judges.
+A row per model, a column per method. Small dots are orders (mean over seeds); a marker per next
+stage is the mean over orders and seeds with its interval over seeds; the black line is the mean
+over all orders, whose slope claim O1 judges.
 """
 
 from typing import Any
@@ -27,7 +29,10 @@ NONE: dict[str, Any] = {"color": "black", "marker": "*"}  # of orders that end w
 def _looks(runs: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """Next stage -> its look; "" where none follows."""
     names = [name for name in runs["next"].unique().sort() if name]
-    looks = {name: {"color": style.colour(i), "marker": style.marker(i)} for i, name in enumerate(names, start=1)}
+    looks = {
+        name: {"color": style.colour(i), "marker": style.marker(i)}
+        for i, name in enumerate(names, start=1)
+    }
     return {"": NONE, **looks}
 
 
@@ -52,7 +57,9 @@ def _draw(axes: Axes, runs: pl.DataFrame, looks: dict[str, dict[str, Any]]) -> N
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where experiment "orders" was not run on language models."""
-    found = [(m, with_places(s.runs), s) for world, m, s in scored(tables, EXPERIMENT) if world == "llm"]
+    found = [
+        (m, with_places(s.runs), s) for world, m, s in scored(tables, EXPERIMENT) if world == "llm"
+    ]
     if not found:
         return None
     verdicts = {(claim.id, claim.method): claim for claim in judge(tables) if claim.world == "llm"}
@@ -67,7 +74,10 @@ def draw(tables: Tables) -> Figure | None:
     for axes, model in zip(grid[:, 0], models, strict=True):
         axes.set_ylabel(f"{model}\nforget score, {found[0][2].of(model).steps['last']} (nats)")
     names = {name: f"next: {name}" if name else "none follows" for name in looks}
-    handles = [Line2D([], [], linestyle="", markersize=6, label=names[name], **look) for name, look in looks.items()]
+    handles = [
+        Line2D([], [], linestyle="", markersize=6, label=names[name], **look)
+        for name, look in looks.items()
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=6)
     return figure
 
@@ -76,15 +86,21 @@ FIGURE = FigureEntry(
     name="orders",
     title="All orders: how far from the end, and what comes next",
     caption=(
-        "Language models, experiment orders: every order of the stages, unlearned from its own model. Forget "
-        "score by the label at the later judged step (20, or the last of a shorter run) against the number of "
-        "stages after the forget stage. Dots: orders, mean over seeds. Markers: mean over the orders with "
-        "that next stage, with the 95% interval over seeds (of two seeds their range). Line: mean over all "
-        "orders. In the titles, over all models: O1, slope of the score on the number of later stages with "
+        "Language models, experiment orders: every order of the stages, unlearned from its own "
+        "model. Forget "
+        "score by the label at the later judged step (20, or the last of a shorter run) against "
+        "the number of "
+        "stages after the forget stage. Dots: orders, mean over seeds. Markers: mean over the "
+        "orders with "
+        "that next stage, with the 95% interval over seeds (of two seeds their range). Line: "
+        "mean over all "
+        "orders. In the titles, over all models: O1, slope of the score on the number of later "
+        "stages with "
         "its interval over seeds; O2, F of which stage comes next beside how many do."
     ),
     alt=(
-        "Dot charts of the forget score against the number of stages after the forget stage, a marker per next stage, "
+        "Dot charts of the forget score against the number of stages after the forget stage, a "
+        "marker per next stage, "
         "a row per model and a column per method."
     ),
     worlds=("llm",),

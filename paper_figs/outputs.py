@@ -1,7 +1,7 @@
 """From a result to everything a reader opens: claims, figures, tables and the report.
 
-claims.json, claims.md, the figures and the tables depend on the records alone and are equal to the byte on a second
-run; report.html also shows times and the machine.
+claims.json, claims.md, the figures and the tables depend on the records alone and are equal to the
+byte on a second run; report.html also shows times and the machine.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,9 @@ TABLES = ("table1", "table2", "bridge")
 
 
 def write_table1(tables: Tables, folder: Path) -> table1.Table | None:
-    """Write table1.csv (long form, with levels), table1.md and table1.tex; nothing where there are no records."""
+    """Write table1.csv (long form, with levels), table1.md and table1.tex; nothing where there are
+    no records.
+    """
     frame = table1.measured(tables)
     table = table1.layout(frame)
     if table is not None:
@@ -36,17 +38,28 @@ def write_table1(tables: Tables, folder: Path) -> table1.Table | None:
 
 
 def write_lines(
-    folder: Path, name: str, frame: pl.DataFrame, head: Sequence[str], rows: Sequence[Sequence[str]], words: int
+    folder: Path,
+    name: str,
+    frame: pl.DataFrame,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    words: int,
 ) -> None:
-    """Write a frame as NAME.csv and its rows as texts as NAME.md and .tex; the first `words` columns are words."""
+    """Write a frame as NAME.csv and its rows as texts as NAME.md and .tex; the first `words`
+    columns are words.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     frame.write_csv(folder / f"{name}.csv", float_precision=6)
-    (folder / f"{name}.md").write_text(table_text.markdown_lines(head, rows, words), encoding="utf-8")
+    (folder / f"{name}.md").write_text(
+        table_text.markdown_lines(head, rows, words), encoding="utf-8"
+    )
     (folder / f"{name}.tex").write_text(table_text.latex_lines(head, rows, words), encoding="utf-8")
 
 
 def write_table2(specs: Mapping[str, str], folder: Path) -> list[table2.Row]:
-    """Write table2.csv, .md and .tex, the paper's rows before ours; nothing where there are none of ours."""
+    """Write table2.csv, .md and .tex, the paper's rows before ours; nothing where there are none of
+    ours.
+    """
     ours = table2.ours(specs)
     if ours:
         rows = [*table2.printed(), *ours]
@@ -56,17 +69,28 @@ def write_table2(specs: Mapping[str, str], folder: Path) -> list[table2.Row]:
 
 
 def write_bridge(tables: Tables, folder: Path) -> list[tuple[str, ...]]:
-    """Write bridge.csv, .md and .tex, and return their rows; nothing where experiment "secant" was not run."""
+    """Write bridge.csv, .md and .tex, and return their rows; nothing where experiment "secant" was
+    not run.
+    """
     rows = table_bridge.rows(tables)
     if rows:
-        write_lines(folder, "bridge", table_bridge.frame(tables), table_bridge.HEAD, rows, table_bridge.WORDS)
+        write_lines(
+            folder,
+            "bridge",
+            table_bridge.frame(tables),
+            table_bridge.HEAD,
+            rows,
+            table_bridge.WORDS,
+        )
     return rows
 
 
 def write_judgement(tables: Tables, sources: Sequence[Source], out: Path) -> Sequence[Claim]:
     """Judge all claims and write claims.json, each with its evidence, and claims.md."""
     claims = judge(tables)
-    write_claims(claims, out / "claims.json", [evidence.of(claim, sources).row() for claim in claims])
+    write_claims(
+        claims, out / "claims.json", [evidence.of(claim, sources).row() for claim in claims]
+    )
     (out / "claims.md").write_text(claim_text.markdown(claims), encoding="utf-8")
     return claims
 
@@ -80,16 +104,20 @@ def build(
     *,
     workers: int = 1,
 ) -> Path:
-    """Write claims.json, claims.md, figures/, tables/ and report.html into `out`; returns the report's path.
+    """Write claims.json, claims.md, figures/, tables/ and report.html into `out`; returns the
+    report's path.
 
-    sources: where the records of `result` come from · machine: what the report says of the machine, name and value ·
-    progress: called as (label, done, total) · workers: processes that draw. Figures and tables of earlier results that
-    this one holds no records for are removed. InputError where `out` is a file.
+    sources: where the records of `result` come from · machine: what the report says of the machine,
+    name and value · progress: called as (label, done, total) · workers: processes that draw.
+    Figures and tables of earlier results that this one holds no records for are removed. InputError
+    where `out` is a file.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"out: expected a folder; got the file {out}")
     out.mkdir(parents=True, exist_ok=True)
-    claims = write_judgement(result.tables, sources, out)  # raises for records of a run that broke off
+    claims = write_judgement(
+        result.tables, sources, out
+    )  # raises for records of a run that broke off
     drawn = draw_all(result.tables, out / "figures", workers=workers, progress=progress)
     ours = write_table1(result.tables, out / "tables")
     tuning = write_table2(result.specs, out / "tables")
@@ -116,10 +144,20 @@ def build(
 
 
 def _remove_stale(out: Path, figures: set[str], tables: set[str]) -> None:
-    """Remove the files of this module that were not made anew: a figure of an earlier result must not pass for one of
-    this. Last of all, so that nothing is lost where drawing is stopped.
+    """Remove the files of this module that were not made anew: a figure of an earlier result must
+    not pass for one of this. Last of all, so that nothing is lost where drawing is stopped.
     """
-    names = [f"figures/{one.name}.{ending}" for one in FIGURES if one.name not in figures for ending in ("pdf", "png")]
-    names += [f"tables/{name}.{ending}" for name in TABLES if name not in tables for ending in ("csv", "md", "tex")]
+    names = [
+        f"figures/{one.name}.{ending}"
+        for one in FIGURES
+        if one.name not in figures
+        for ending in ("pdf", "png")
+    ]
+    names += [
+        f"tables/{name}.{ending}"
+        for name in TABLES
+        if name not in tables
+        for ending in ("csv", "md", "tex")
+    ]
     for name in names:
         (out / name).unlink(missing_ok=True)

@@ -1,8 +1,9 @@
 """The paper's panels above, ours below: what Figures 1, 3 and 5 to 8 share.
 
-A group of panels is a mapping from (row, column), both named as they stand beside and above the panels, to what is
-drawn there: a published panel, or curves of ours over seeds. A place that is not in the mapping stays empty. Every
-panel shows a mean token log-probability in nats, by unlearning step and path.
+A group of panels is a mapping from (row, column), both named as they stand beside and above the
+panels, to what is drawn there: a published panel, or curves of ours over seeds. A place that is not
+in the mapping stays empty. Every panel shows a mean token log-probability in nats, by unlearning
+step and path.
 """
 
 from collections.abc import Mapping
@@ -63,9 +64,13 @@ def _draw_group(figure: SubFigure, group: Group, heading: str) -> None:
 
 
 def compare(
-    number: int, theirs: Mapping[tuple[str, str], Panel], ours: Mapping[tuple[str, str], Curves], *,
-    runs: str = "single runs", experiment: str = "",
-) -> Figure | None:  # fmt: skip
+    number: int,
+    theirs: Mapping[tuple[str, str], Panel],
+    ours: Mapping[tuple[str, str], Curves],
+    *,
+    runs: str = "single runs",
+    experiment: str = "",
+) -> Figure | None:
     """Figure `number` of the paper above ours; None where there is nothing of ours.
 
     runs: what a published curve is · experiment: of the records shown, where the heading must tell.

@@ -1,9 +1,11 @@
-"""How much of what is forgotten is due to the order: variance of the forget score between paths, by unlearning step.
+"""How much of what is forgotten is due to the order: variance of the forget score between paths, by
+unlearning step.
 
-A row a model and design, a column a method: the positions on one base, then experiments bases/BASE. Shares of variance
-components (metrics.variance_components): between paths; what a base does to one path alone; between bases and between
-shuffle seeds, the same for every path; and the rest. Dots with bars: the share of paths once the seed (or, of several
-bases, the base) is fixed, with its exact 95% interval, at every fifth step.
+A row a model and design, a column a method: the positions on one base, then experiments bases/BASE.
+Shares of variance components (metrics.variance_components): between paths; what a base does to one
+path alone; between bases and between shuffle seeds, the same for every path; and the rest. Dots
+with bars: the share of paths once the seed (or, of several bases, the base) is fixed, with its
+exact 95% interval, at every fifth step.
 """
 
 import itertools
@@ -44,13 +46,25 @@ def _draw(axes: Axes, scores: dict[int, np.ndarray]) -> None:
     shares = [metrics.variance_components(scores[step]).shares for step in steps]
     bottom = np.zeros(len(steps))
     for part, (colour, hatch) in PARTS.items():
-        height = np.nan_to_num([getattr(share, part) for share in shares])  # nan: this design cannot tell it
-        axes.fill_between(steps, bottom, bottom + height, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
+        height = np.nan_to_num(
+            [getattr(share, part) for share in shares]
+        )  # nan: this design cannot tell it
+        axes.fill_between(
+            steps,
+            bottom,
+            bottom + height,
+            facecolor=colour,
+            hatch=hatch,
+            edgecolor="white",
+            linewidth=0,
+        )
         bottom = bottom + height
     for step in (step for step in steps if step % 5 == 0):
         effect = common_share(scores[step])
         bar = [[effect.share - effect.low], [effect.high - effect.share]]
-        axes.errorbar(step, effect.share, yerr=bar, color="black", marker="o", markersize=3.5, linewidth=1.0)
+        axes.errorbar(
+            step, effect.share, yerr=bar, color="black", marker="o", markersize=3.5, linewidth=1.0
+        )
     axes.set_ylim(0, 1)
     style.step_axis(axes, last_row=False)
 
@@ -66,8 +80,12 @@ def _measured(tables: Tables) -> dict[tuple[Row, str], dict[int, np.ndarray]]:
             found[(world, one.model, design), method] = scores
     for several in crossed(tables):
         bases, seeds, _ = next(iter(several.scores.values())).shape
-        found[(several.world, several.model, f"{bases} bases × {seeds} seeds"), several.method] = several.scores
-    return {key: scores for key, scores in found.items() if next(iter(scores.values())).shape[1] > 1}
+        found[(several.world, several.model, f"{bases} bases × {seeds} seeds"), several.method] = (
+            several.scores
+        )
+    return {
+        key: scores for key, scores in found.items() if next(iter(scores.values())).shape[1] > 1
+    }
 
 
 @style.styled
@@ -76,7 +94,10 @@ def draw(tables: Tables) -> Figure | None:
     measured = _measured(tables)
     if not measured:
         return None
-    rows = sorted({row for row, _ in measured}, key=lambda row: (WORLDS.index(row[0]), row[1], "bases" in row[2]))
+    rows = sorted(
+        {row for row, _ in measured},
+        key=lambda row: (WORLDS.index(row[0]), row[1], "bases" in row[2]),
+    )
     columns = [method for method in PAPER_METHODS if any(of == method for _, of in measured)]
     figure = Figure(figsize=(10, 1.2 + 1.75 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
@@ -92,9 +113,17 @@ def draw(tables: Tables) -> Figure | None:
     for axes in grid[-1]:
         axes.set_xlabel("unlearning step")
     style.heading(figure, "Shares of the variance of the forget score")
-    patches = [Patch(facecolor=c, hatch=h, edgecolor="white", label=NAMES[part]) for part, (c, h) in PARTS.items()]
+    patches = [
+        Patch(facecolor=c, hatch=h, edgecolor="white", label=NAMES[part])
+        for part, (c, h) in PARTS.items()
+    ]
     dot = Line2D(
-        [], [], color="black", marker="o", markersize=3.5, label="paths, the seed or base being fixed: exact 95%"
+        [],
+        [],
+        color="black",
+        marker="o",
+        markersize=3.5,
+        label="paths, the seed or base being fixed: exact 95%",
     )
     figure.legend(handles=[*patches, dot], loc="outside lower center", ncols=4)
     return figure
@@ -104,17 +133,25 @@ FIGURE = FigureEntry(
     name="path-effect",
     title="How much of the forgetting is due to the order",
     caption=(
-        "Variance of the forget score (fall of the label log-likelihood) in the positions experiment, by unlearning "
-        "step, split into a part between paths, a part between seeds that is the same for every path, and the rest. "
-        "All paths of a seed share their base, shuffles and unlearning rows. In rows of one base the part of the paths "
-        "holds what the order does to that base alone; rows of several bases (pretrained anew; in the networks: other "
-        "data and initial parameters) tell the two apart. In the linear model a seed is a random instance of its own, "
-        "so that its part holds the difference between problems, too. Dots: share of the paths in what is left once "
-        "the seed is fixed, of several bases once the base is fixed and seeds are averaged, with its exact 95% "
+        "Variance of the forget score (fall of the label log-likelihood) in the positions "
+        "experiment, by unlearning "
+        "step, split into a part between paths, a part between seeds that is the same for every "
+        "path, and the rest. "
+        "All paths of a seed share their base, shuffles and unlearning rows. In rows of one base "
+        "the part of the paths "
+        "holds what the order does to that base alone; rows of several bases (pretrained anew; "
+        "in the networks: other "
+        "data and initial parameters) tell the two apart. In the linear model a seed is a random "
+        "instance of its own, "
+        "so that its part holds the difference between problems, too. Dots: share of the paths "
+        "in what is left once "
+        "the seed is fixed, of several bases once the base is fixed and seeds are averaged, with "
+        "its exact 95% "
         "interval for normal values; with 2 or 3 seeds or bases it says little."
     ),
     alt=(
-        "Stacked areas of the shares of variance over unlearning steps, a row per model and design and a "
+        "Stacked areas of the shares of variance over unlearning steps, a row per model and "
+        "design and a "
         "column per method, with the path share and its interval as dots with bars."
     ),
     worlds=WORLDS,

@@ -1,6 +1,8 @@
-"""One curve per path with its interval over seeds: what figures 1 and 3, the distances and the linear figure share.
+"""One curve per path with its interval over seeds: what figures 1 and 3, the distances and the
+linear figure share.
 
-Arrays are (seeds, paths, points); path p stands at index p − 1. A point is a recorded unlearning step.
+Arrays are (seeds, paths, points); path p stands at index p − 1. A point is a recorded unlearning
+step.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +21,9 @@ ASIDE = 0.07  # how far beside the mean, of the distance of two places
 
 
 class Band(NamedTuple):
-    """The middle of a curve per path and what is shaded around it; None where there is no spread to show."""
+    """The middle of a curve per path and what is shaded around it; None where there is no spread to
+    show.
+    """
 
     middle: Float[np.ndarray, "paths points"]
     low: Float[np.ndarray, "paths points"] | None
@@ -27,8 +31,9 @@ class Band(NamedTuple):
 
 
 def mean_band(values: Float[np.ndarray, "seeds paths points"]) -> Band:
-    """Mean over seeds with its 95% interval, Student's below 8 seeds, the bootstrap's from there on; of two seeds their
-    range (the interval is 13 standard errors each way and hides the curves), of one the curve alone.
+    """Mean over seeds with its 95% interval, Student's below 8 seeds, the bootstrap's from there
+    on; of two seeds their range (the interval is 13 standard errors each way and hides the curves),
+    of one the curve alone.
     """
     if values.shape[0] < 2:
         return Band(values[0], None, None)
@@ -38,7 +43,9 @@ def mean_band(values: Float[np.ndarray, "seeds paths points"]) -> Band:
 
 
 def positive(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """The values as a log axis can show them: 0 counts as the smallest value above it, as 1 where there is none."""
+    """The values as a log axis can show them: 0 counts as the smallest value above it, as 1 where
+    there is none.
+    """
     above = values[values > 0]
     return np.maximum(values, above.min() if above.size else 1.0)
 
@@ -50,18 +57,31 @@ def geometric_band(values: Float[np.ndarray, "seeds paths points"]) -> Band:
 
 
 def draw_paths(axes: Axes, band: Band, steps: Sequence[int]) -> None:
-    """A line per path in its look, labelled "p = 1" …, its interval shaded, a marker at every fifth step from 0 on."""
+    """A line per path in its look, labelled "p = 1" …, its interval shaded, a marker at every fifth
+    step from 0 on.
+    """
     marked = [i for i, step in enumerate(steps) if step % 5 == 0]
     for p, middle in enumerate(band.middle, start=1):
         axes.plot(steps, middle, markevery=marked, label=f"p = {p}", **style.path_look(p))
         if band.low is not None and band.high is not None:
-            axes.fill_between(steps, band.low[p - 1], band.high[p - 1], color=style.colour(p), alpha=0.18, linewidth=0)
+            axes.fill_between(
+                steps,
+                band.low[p - 1],
+                band.high[p - 1],
+                color=style.colour(p),
+                alpha=0.18,
+                linewidth=0,
+            )
 
 
 def draw_means(
-    axes: Axes, places: Sequence[float], values: Float[np.ndarray, "seeds places"], *, geometric: bool = False,
+    axes: Axes,
+    places: Sequence[float],
+    values: Float[np.ndarray, "seeds places"],
+    *,
+    geometric: bool = False,
     **look: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Mean over seeds at every place, its interval as a bar."""
     band = (geometric_band if geometric else mean_band)(values[:, None])
     middle, bars = band.middle[0], None
@@ -71,9 +91,13 @@ def draw_means(
 
 
 def draw_dots(
-    axes: Axes, places: Sequence[float], values: Float[np.ndarray, "seeds places"], *, geometric: bool = False,
+    axes: Axes,
+    places: Sequence[float],
+    values: Float[np.ndarray, "seeds places"],
+    *,
+    geometric: bool = False,
     **look: Any,
-) -> None:  # fmt: skip
+) -> None:
     """`draw_means`, and beside it the seeds as small dots where they are few."""
     draw_means(axes, places, values, geometric=geometric, **look)
     if 1 < len(values) <= FEW:
@@ -95,7 +119,9 @@ def limit(axes: Axes, values: Float[np.ndarray, "..."]) -> None:
 
 
 def seeds_text(measured: Iterable[Curves], unit: str = "seed") -> str:
-    """What curves and bands are, in words: "mean of 2–3 seeds; band: 95% t interval, of 2 seeds their range"."""
+    """What curves and bands are, in words: "mean of 2–3 seeds; band: 95% t interval, of 2 seeds
+    their range".
+    """
     counts = sorted({one.values.shape[0] for one in measured})
     if counts == [1]:
         return f"1 {unit}, no band"
@@ -103,4 +129,7 @@ def seeds_text(measured: Iterable[Curves], unit: str = "seed") -> str:
     interval = f"95% {' or '.join(sorted(kinds, reverse=True))} interval" if kinds else ""
     shown = "their range" if not interval else f"{interval}, of 2 {unit}s their range"
     band = shown if 2 in counts else interval
-    return f"mean of {'–'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} {unit}s; band: {band}"
+    return (
+        f"mean of {'–'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} {unit}s; band: "
+        f"{band}"
+    )

@@ -1,7 +1,9 @@
-"""The published numbers of arXiv 2510.16629: Table 1, Table 2 and the curves of Figures 1 and 3 to 8.
+"""The published numbers of arXiv 2510.16629: Table 1, Table 2 and the curves of Figures 1 and 3 to
+8.
 
-Read from the CSV files in published/ (SOURCE.md there says how they were obtained and what is odd about them). Curves
-are indexed by step, step 0 first; log-likelihoods are in nats, mean per token except in Figure 4.
+Read from the CSV files in published/ (SOURCE.md there says how they were obtained and what is odd
+about them). Curves are indexed by step, step 0 first; log-likelihoods are in nats, mean per token
+except in Figure 4.
 """
 
 from functools import cache
@@ -20,7 +22,9 @@ FIGURES = (1, 3, 4, 5, 6, 7, 8)
 TABLE1_QUANTITIES = ("forget_score", "tofu_utility", "math_utility")
 # Figure 4's six orders of the answers C, U and R.
 ORDERS = {
-    "theta1": "R>C>U", "theta2": "C>R>U", "theta3": "U>C>R", "theta4": "U>R>C", "theta5": "R>U>C", "theta6": "C>U>R",
+    "theta1": "R>C>U", "theta2": "C>R>U", "theta3": "U>C>R", "theta4": "U>R>C", "theta5": "R>U>C", "theta6": (
+        "C>U>R"
+    ),
 }  # fmt: skip
 LABEL, TOFU = "unlearn_label_loglik", "tofu_loglik"
 _PANEL = ["panel_row", "panel_col", "model", "algorithm", "quantity", "learning_rate", "scheduler"]
@@ -29,7 +33,8 @@ _PANEL = ["panel_row", "panel_col", "model", "algorithm", "quantity", "learning_
 class Panel(NamedTuple):
     """One panel of a published figure: one quantity, one curve per path.
 
-    paths: "1" … "4", in Figure 4 "theta1" … · low, high: the 95% band over seeds, None where the figure has none.
+    paths: "1" … "4", in Figure 4 "theta1" … · low, high: the 95% band over seeds, None where the
+    figure has none.
     """
 
     row: int
@@ -53,7 +58,9 @@ class Panel(NamedTuple):
     def half_width(self) -> Float[np.ndarray, "paths points"]:
         """Half of the band's width; InputError where the panel has no band."""
         if self.low is None or self.high is None:
-            raise InputError(f"panel: expected one with a band, of Figure 5; got {self.model}, {self.algorithm}")
+            raise InputError(
+                f"panel: expected one with a band, of Figure 5; got {self.model}, {self.algorithm}"
+            )
         return (self.high - self.low) / 2
 
 
@@ -65,7 +72,9 @@ def curves() -> pl.DataFrame:
 
 @cache
 def table1() -> pl.DataFrame:
-    """Table 1 in long form: model, algorithm, path, forget_score, tofu_utility, math_utility; digits as printed."""
+    """Table 1 in long form: model, algorithm, path, forget_score, tofu_utility, math_utility;
+    digits as printed.
+    """
     return pl.read_csv(FOLDER / "table1.csv", infer_schema_length=None)
 
 
@@ -100,7 +109,9 @@ def _panel(part: pl.DataFrame) -> Panel:
 
 
 def panels(figure: int) -> list[Panel]:
-    """The panels of a published figure by row, column and quantity; InputError for a figure without curves."""
+    """The panels of a published figure by row, column and quantity; InputError for a figure without
+    curves.
+    """
     if figure not in FIGURES:
         raise InputError(f"figure: expected one of {', '.join(map(str, FIGURES))}; got {figure}")
     chosen = curves().filter(pl.col("figure") == figure).sort("panel_row", "panel_col", "quantity")
@@ -108,11 +119,19 @@ def panels(figure: int) -> list[Panel]:
 
 
 def panel(figure: int, quantity: str = LABEL, **fields: object) -> Panel:
-    """The one panel of a figure with this quantity and these fields; InputError unless there is just one."""
+    """The one panel of a figure with this quantity and these fields; InputError unless there is
+    just one.
+    """
     wanted = {"quantity": quantity, **fields}
-    found = [one for one in panels(figure) if all(getattr(one, name) == value for name, value in wanted.items())]
+    found = [
+        one
+        for one in panels(figure)
+        if all(getattr(one, name) == value for name, value in wanted.items())
+    ]
     if len(found) != 1:
-        raise InputError(f"fields: expected those of one panel of Figure {figure}; got {len(found)}, of {wanted}")
+        raise InputError(
+            f"fields: expected those of one panel of Figure {figure}; got {len(found)}, of {wanted}"
+        )
     return found[0]
 
 

@@ -1,7 +1,9 @@
-"""Recency in the linear model: how often p = last is forgotten slowest, and the residuals behind it.
+"""Recency in the linear model: how often p = last is forgotten slowest, and the residuals behind
+it.
 
-Heat maps: the share of instances by step and one setting, the others at the base problem's values (marked ◂). Curves:
-the same with exact intervals by ridge weight. Last panel: mean squared components of the residual at step 0 by path.
+Heat maps: the share of instances by step and one setting, the others at the base problem's values
+(marked ◂). Curves: the same with exact intervals by ridge weight. Last panel: mean squared
+components of the residual at step 0 by path.
 """
 
 from typing import Any
@@ -19,8 +21,12 @@ from protocol import metrics
 from protocol.claims.recency import cells
 from protocol.records import Tables
 
-SETTINGS = {"mu": "ridge weight μ", "overlap": "shared variance of features", "teacher": "shared variance of targets",
-            "stages": "number of stages"}  # fmt: skip
+SETTINGS = {
+    "mu": "ridge weight μ",
+    "overlap": "shared variance of features",
+    "teacher": "shared variance of targets",
+    "stages": "number of stages",
+}
 DARK = 0.55  # below it the map is dark and its numbers are white
 BLACK: dict[str, Any] = {"color": "black", "linewidth": 0.9}
 
@@ -43,7 +49,9 @@ def _draw_map(axes: Axes, records: pl.DataFrame, name: str) -> AxesImage:
     base = records.filter(base=1.0)[name][0]
     labels = [f"{value:g} ◂" if value == base else f"{value:g}" for value in wide[name]]
     axes.set_yticks(range(len(labels)), labels)
-    axes.set_xticks(range(values.shape[1]), [f"{int(step):,}" for step in wide.columns[1:]], rotation=30)
+    axes.set_xticks(
+        range(values.shape[1]), [f"{int(step):,}" for step in wide.columns[1:]], rotation=30
+    )
     axes.grid(visible=False)
     axes.set_ylabel(SETTINGS[name])
     axes.set_xlabel("unlearning step")
@@ -58,7 +66,9 @@ def _draw_curves(axes: Axes, records: pl.DataFrame) -> None:
         count = int(one.filter(metric="instances")["value"][0])
         curve = one.filter(metric="last_slowest")
         step, value = curve["step"].to_numpy(), curve["value"].to_numpy()
-        low, high = np.transpose([metrics.exact_interval(round(share * count), count) for share in value])
+        low, high = np.transpose(
+            [metrics.exact_interval(round(share * count), count) for share in value]
+        )
         axes.plot(step, value, color=colour, marker=style.marker(i + 1), label=f"μ = {mu:g}")
         axes.fill_between(step, low, high, color=colour, alpha=0.18, linewidth=0)
     chance = 1 / shown["stages"][0]
@@ -68,13 +78,19 @@ def _draw_curves(axes: Axes, records: pl.DataFrame) -> None:
 
 
 def _draw_spectra(axes: Axes, tables: Tables) -> None:
-    shown = tables.examples.filter(experiment="recency", metric="squared_component").sort("position", "example")
+    shown = tables.examples.filter(experiment="recency", metric="squared_component").sort(
+        "position", "example"
+    )
     for (position,), one in shown.group_by("position", maintain_order=True):
         p, last = int(str(position)), int(shown["position"].to_numpy().max())
         label = f"p = {p}, last" if p == last else f"p = {p}" if p else "retrained: U never learned"
         look: dict[str, Any] = style.path_look(p) | {"markevery": 5} if p else BLACK
         axes.plot(one["example"].to_numpy() + 1, one["value"].to_numpy(), label=label, **look)
-    axes.set(yscale="log", xlabel="eigendirection of the forget set, largest first", ylabel="mean squared component")
+    axes.set(
+        yscale="log",
+        xlabel="eigendirection of the forget set, largest first",
+        ylabel="mean squared component",
+    )
     style.log_axis(axes)
     axes.legend(fontsize=8)
 
@@ -99,16 +115,23 @@ FIGURE = FigureEntry(
     name="recency",
     title="Recency in the linear model: how often the forget set learned last is forgotten slowest",
     caption=(
-        "Gradient ascent after training in every position of the forget set; random instances, a path forgets as much"
-        " as its forget loss has grown. Heat maps: share of instances in which p = last has grown least, by "
-        "unlearning step and one setting of the problem, the others at the values marked ◂; an instance in which two "
-        "paths are equal does not count. Bottom left: the same by ridge weight, bands between the exact one-sided 95%"
-        " bounds. Bottom right: mean over instances of the squared components of the residual before unlearning, in "
+        "Gradient ascent after training in every position of the forget set; random instances, a "
+        "path forgets as much"
+        " as its forget loss has grown. Heat maps: share of instances in which p = last has "
+        "grown least, by "
+        "unlearning step and one setting of the problem, the others at the values marked ◂; an "
+        "instance in which two "
+        "paths are equal does not count. Bottom left: the same by ridge weight, bands between "
+        "the exact one-sided 95%"
+        " bounds. Bottom right: mean over instances of the squared components of the residual "
+        "before unlearning, in "
         "the eigendirections of the forget set's Gram matrix; ascent grows the largest fastest."
     ),
     alt=(
-        "Four heat maps of the probability that the path with the forget set last is slowest, over unlearning steps "
-        "and ridge weight, shared features, shared targets and number of stages; its curves by ridge weight; and the "
+        "Four heat maps of the probability that the path with the forget set last is slowest, "
+        "over unlearning steps "
+        "and ridge weight, shared features, shared targets and number of stages; its curves by "
+        "ridge weight; and the "
         "residual's spectrum, a line per position."
     ),
     worlds=("linear",),

@@ -68,7 +68,9 @@ FIGURES: tuple[FigureEntry, ...] = (
 
 
 def chosen(names: tuple[str, ...]) -> tuple[FigureEntry, ...]:
-    """The figures of these names ("4" is "figure4"), all where none is given; InputError for an unknown one."""
+    """The figures of these names ("4" is "figure4"), all where none is given; InputError for an
+    unknown one.
+    """
     wanted = [f"figure{name}" if name.isdigit() else name for name in names]
     for name in wanted:
         known("figure", name, [entry.name for entry in FIGURES])

@@ -1,7 +1,8 @@
 """The report: one HTML file that holds everything it shows (figures as SVG), and fetches nothing.
 
-`render` only arranges: claims are judged, figures drawn and tables laid out before. The page follows the reader's light
-or dark setting, prints, and is complete without scripts; its own script lets curves be read and figures be enlarged.
+`render` only arranges: claims are judged, figures drawn and tables laid out before. The page
+follows the reader's light or dark setting, prints, and is complete without scripts; its own script
+lets curves be read and figures be enlarged.
 """
 
 import json
@@ -14,7 +15,17 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from paper_figs import claim_text, evidence, hover, lens, short_answer, table2, table_bridge, table_text, what_was_run
+from paper_figs import (
+    claim_text,
+    evidence,
+    hover,
+    lens,
+    short_answer,
+    table2,
+    table_bridge,
+    table_text,
+    what_was_run,
+)
 from paper_figs.audit import Fact
 from paper_figs.entry import FigureEntry
 from paper_figs.table1 import Table, printed
@@ -50,7 +61,9 @@ class World:
 
 def _title(entry: FigureEntry) -> str:
     worlds = [world for world in entry.worlds if world in short_answer.WORLDS]
-    return NO_WORLD if not worlds else short_answer.WORLDS[worlds[0]] if len(worlds) == 1 else SEVERAL
+    return (
+        NO_WORLD if not worlds else short_answer.WORLDS[worlds[0]] if len(worlds) == 1 else SEVERAL
+    )
 
 
 def by_world(drawn: Sequence[Drawn], missing: Sequence[FigureEntry]) -> list[World]:
@@ -67,7 +80,9 @@ def by_world(drawn: Sequence[Drawn], missing: Sequence[FigureEntry]) -> list[Wor
 
 
 def opening(drawn: Sequence[Drawn]) -> Drawn | None:
-    """The figure that gives the answer: the one of that name, else the first; None where there is none."""
+    """The figure that gives the answer: the one of that name, else the first; None where there is
+    none.
+    """
     return next((one for one in drawn if one.entry.name == ANSWER), drawn[0] if drawn else None)
 
 
@@ -107,7 +122,9 @@ def _environment() -> Environment:
         mark=lambda verdict: claim_text.MARKS.get(verdict, "◐"),
         number=claim_text.number,
         percent=lambda share: f"{share:.0%}",
-        verdicts=lambda claims: [(verdict, count) for verdict, count in tally(claims).items() if count],
+        verdicts=lambda claims: [
+            (verdict, count) for verdict, count in tally(claims).items() if count
+        ],
     )
     return environment
 
@@ -128,43 +145,51 @@ def render(
 ) -> str:
     """The whole page as text.
 
-    sources: where the records of `result` come from · claims: ours · published: the same claims judged on the paper's
-    curves · facts: the audit of the published numbers · missing: figures that the records are not enough for · ours:
-    Table 1 · tuning: our rows of Table 2 · bridge: rows of the bridge's table · machine: name and value.
+    sources: where the records of `result` come from · claims: ours · published: the same claims
+    judged on the paper's curves · facts: the audit of the published numbers · missing: figures that
+    the records are not enough for · ours: Table 1 · tuning: our rows of Table 2 · bridge: rows of
+    the bridge's table · machine: name and value.
     """
     first = opening(drawn)
     rest = [one for one in drawn if one is not first]
-    specs = {name: json.dumps(json.loads(text), indent=2, ensure_ascii=False) for name, text in result.specs.items()}
-    return _environment().get_template("report.html.jinja").render(
-        answers=short_answer.answers(claims),
-        adjusted=adjusted(claims),
-        bridge=bridge,
-        bridge_head=table_bridge.HEAD,
-        bridge_words=table_bridge.WORDS,
-        claims=claims,
-        counts=tally(list(claims)),
-        evidence_of=partial(evidence.of, sources=sources),
-        evidence_of_figure=partial(evidence.of_figure, sources=sources),
-        facts=facts,
-        five_of_five=exact_interval(5, 5)[0],
-        first=first,
-        groups=claim_text.groups(claims),
-        headline=claim_text.headline(list(claims)),
-        level=LEVEL,
-        machine=machine,
-        ours=ours,
-        pairs=lens.pairs(published, claims),
-        printed=printed(),
-        ran=what_was_run.what_was_run(result, sources),
-        seeds=what_was_run.seeds_by_model(result),
-        settings=what_was_run.settings(result),
-        specs=specs,
-        standing=short_answer.standing(claims, "llm"),
-        table2=(*table2.printed(), *tuning),
-        table2_head=table2.HEAD,
-        table1_evidence=evidence.of_table1(sources),
-        times=what_was_run.times(result.timings),
-        timings=result.timings,
-        world_titles=short_answer.WORLDS,
-        worlds=by_world(rest, missing),
-    )  # fmt: skip
+    specs = {
+        name: json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        for name, text in result.specs.items()
+    }
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            answers=short_answer.answers(claims),
+            adjusted=adjusted(claims),
+            bridge=bridge,
+            bridge_head=table_bridge.HEAD,
+            bridge_words=table_bridge.WORDS,
+            claims=claims,
+            counts=tally(list(claims)),
+            evidence_of=partial(evidence.of, sources=sources),
+            evidence_of_figure=partial(evidence.of_figure, sources=sources),
+            facts=facts,
+            five_of_five=exact_interval(5, 5)[0],
+            first=first,
+            groups=claim_text.groups(claims),
+            headline=claim_text.headline(list(claims)),
+            level=LEVEL,
+            machine=machine,
+            ours=ours,
+            pairs=lens.pairs(published, claims),
+            printed=printed(),
+            ran=what_was_run.what_was_run(result, sources),
+            seeds=what_was_run.seeds_by_model(result),
+            settings=what_was_run.settings(result),
+            specs=specs,
+            standing=short_answer.standing(claims, "llm"),
+            table2=(*table2.printed(), *tuning),
+            table2_head=table2.HEAD,
+            table1_evidence=evidence.of_table1(sources),
+            times=what_was_run.times(result.timings),
+            timings=result.timings,
+            world_titles=short_answer.WORLDS,
+            worlds=by_world(rest, missing),
+        )
+    )

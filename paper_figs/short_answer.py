@@ -1,7 +1,8 @@
-"""The short answer, computed from the claims: what each world says to the main questions, and how the claims stand.
+"""The short answer, computed from the claims: what each world says to the main questions, and how
+the claims stand.
 
-A question is answered by all verdicts on its claim in a world: "yes" where all hold, "no" where all fail, "in part"
-where some hold, "undecided" where none does and not all fail.
+A question is answered by all verdicts on its claim in a world: "yes" where all hold, "no" where all
+fail, "in part" where some hold, "undecided" where none does and not all fail.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,12 @@ QUESTIONS = {
     "L4": "Does it depend on the order how deep forgetting goes?",
     "E1": "Does unlearning miss the retrained model on most paths?",
 }
-WORDS = {"holds": "hold", "fails": "fail", "inconclusive": "inconclusive", "not testable": "not testable"}
+WORDS = {
+    "holds": "hold",
+    "fails": "fail",
+    "inconclusive": "inconclusive",
+    "not testable": "not testable",
+}
 MIXED = "mixed"
 
 
@@ -44,7 +50,9 @@ class Answer:
 def counted(claims: Sequence[Claim]) -> str:
     """ "3 hold, 1 inconclusive": the verdicts there are, with their numbers."""
     counts = tally(list(claims))
-    return ", ".join(f"{counts[verdict]} {WORDS[verdict]}" for verdict in VERDICTS if counts[verdict])
+    return ", ".join(
+        f"{counts[verdict]} {WORDS[verdict]}" for verdict in VERDICTS if counts[verdict]
+    )
 
 
 def common_verdict(claims: Sequence[Claim]) -> str:
@@ -67,7 +75,12 @@ def answers(claims: Sequence[Claim]) -> list[Answer]:
     """The main questions that some claim speaks of."""
     asked = [
         Answer(
-            id, question, {world: reading([c for c in claims if (c.id, c.world) == (id, world)]) for world in WORLDS}
+            id,
+            question,
+            {
+                world: reading([c for c in claims if (c.id, c.world) == (id, world)])
+                for world in WORLDS
+            },
         )
         for id, question in QUESTIONS.items()
     ]
@@ -75,7 +88,12 @@ def answers(claims: Sequence[Claim]) -> list[Answer]:
 
 
 def standing(claims: Sequence[Claim], world: str) -> dict[str, list[Group]]:
-    """The claims of a world by their common verdict, "mixed" where models or methods differ; only what there is."""
+    """The claims of a world by their common verdict, "mixed" where models or methods differ; only
+    what there is.
+    """
     found = groups(claim for claim in claims if claim.world == world)
-    by_verdict = {verdict: [g for g in found if common_verdict(g.claims) == verdict] for verdict in (*VERDICTS, MIXED)}
+    by_verdict = {
+        verdict: [g for g in found if common_verdict(g.claims) == verdict]
+        for verdict in (*VERDICTS, MIXED)
+    }
     return {verdict: members for verdict, members in by_verdict.items() if members}

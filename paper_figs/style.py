@@ -1,8 +1,9 @@
 """How every figure looks and how it is saved: equal records give files that are equal to the byte.
 
-Figures are plain `matplotlib.figure.Figure` objects, never pyplot's, so importing or drawing leaves no open figures and
-no changed defaults behind. `styled` puts the fonts and sizes around a drawing function; `save` writes PDF and PNG,
-without dates or program versions that change, `svg` gives the figure for a page.
+Figures are plain `matplotlib.figure.Figure` objects, never pyplot's, so importing or drawing leaves
+no open figures and no changed defaults behind. `styled` puts the fonts and sizes around a drawing
+function; `save` writes PDF and PNG, without dates or program versions that change, `svg` gives the
+figure for a page.
 """
 
 import io
@@ -19,8 +20,8 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-# The paper's colours for p = 1..4; the rest is for orders with more stages. Markers and lines say the same without
-# colour; no line is dotted, as dotted means "doing nothing".
+# The paper's colours for p = 1..4; the rest is for orders with more stages. Markers and lines say
+# the same without colour; no line is dotted, as dotted means "doing nothing".
 COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES: tuple[Any, ...] = ("-", (0, (6, 1.4)), (0, (7, 1.4, 1.4, 1.4)), (0, (2.6, 1.2)))
@@ -53,7 +54,9 @@ R = TypeVar("R")
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, run with the fonts and sizes of RC; the caller's settings are as before afterwards."""
+    """The same function, run with the fonts and sizes of RC; the caller's settings are as before
+    afterwards.
+    """
 
     @wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -86,17 +89,25 @@ def path_look(position: int) -> dict[str, Any]:
 def path_legend(figure: FigureBase, count: int, extra: tuple[Line2D, ...] = ()) -> None:
     """A legend below the panels: one entry per path p = 1..count, then `extra`."""
     names = {1: "p = 1 (forget set learned first)", count: f"p = {count} (learned last)"}
-    handles = [Line2D([], [], label=names.get(p, f"p = {p}"), **path_look(p)) for p in range(1, count + 1)]
+    handles = [
+        Line2D([], [], label=names.get(p, f"p = {p}"), **path_look(p)) for p in range(1, count + 1)
+    ]
     handles += extra
     rows = 1 if len(handles) < 6 else 2  # more do not fit side by side
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=-(-len(handles) // rows), columnspacing=1.6, handlelength=3.2
+        handles=handles,
+        loc="outside lower center",
+        ncols=-(-len(handles) // rows),
+        columnspacing=1.6,
+        handlelength=3.2,
     )
 
 
 def nothing_line() -> Line2D:
     """The legend's entry for the dotted levels of step 0."""
-    return Line2D([], [], color="black", linestyle=":", linewidth=1.0, label="doing nothing (step 0)")
+    return Line2D(
+        [], [], color="black", linestyle=":", linewidth=1.0, label="doing nothing (step 0)"
+    )
 
 
 def heading(figure: FigureBase, text: str) -> None:
@@ -113,7 +124,9 @@ def step_axis(axes: Axes, *, last_row: bool = True) -> None:
 
 
 def log_axis(axes: Axes) -> None:
-    """A logarithmic y axis over the present limits; within two decades the ticks 1, 2, 5 of each are named."""
+    """A logarithmic y axis over the present limits; within two decades the ticks 1, 2, 5 of each
+    are named.
+    """
     bottom, top = axes.get_ylim()
     if top / bottom < 200:
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -124,7 +137,8 @@ def log_axis(axes: Axes) -> None:
 def _settle(figure: Figure) -> None:
     """Compute the layout once and keep it, rounded to a millionth of the figure.
 
-    The solver's last digits depend on where its variables lie in memory; unrounded, a pixel moves between two runs.
+    The solver's last digits depend on where its variables lie in memory; unrounded, a pixel moves
+    between two runs.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine(None)
@@ -141,7 +155,9 @@ def _settle(figure: Figure) -> None:
 
 @styled
 def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write folder/name.pdf and folder/name.png and return their paths; the same figure gives the same bytes."""
+    """Write folder/name.pdf and folder/name.png and return their paths; the same figure gives the
+    same bytes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     pdf, png = folder / f"{name}.pdf", folder / f"{name}.png"
     _settle(figure)
@@ -156,7 +172,9 @@ def _rounded(path: re.Match[str]) -> str:
 
 @styled
 def svg(figure: Figure) -> str:
-    """A figure as SVG text, as `save` left it; paths to a hundredth of a point and no comments keep it small."""
+    """A figure as SVG text, as `save` left it; paths to a hundredth of a point and no comments keep
+    it small.
+    """
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     bare = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text.getvalue(), flags=re.DOTALL)

@@ -1,8 +1,10 @@
-"""Table 1: forget score, TOFU utility and math utility after unlearning, by model, algorithm and path p = 1..4.
+"""Table 1: forget score, TOFU utility and math utility after unlearning, by model, algorithm and
+path p = 1..4.
 
-Ours are means over seeds with the half-width of the 95% interval, at the last unlearning step; the levels before and
-after stay in the CSV. Beside the paper's three quantities ours has the forget score of label and paraphrases: the
-printed forget score follows the label alone, although the caption speaks of both (published/SOURCE.md).
+Ours are means over seeds with the half-width of the 95% interval, at the last unlearning step; the
+levels before and after stay in the CSV. Beside the paper's three quantities ours has the forget
+score of label and paraphrases: the printed forget score follows the label alone, although the
+caption speaks of both (published/SOURCE.md).
 """
 
 from collections.abc import Callable, Iterator
@@ -35,9 +37,18 @@ def _last(values: Levels) -> int:
 
 
 QUANTITIES = (
-    Quantity("forget_score", "Forget score", "label_loglik", lambda v: metrics.forget_score(v, _last(v))),
-    Quantity("tofu_utility", "TOFU utility", "tofu_loglik", lambda v: metrics.tofu_utility(v, _last(v))),
-    Quantity("math_utility", "Math utility", "math_accuracy", lambda v: metrics.math_utility(v[..., 0], v[..., -1])),
+    Quantity(
+        "forget_score", "Forget score", "label_loglik", lambda v: metrics.forget_score(v, _last(v))
+    ),
+    Quantity(
+        "tofu_utility", "TOFU utility", "tofu_loglik", lambda v: metrics.tofu_utility(v, _last(v))
+    ),
+    Quantity(
+        "math_utility",
+        "Math utility",
+        "math_accuracy",
+        lambda v: metrics.math_utility(v[..., 0], v[..., -1]),
+    ),
     Quantity(
         "forget_score_phrases",
         "Forget score, label + paraphrases",
@@ -53,7 +64,9 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One number; half_width is None for a single seed or a published number; shade from 0 (least) to 1 of its four."""
+    """One number; half_width is None for a single seed or a published number; shade from 0 (least)
+    to 1 of its four.
+    """
 
     value: float | None
     half_width: float | None = None
@@ -83,18 +96,25 @@ def _summaries(method: str, quantity: Quantity, one: Curves) -> Iterator[dict[st
     for p, column in enumerate(scores.T, start=1):
         low, high = metrics.mean_interval(column)
         yield {
-            "model": one.model, "method": method, "quantity": quantity.name, "position": p,
-            "mean": float(column.mean()), "half_width": (high - low) / 2 if np.isfinite(high) else None,
-            "seeds": column.size, "before": float(one.values[:, p - 1, 0].mean()),
+            "model": one.model,
+            "method": method,
+            "quantity": quantity.name,
+            "position": p,
+            "mean": float(column.mean()),
+            "half_width": (high - low) / 2 if np.isfinite(high) else None,
+            "seeds": column.size,
+            "before": float(one.values[:, p - 1, 0].mean()),
             "after": float(one.values[:, p - 1, -1].mean()),
-        }  # fmt: skip
+        }
 
 
 def measured(tables: Tables) -> pl.DataFrame:
-    """Ours in long form, by model, method, quantity and position; empty where no language model was unlearned.
+    """Ours in long form, by model, method, quantity and position; empty where no language model was
+    unlearned.
 
-    mean: over seeds, in nats (forget scores), 1 − nats (TOFU utility) or shares (math utility) · half_width: of the 95%
-    interval, null for one seed · before, after: mean levels of the underlying metric at the first and last step.
+    mean: over seeds, in nats (forget scores), 1 − nats (TOFU utility) or shares (math utility) ·
+    half_width: of the 95% interval, null for one seed · before, after: mean levels of the
+    underlying metric at the first and last step.
     """
     records = positions(tables)
     rows = [
@@ -104,12 +124,16 @@ def measured(tables: Tables) -> pl.DataFrame:
         for one in curves(records, world="llm", method=method, metric=quantity.metric)
         for row in _summaries(method, quantity, one)
     ]
-    order = pl.col("method").replace_strict({m: i for i, m in enumerate(PAPER_METHODS)}, return_dtype=pl.Int64)
+    order = pl.col("method").replace_strict(
+        {m: i for i, m in enumerate(PAPER_METHODS)}, return_dtype=pl.Int64
+    )
     return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("model", order, maintain_order=True)
 
 
 def shaded(values: list[float | None], half_widths: list[float | None]) -> tuple[Cell, ...]:
-    """Cells of one group; shade = (value − min)/(max − min) over the group, 0 where all are equal or missing."""
+    """Cells of one group; shade = (value − min)/(max − min) over the group, 0 where all are equal
+    or missing.
+    """
     known = [value for value in values if value is not None]
     low, spread = (min(known), max(known) - min(known)) if known else (0.0, 0.0)
     return tuple(
@@ -119,7 +143,9 @@ def shaded(values: list[float | None], half_widths: list[float | None]) -> tuple
 
 
 def layout(frame: pl.DataFrame) -> Table | None:
-    """The paper's arrangement of `measured`: a row per model and method, a group per quantity; None without rows."""
+    """The paper's arrangement of `measured`: a row per model and method, a group per quantity; None
+    without rows.
+    """
     if frame.is_empty():
         return None
     quantities = [q for q in QUANTITIES if q.name in set(frame["quantity"])]
@@ -127,11 +153,16 @@ def layout(frame: pl.DataFrame) -> Table | None:
     cells = {tuple(row[:4]): (row[4], row[5]) for row in frame.iter_rows()}
 
     def group(model: str, method: str, quantity: Quantity) -> tuple[Cell, ...]:
-        found = [cells.get((model, method, quantity.name, p), (None, None)) for p in range(1, paths + 1)]
+        found = [
+            cells.get((model, method, quantity.name, p), (None, None)) for p in range(1, paths + 1)
+        ]
         return shaded([mean for mean, _ in found], [half for _, half in found])
 
     keys = frame.select("model", "method").unique(maintain_order=True).iter_rows()
-    rows = tuple(Row(model, method, tuple(group(model, method, q) for q in quantities)) for model, method in keys)
+    rows = tuple(
+        Row(model, method, tuple(group(model, method, q) for q in quantities))
+        for model, method in keys
+    )
     return Table(tuple(q.title for q in quantities), paths, rows)
 
 
@@ -140,6 +171,11 @@ def printed() -> Table:
     keys = published.table1().select("model", "algorithm").unique(maintain_order=True).iter_rows()
     rows = []
     for model, algorithm in keys:
-        numbers = [published.table1_row(model, algorithm, name).tolist() for name in published.TABLE1_QUANTITIES]
-        rows.append(Row(model, algorithm, tuple(shaded(group, [None] * len(group)) for group in numbers)))
+        numbers = [
+            published.table1_row(model, algorithm, name).tolist()
+            for name in published.TABLE1_QUANTITIES
+        ]
+        rows.append(
+            Row(model, algorithm, tuple(shaded(group, [None] * len(group)) for group in numbers))
+        )
     return Table(tuple(q.title for q in QUANTITIES[:3]), 4, tuple(rows))

@@ -1,7 +1,9 @@
-"""Table 2: learning rates, batch sizes and LoRA of the fine-tuning and of unlearning, the paper's models and ours.
+"""Table 2: learning rates, batch sizes and LoRA of the fine-tuning and of unlearning, the paper's
+models and ours.
 
-Ours are read from the configurations saved beside the records: a row per model and setting, with the experiments that
-share it. Where the stages of one setting differ, all their values stand there; fine-tuning of all weights has no rank.
+Ours are read from the configurations saved beside the records: a row per model and setting, with
+the experiments that share it. Where the stages of one setting differ, all their values stand there;
+fine-tuning of all weights has no rank.
 """
 
 import json
@@ -48,28 +50,47 @@ def printed() -> list[Row]:
     """The paper's Table 2; all its models were tuned with LoRA."""
     return [
         Row(
-            str(row["model"]), PAPER, TUNING["lora"], rate(row["sft_lr"]), rate(row["unlearn_lr"]),
-            str(row["sft_batch"]), str(row["unlearn_batch"]), str(row["lora_rank"]), str(row["lora_alpha"]),
+            str(row["model"]),
+            PAPER,
+            TUNING["lora"],
+            rate(row["sft_lr"]),
+            rate(row["unlearn_lr"]),
+            str(row["sft_batch"]),
+            str(row["unlearn_batch"]),
+            str(row["lora_rank"]),
+            str(row["lora_alpha"]),
         )
         for row in published.table2().iter_rows(named=True)
-    ]  # fmt: skip
+    ]
 
 
 def _row(spec: Mapping[str, Any]) -> Row:
     settings = spec["settings"]
     adaptation, unlearning = settings["adaptation"], settings["unlearning"]
     learning = [stage["training"] for stage in settings["stages"].values()]
-    rank, alpha = (MISSING if adaptation["kind"] == "full" else str(adaptation[name]) for name in ("rank", "alpha"))
+    rank, alpha = (
+        MISSING if adaptation["kind"] == "full" else str(adaptation[name])
+        for name in ("rank", "alpha")
+    )
     return Row(
-        spec["model"], spec["name"], TUNING[adaptation["kind"]], _all(rate(one["lr"]) for one in learning),
-        rate(unlearning["lr"]), _all(str(one["batch"]) for one in learning), str(unlearning["batch"]), rank, alpha,
-    )  # fmt: skip
+        spec["model"],
+        spec["name"],
+        TUNING[adaptation["kind"]],
+        _all(rate(one["lr"]) for one in learning),
+        rate(unlearning["lr"]),
+        _all(str(one["batch"]) for one in learning),
+        str(unlearning["batch"]),
+        rank,
+        alpha,
+    )
 
 
 def ours(specs: Mapping[str, str]) -> list[Row]:
-    """Our language models, from configurations as JSON by hash; one row for all experiments of equal settings.
+    """Our language models, from configurations as JSON by hash; one row for all experiments of
+    equal settings.
 
-    A configuration of another world may be any JSON; only experiments of the language models name "llm" as theirs.
+    A configuration of another world may be any JSON; only experiments of the language models name
+    "llm" as theirs.
     """
     every = map(json.loads, specs.values())
     found = [_row(spec) for spec in every if isinstance(spec, dict) and spec.get("world") == "llm"]

@@ -1,7 +1,8 @@
-"""The bridge as a table: rate of divergence promised at step 0, rate measured, how far ahead it tells; every world.
+"""The bridge as a table: rate of divergence promised at step 0, rate measured, how far ahead it
+tells; every world.
 
-A row a model and method. Rates are of log d per step, in parameters of log ‖θ_a − θ_b‖², "–" where these were not kept;
-medians over seeds with their quartiles, steps as whole numbers.
+A row a model and method. Rates are of log d per step, in parameters of log ‖θ_a − θ_b‖², "–" where
+these were not kept; medians over seeds with their quartiles, steps as whole numbers.
 """
 
 import numpy as np
@@ -13,10 +14,18 @@ from protocol.claims.rates import AHEAD
 from protocol.records import Tables
 
 HEAD = (
-    "World", "Model", "Method", "Seeds", "Rate promised at step 0", "The same in parameters",
+    "World",
+    "Model",
+    "Method",
+    "Seeds",
+    "Rate promised at step 0",
+    "The same in parameters",
     f"Rate measured, {AHEAD} steps",
-    "Horizon (steps)", "Horizon of no growth", f"Growth of d in {AHEAD} steps", "Exponential for (steps)",
-)  # fmt: skip
+    "Horizon (steps)",
+    "Horizon of no growth",
+    f"Growth of d in {AHEAD} steps",
+    "Exponential for (steps)",
+)
 QUANTITIES = (
     "promised",
     "secant",
@@ -38,19 +47,38 @@ def _quartiles(values: Float[np.ndarray, " seeds"], digits: str) -> str:
 
 def _row(row: Bridge) -> tuple[str, ...]:
     rates = (_quartiles(values, ".3f") for values in (row.promised, row.secant, row.measured))
-    horizon, nothing, span = (_quartiles(values, ".0f") for values in (row.horizon, row.nothing, row.span))
+    horizon, nothing, span = (
+        _quartiles(values, ".0f") for values in (row.horizon, row.nothing, row.span)
+    )
     grown = _quartiles(row.grown, ".2f")
-    return row.world, row.model, row.method, str(row.span.size), *rates, horizon, nothing, grown, span
+    return (
+        row.world,
+        row.model,
+        row.method,
+        str(row.span.size),
+        *rates,
+        horizon,
+        nothing,
+        grown,
+        span,
+    )
 
 
 def frame(tables: Tables) -> pl.DataFrame:
     """The same as numbers: of each quantity the median over seeds and its quartiles, low and high."""
     lines = []
     for row in bridges(tables):
-        line: dict[str, object] = {"world": row.world, "model": row.model, "method": row.method, "seeds": row.span.size}
+        line: dict[str, object] = {
+            "world": row.world,
+            "model": row.model,
+            "method": row.method,
+            "seeds": row.span.size,
+        }
         for name in QUANTITIES:
             values = getattr(row, name)
-            low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]) if values.size else (None, None, None)
+            low, middle, high = (
+                np.quantile(values, [0.25, 0.5, 0.75]) if values.size else (None, None, None)
+            )
             line |= {name: middle, f"{name}_low": low, f"{name}_high": high}
         lines.append(line)
     return pl.DataFrame(lines)

@@ -1,8 +1,8 @@
 """Theorem 3.1 on single instances and over the ensemble.
 
-One panel per instance: the logarithm of the measured divergence d(θ_AB^t, θ_BA^t) and of its lower bound by step, with
-t₀ marked, from where on the bound is claimed (drawn thin before it). Last panel: the share of ensemble checks whose
-slack log d_t − log bound(t) is at most x.
+One panel per instance: the logarithm of the measured divergence d(θ_AB^t, θ_BA^t) and of its lower
+bound by step, with t₀ marked, from where on the bound is claimed (drawn thin before it). Last
+panel: the share of ensemble checks whose slack log d_t − log bound(t) is at most x.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,9 @@ from paper_figs.entry import FigureEntry, main
 from protocol.records import Tables
 
 MEASURED, BOUND, ONSET = "#1f77b4", "#444444", "#d62728"
-COLUMNS = 3  # instances fill rows of three; the ensemble's panel takes what is left of the last, or a row of its own
+# instances fill rows of three; the ensemble's panel takes what is left of the last, or a row of its
+# own
+COLUMNS = 3
 SHOWN = 8  # instances drawn
 
 
@@ -51,8 +53,12 @@ def _instance(run: pl.DataFrame) -> Instance:
 
 
 def instances(tables: Tables) -> list[Instance]:
-    """The instances of experiment "theorem-curves" by ascending t₀; "A>B|U" unlearns a set U of its own."""
-    records = tables.records.filter(pl.col("experiment") == "theorem-curves").sort("model", "seed", "order")
+    """The instances of experiment "theorem-curves" by ascending t₀; "A>B|U" unlearns a set U of its
+    own.
+    """
+    records = tables.records.filter(pl.col("experiment") == "theorem-curves").sort(
+        "model", "seed", "order"
+    )
     found = [_instance(run) for _, run in records.group_by("run", maintain_order=True)]
     return sorted(found, key=lambda one: one.t0)
 
@@ -84,8 +90,12 @@ def _draw_slack(axes: Axes, slack: Float[np.ndarray, " checks"]) -> None:
 def _legend(figure: Figure) -> None:
     kinds = [
         Line2D([], [], color=MEASURED, label="log d, measured"),
-        Line2D([], [], color=BOUND, linestyle="--", linewidth=1.8, label="log of the bound, from t₀ on"),
-        Line2D([], [], color=BOUND, linestyle=":", linewidth=1.0, label="the same before t₀ (no claim)"),
+        Line2D(
+            [], [], color=BOUND, linestyle="--", linewidth=1.8, label="log of the bound, from t₀ on"
+        ),
+        Line2D(
+            [], [], color=BOUND, linestyle=":", linewidth=1.0, label="the same before t₀ (no claim)"
+        ),
         Line2D([], [], color=ONSET, linewidth=1.0, label="t₀"),
     ]
     figure.legend(handles=kinds, loc="outside lower center", ncols=4)
@@ -95,7 +105,9 @@ def _legend(figure: Figure) -> None:
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where neither single instances nor the ensemble were run."""
     shown = instances(tables)[:SHOWN]
-    slack = tables.examples.filter((pl.col("experiment") == "theorem") & (pl.col("metric") == "bound_log_slack"))
+    slack = tables.examples.filter(
+        (pl.col("experiment") == "theorem") & (pl.col("metric") == "bound_log_slack")
+    )
     if not shown and slack.is_empty():
         return None
     ensemble_row, ensemble_column = divmod(len(shown), COLUMNS)
@@ -105,7 +117,9 @@ def draw(tables: Tables) -> Figure | None:
     for i, one in enumerate(shown):
         _draw_instance(figure.add_subplot(grid[divmod(i, COLUMNS)]), one)
     if not slack.is_empty():
-        _draw_slack(figure.add_subplot(grid[ensemble_row, ensemble_column:]), slack["value"].to_numpy())
+        _draw_slack(
+            figure.add_subplot(grid[ensemble_row, ensemble_column:]), slack["value"].to_numpy()
+        )
     if shown:
         _legend(figure)
     return figure
@@ -115,13 +129,17 @@ FIGURE = FigureEntry(
     name="theorem",
     title="Theorem 3.1: divergence of two paths and its lower bound",
     caption=(
-        "Gradient ascent on the linear model after training in two orders. Each panel: the logarithm of the measured "
-        "divergence of the two models, and of the theorem's lower bound, which is claimed from step t₀ on. Last "
-        "panel: how far the measured divergence lies above the bound over the whole ensemble of random instances and "
+        "Gradient ascent on the linear model after training in two orders. Each panel: the "
+        "logarithm of the measured "
+        "divergence of the two models, and of the theorem's lower bound, which is claimed from "
+        "step t₀ on. Last "
+        "panel: how far the measured divergence lies above the bound over the whole ensemble of "
+        "random instances and "
         "checks; a slack below 0 would refute the theorem."
     ),
     alt=(
-        "Line charts of the log divergence above its log lower bound over steps for several instances, and the "
+        "Line charts of the log divergence above its log lower bound over steps for several "
+        "instances, and the "
         "cumulative distribution of the slack over the ensemble."
     ),
     worlds=("linear",),

@@ -1,8 +1,10 @@
-"""The triangle's corners as a table: what each way of removing a stage leaves of the distance to the retrained model.
+"""The triangle's corners as a table: what each way of removing a stage leaves of the distance to
+the retrained model.
 
-Rows methods, columns the position p of the forget stage; a cell is the geometric mean over instances of the RE distance
-after over that before, over test and forget inputs together, shaded by its logarithm. Beside it, in words, what the
-method uses (by its definition) and whether it reached the retrained model (as measured).
+Rows methods, columns the position p of the forget stage; a cell is the geometric mean over
+instances of the RE distance after over that before, over test and forget inputs together, shaded by
+its logarithm. Beside it, in words, what the method uses (by its definition) and whether it reached
+the retrained model (as measured).
 """
 
 import numpy as np
@@ -44,14 +46,22 @@ def _shares(found: pl.DataFrame, methods: list[str]) -> np.ndarray:
 
 def _verdict(share: np.ndarray) -> str:
     reached = share < REACHED
-    return "yes" if reached.all() else f"only p = {share.size}" if reached[-1] and not reached[:-1].any() else "no"
+    return (
+        "yes"
+        if reached.all()
+        else f"only p = {share.size}"
+        if reached[-1] and not reached[:-1].any()
+        else "no"
+    )
 
 
 def _draw_cells(axes: Axes, share: np.ndarray, methods: list[str]) -> None:
     axes.imshow(np.clip(share, LOWEST, 1), norm=LogNorm(LOWEST, 1), cmap="Greys_r", aspect="auto")
     for (row, column), value in np.ndenumerate(share):
         dark = value < 0.02  # the grey of 0.02 is as far from black as from white
-        axes.text(column, row, _cell(value), ha="center", va="center", color="white" if dark else "black")
+        axes.text(
+            column, row, _cell(value), ha="center", va="center", color="white" if dark else "black"
+        )
     positions = share.shape[1]
     names = {1: "p = 1 (first)", positions: f"p = {positions} (last)"}
     axes.set_xticks(range(positions), [names.get(p, f"p = {p}") for p in range(1, positions + 1)])
@@ -87,7 +97,10 @@ def draw(tables: Tables) -> Figure | None:
         axes.tick_params(length=0)
         axes.xaxis.tick_top()
         axes.spines[:].set_visible(False)
-    style.heading(figure, f"Linear model, {found['seed'].n_unique()} instances: best stopping time, geometric mean")
+    style.heading(
+        figure,
+        f"Linear model, {found['seed'].n_unique()} instances: best stopping time, geometric mean",
+    )
     return figure
 
 
@@ -95,14 +108,19 @@ FIGURE = FigureEntry(
     name="triangle",
     title="The triangle, corner by corner: what each way of removing a stage leaves of the distance",
     caption=(
-        "Linear model, forget set learned at each position. RE distance to the retrained model over test and forget "
-        "inputs together, after as a share of before, geometric mean over instances. Methods that take steps stop at "
-        "the step nearest to the retrained model, which no rule that does not know that model could choose; the span "
-        "optimum is computed with it. “Exact”: below 10⁻²⁰. Right: what each method uses, by its definition, and "
+        "Linear model, forget set learned at each position. RE distance to the retrained model "
+        "over test and forget "
+        "inputs together, after as a share of before, geometric mean over instances. Methods "
+        "that take steps stop at "
+        "the step nearest to the retrained model, which no rule that does not know that model "
+        "could choose; the span "
+        "optimum is computed with it. “Exact”: below 10⁻²⁰. Right: what each method uses, by its "
+        "definition, and "
         "whether it reached the retrained model, as measured."
     ),
     alt=(
-        "Table of nine methods by four positions: share of the distance to the retrained model left, shaded grey; "
+        "Table of nine methods by four positions: share of the distance to the retrained model "
+        "left, shaded grey; "
         "beside it whether the method is local, path-oblivious and retrain-equivalent."
     ),
     worlds=("linear",),

@@ -1,7 +1,8 @@
 """The wash-out: forget score against how many updates of another stage followed the forget stage.
 
-First panel: the label log-likelihood that unlearning starts from; then a panel per method. Thin lines are seeds, thick
-ones their mean with its interval, a colour, marker and line per model. Claim L6w counts the seeds that rise.
+First panel: the label log-likelihood that unlearning starts from; then a panel per method. Thin
+lines are seeds, thick ones their mean with its interval, a colour, marker and line per model. Claim
+L6w counts the seeds that rise.
 """
 
 import numpy as np
@@ -21,7 +22,9 @@ from protocol.records import Tables
 EXPERIMENT = "wash-out"
 
 
-def _by_updates(runs: pl.DataFrame, column: str) -> tuple[list[str], Float[np.ndarray, "seeds counts"]]:
+def _by_updates(
+    runs: pl.DataFrame, column: str
+) -> tuple[list[str], Float[np.ndarray, "seeds counts"]]:
     """Numbers of updates as they are named, and the column of one model by seed and number."""
     counts = runs["updates"].unique().sort().to_list()
     values = runs.sort("seed", "updates")[column].to_numpy().reshape(-1, len(counts))
@@ -29,15 +32,21 @@ def _by_updates(runs: pl.DataFrame, column: str) -> tuple[list[str], Float[np.nd
 
 
 def _draw(axes: Axes, runs: pl.DataFrame, column: str) -> None:
-    """A column of every model's runs against the updates, which stand at equal distances: the last is no number."""
-    for number, (_, model) in enumerate(runs.sort("model").group_by("model", maintain_order=True), start=1):
+    """A column of every model's runs against the updates, which stand at equal distances: the last
+    is no number.
+    """
+    for number, (_, model) in enumerate(
+        runs.sort("model").group_by("model", maintain_order=True), start=1
+    ):
         names, values = _by_updates(model, column)
         places, look = np.arange(len(names)), style.path_look(number)
         axes.plot(places, values.T, color=look["color"], linewidth=0.7, alpha=0.6)
         band = mean_band(values[:, None])
         axes.plot(places, band.middle[0], linewidth=2.0, markersize=5, **look)
         if band.low is not None and band.high is not None:
-            axes.fill_between(places, band.low[0], band.high[0], color=look["color"], alpha=0.15, linewidth=0)
+            axes.fill_between(
+                places, band.low[0], band.high[0], color=look["color"], alpha=0.15, linewidth=0
+            )
         axes.set_xticks(places, names)
     limit(axes, runs[column].to_numpy())
     axes.set_xlabel("updates of another stage after U")
@@ -46,7 +55,11 @@ def _draw(axes: Axes, runs: pl.DataFrame, column: str) -> None:
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where experiment "wash-out" was not run on language models."""
-    found = [(m, with_updates(s.runs), s.steps["last"]) for world, m, s in scored(tables, EXPERIMENT) if world == "llm"]
+    found = [
+        (m, with_updates(s.runs), s.steps["last"])
+        for world, m, s in scored(tables, EXPERIMENT)
+        if world == "llm"
+    ]
     if not found:
         return None
     verdicts = {claim.method: claim for claim in judge(tables) if claim.world == "llm"}
@@ -62,7 +75,10 @@ def draw(tables: Tables) -> Figure | None:
         axes.set_title(f"{method}; {claim_text.short(verdicts[method])}")
         axes.set_ylabel(f"forget score, {last} (nats)")
     models = found[0][1]["model"].unique().sort()
-    handles = [Line2D([], [], linewidth=2.0, label=m, **style.path_look(i)) for i, m in enumerate(models, start=1)]
+    handles = [
+        Line2D([], [], linewidth=2.0, label=m, **style.path_look(i))
+        for i, m in enumerate(models, start=1)
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=3.2)
     return figure
 
@@ -71,16 +87,22 @@ FIGURE = FigureEntry(
     name="washout",
     title="Wash-out: updates of another stage after the forget stage",
     caption=(
-        "Language models, experiment wash-out. The order that ends with the forget set U, followed by so many "
+        "Language models, experiment wash-out. The order that ends with the forget set U, "
+        "followed by so many "
         "updates of another stage, up to the whole of it. First panel: label log-likelihood before "
-        "unlearning; the others: forget score by the label at the later judged step (20, or the last of a "
-        "shorter run). Thin lines: seeds; thick: their mean, band: 95% t interval, of two seeds their range. "
-        "In the titles L6w: share of seeds, of all models, in which the forget score rises with the updates "
+        "unlearning; the others: forget score by the label at the later judged step (20, or the "
+        "last of a "
+        "shorter run). Thin lines: seeds; thick: their mean, band: 95% t interval, of two seeds "
+        "their range. "
+        "In the titles L6w: share of seeds, of all models, in which the forget score rises with "
+        "the updates "
         "(Kendall's τ > 0), with its exact interval."
     ),
     alt=(
-        "Line charts against the number of updates after the forget stage: starting log-likelihood at the left, then "
-        "the forget score for each method, thin lines for seeds and a thick line for each model's mean."
+        "Line charts against the number of updates after the forget stage: starting "
+        "log-likelihood at the left, then "
+        "the forget score for each method, thin lines for seeds and a thick line for each "
+        "model's mean."
     ),
     worlds=("llm",),
     claims=("L6w",),

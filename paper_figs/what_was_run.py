@@ -1,4 +1,6 @@
-"""What was run, source by source: a folder of records, the command and versions that made it, and what it holds."""
+"""What was run, source by source: a folder of records, the command and versions that made it, and
+what it holds.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,28 +51,49 @@ def _parts(tables: Tables) -> dict[Held, Part]:
 
 
 def what_was_run(result: Result, sources: Sequence[Source]) -> list[Ran]:
-    """Every source with its experiments and models: their methods, orders, seeds, last step and rows."""
+    """Every source with its experiments and models: their methods, orders, seeds, last step and
+    rows.
+    """
     parts = _parts(result.tables)
-    return [Ran(source, tuple(part for key, part in parts.items() if key in source.holds)) for source in sources]
+    return [
+        Ran(source, tuple(part for key, part in parts.items() if key in source.holds))
+        for source in sources
+    ]
 
 
 def seeds_by_model(result: Result, world: str = "llm") -> dict[str, int]:
     """How many seeds each model of a world was run with at most."""
-    found = result.tables.records.filter(pl.col("world") == world).group_by("model").agg(pl.col("seed").n_unique())
+    found = (
+        result.tables.records.filter(pl.col("world") == world)
+        .group_by("model")
+        .agg(pl.col("seed").n_unique())
+    )
     return dict(sorted(found.iter_rows()))
 
 
 def settings(result: Result) -> dict[str, str]:
-    """What each stored specification is of, by its hash, sorted: "positions: tiny-llama"; the hash where no record
-    names it.
+    """What each stored specification is of, by its hash, sorted: "positions: tiny-llama"; the hash
+    where no record names it.
     """
     columns = ["spec", "experiment", "model"]
-    rows = pl.concat([frame.select(columns).unique() for frame in (result.tables.records, result.tables.examples)])
+    rows = pl.concat(
+        [
+            frame.select(columns).unique()
+            for frame in (result.tables.records, result.tables.examples)
+        ]
+    )
     names = {
-        spec: f"{', '.join(group['experiment'].unique().sort())}: {', '.join(group['model'].unique().sort())}"
+        spec: (
+            f"{', '.join(group['experiment'].unique().sort())}: "
+            f"{', '.join(group['model'].unique().sort())}"
+        )
         for (spec,), group in rows.group_by("spec")
     }
-    return dict(sorted(((spec, names.get(spec, spec)) for spec in result.specs), key=lambda pair: pair[::-1]))
+    return dict(
+        sorted(
+            ((spec, names.get(spec, spec)) for spec in result.specs), key=lambda pair: pair[::-1]
+        )
+    )
 
 
 def times(timings: Sequence[tuple[str, float]]) -> Mapping[str, float]:

@@ -1,5 +1,6 @@
 """What both worlds must do alike so that they can be compared.
 
-Stage orders, experiment specs, unlearning objectives, metrics, claims and records. Nothing here imports torch or
-JAX: objectives and distances are written over the Python array API and work on whatever arrays they are given.
+Stage orders, experiment specs, unlearning objectives, metrics, claims and records. Nothing here
+imports torch or JAX: objectives and distances are written over the Python array API and work on
+whatever arrays they are given.
 """

@@ -1,4 +1,6 @@
-"""The one exception for bad input: its message is one line that says which argument, what was expected, what came."""
+"""The one exception for bad input: its message is one line that says which argument, what was
+expected, what came.
+"""
 
 import difflib
 
@@ -8,17 +10,25 @@ class InputError(ValueError):
 
 
 def known(argument: str, given: str, allowed: "tuple[str, ...] | list[str]") -> str:
-    """Return `given` if it is one of `allowed`, else raise InputError: the argument, the choices, and the nearest."""
+    """Return `given` if it is one of `allowed`, else raise InputError: the argument, the choices,
+    and the nearest.
+    """
     if given not in allowed:
-        near = [f": did you mean {name!r}?" for name in difflib.get_close_matches(given, allowed, n=1)]
-        raise InputError(f"{argument}: expected one of {', '.join(allowed)}; got {given!r}{''.join(near)}")
+        near = [
+            f": did you mean {name!r}?" for name in difflib.get_close_matches(given, allowed, n=1)
+        ]
+        raise InputError(
+            f"{argument}: expected one of {', '.join(allowed)}; got {given!r}{''.join(near)}"
+        )
     return given
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a library says, as far as its first line that says something; its class if it says nothing.
+    """What an error of a library says, as far as its first line that says something; its class if
+    it says nothing.
 
-    A line that ends in a colon goes on in the next: "Validation error for field 'hidden_size':", and what is wrong.
+    A line that ends in a colon goes on in the next: "Validation error for field 'hidden_size':",
+    and what is wrong.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].endswith(":"):

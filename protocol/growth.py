@@ -1,7 +1,9 @@
-"""What trajectories of outputs tell about two paths parting: the part of experiment "secant" every model shares.
+"""What trajectories of outputs tell about two paths parting: the part of experiment "secant" every
+model shares.
 
-Trajectories of all paths of one seed, (paths, T + 1, m, *c) NumPy; pairs p < q in lexicographic order. What is measured
-is a `Measured`: by metric the steps it stands at and its values, a row per run (metrics: theory/experiments/secant.py).
+Trajectories of all paths of one seed, (paths, T + 1, m, *c) NumPy; pairs p < q in lexicographic
+order. What is measured is a `Measured`: by metric the steps it stands at and its values, a row per
+run (metrics: theory/experiments/secant.py).
 """
 
 import itertools
@@ -37,7 +39,8 @@ class Reading:
     def __post_init__(self) -> None:
         if self.window < 2 or self.every < 1 or 0 not in self.starts or min(self.starts) < 0:
             raise InputError(
-                f"reading: expected a window of at least 2 steps, curves every 1 or more and starts ≥ 0, 0 among them; "
+                f"reading: expected a window of at least 2 steps, curves every 1 or more and "
+                f"starts ≥ 0, 0 among them; "
                 f"got window {self.window}, every {self.every}, starts {self.starts}"
             )
 
@@ -57,11 +60,20 @@ def grown(outputs: Float[np.ndarray, "paths points m *c"]) -> list[metrics.Outpu
     return [metrics.output_growth(outputs[a], outputs[b]) for a, b in pairs(outputs.shape[0])]
 
 
-def _horizons(growth: metrics.OutputGrowth, log_d: Float[np.ndarray, " points"], start: int) -> list[int]:
+def _horizons(
+    growth: metrics.OutputGrowth, log_d: Float[np.ndarray, " points"], start: int
+) -> list[int]:
     """Steps for which (1 + r)^{2t}, (d_1/d_0)^t and d_t = d_0 hold, each taken at `start`."""
     ahead = log_d[start:]
-    slopes = (float(metrics.growth_by_rate(growth.rate[start])), metrics.growth_by_ratio(ahead), 0.0)
-    return [metrics.horizon(ahead, metrics.extrapolate(ahead[0], slope, ahead.size - 1)) for slope in slopes]
+    slopes = (
+        float(metrics.growth_by_rate(growth.rate[start])),
+        metrics.growth_by_ratio(ahead),
+        0.0,
+    )
+    return [
+        metrics.horizon(ahead, metrics.extrapolate(ahead[0], slope, ahead.size - 1))
+        for slope in slopes
+    ]
 
 
 def _identity_error(growth: metrics.OutputGrowth) -> float:
@@ -75,7 +87,12 @@ def pair_metrics(growths: Sequence[metrics.OutputGrowth], where: Reading) -> Mea
     log_d = np.log([growth.divergence for growth in growths])
     rate = np.array([growth.rate for growth in growths])
     steps, points = range(0, rate.shape[1], where.every), range(0, log_d.shape[1], where.every)
-    horizons = np.array([[_horizons(g, log, s) for s in where.starts] for g, log in zip(growths, log_d, strict=True)])
+    horizons = np.array(
+        [
+            [_horizons(g, log, s) for s in where.starts]
+            for g, log in zip(growths, log_d, strict=True)
+        ]
+    )
     first = [metrics.growth_rate(growth.divergence[: where.window + 1]).rate for growth in growths]
     at_start = {
         "growth/measured": np.array(first),
@@ -83,7 +100,9 @@ def pair_metrics(growths: Sequence[metrics.OutputGrowth], where: Reading) -> Mea
         "growth/ratio": log_d[:, 1] - log_d[:, 0],
         "identity_error/outputs": np.array([_identity_error(growth) for growth in growths]),
     }
-    named = zip(("rate", "ratio", "constant"), np.moveaxis(horizons.astype(np.float64), -1, 0), strict=True)
+    named = zip(
+        ("rate", "ratio", "constant"), np.moveaxis(horizons.astype(np.float64), -1, 0), strict=True
+    )
     return {
         "output_rate": (steps, rate[:, :: where.every]),
         "log_divergence": (points, log_d[:, :: where.every]),
@@ -92,7 +111,9 @@ def pair_metrics(growths: Sequence[metrics.OutputGrowth], where: Reading) -> Mea
     }
 
 
-def secant_rates(parameters: Float[np.ndarray, "paths points d"]) -> Float[np.ndarray, "pairs steps"]:
+def secant_rates(
+    parameters: Float[np.ndarray, "paths points d"],
+) -> Float[np.ndarray, "pairs steps"]:
     """ρ_t of every pair of paths, in float64."""
     rates = []
     for a, b in pairs(len(parameters)):
@@ -102,7 +123,9 @@ def secant_rates(parameters: Float[np.ndarray, "paths points d"]) -> Float[np.nd
 
 
 def in_parameters(rates: Float[np.ndarray, "pairs steps"], every: int) -> Measured:
-    """What the secant rates of pairs tell: the curve, every so many steps, and the growth ρ_0 promises."""
+    """What the secant rates of pairs tell: the curve, every so many steps, and the growth ρ_0
+    promises.
+    """
     return {
         "secant_rate": (range(0, rates.shape[1], every), rates[:, ::every]),
         "growth/secant": ((0,), metrics.growth_by_rate(rates[:, :1])),
@@ -111,7 +134,9 @@ def in_parameters(rates: Float[np.ndarray, "pairs steps"], every: int) -> Measur
 
 def half_diameters(growths: Sequence[metrics.OutputGrowth]) -> Float[np.ndarray, " points"]:
     """½ max √d over all pairs at every step, from their growth."""
-    return np.array([metrics.half_diameter(d) for d in np.array([growth.divergence for growth in growths]).T])
+    return np.array(
+        [metrics.half_diameter(d) for d in np.array([growth.divergence for growth in growths]).T]
+    )
 
 
 def farthest(
@@ -126,7 +151,9 @@ def read_off(
     reading: Reading,
     retrained: Float[np.ndarray, "runs m *c"] | None = None,
 ) -> tuple[Measured, Measured]:
-    """What outputs tell: the pairs' metrics, a row per run and pair, and those of all paths, a row per run."""
+    """What outputs tell: the pairs' metrics, a row per run and pair, and those of all paths, a row
+    per run.
+    """
     of_pairs: list[Measured] = []
     of_paths: list[Measured] = []
     for i, one in enumerate(outputs):
@@ -135,14 +162,17 @@ def read_off(
         together = {"half_diameter": half_diameters(growths)}
         if retrained is not None:
             together["retrained_distance"] = farthest(one, retrained[i])
-        of_paths.append({name: (range(values.size), values[None]) for name, values in together.items()})
+        of_paths.append(
+            {name: (range(values.size), values[None]) for name, values in together.items()}
+        )
     return _stacked(of_pairs), _stacked(of_paths)
 
 
 def _stacked(measured: Sequence[Measured]) -> Measured:
     """The rows of several as one."""
     return {
-        name: (steps, np.concatenate([one[name][1] for one in measured])) for name, (steps, _) in measured[0].items()
+        name: (steps, np.concatenate([one[name][1] for one in measured]))
+        for name, (steps, _) in measured[0].items()
     }
 
 
@@ -158,17 +188,28 @@ class Source(NamedTuple):
 
 
 def runs(source: Source, seeds: Sequence[int]) -> tuple[list[Run], list[Run]]:
-    """A run per seed and pair of paths, and one per seed for all of its paths, as `read_off` has its rows."""
+    """A run per seed and pair of paths, and one per seed for all of its paths, as `read_off` has
+    its rows.
+    """
     names = [order_name(order) for order in source.orders]
 
     def run(seed: int, order: str, position: int) -> Run:
         return Run(
-            run=digest([source.spec, source.model, source.method, seed, order]), spec=source.spec, experiment="secant",
-            world=source.world, model=source.model, order=order, position=position,
-            reference=order_name(source.reference), method=source.method, seed=seed,
-        )  # fmt: skip
+            run=digest([source.spec, source.model, source.method, seed, order]),
+            spec=source.spec,
+            experiment="secant",
+            world=source.world,
+            model=source.model,
+            order=order,
+            position=position,
+            reference=order_name(source.reference),
+            method=source.method,
+            seed=seed,
+        )
 
-    of_pairs = [run(seed, f"{names[a]}|{names[b]}", a + 1) for seed in seeds for a, b in pairs(len(names))]
+    of_pairs = [
+        run(seed, f"{names[a]}|{names[b]}", a + 1) for seed in seeds for a, b in pairs(len(names))
+    ]
     return of_pairs, [run(seed, ALL_PATHS, 0) for seed in seeds]
 
 
@@ -177,5 +218,7 @@ def frames(runs: Sequence[Run], measured: Measured) -> list[pl.DataFrame]:
     found = []
     for name, (steps, values) in measured.items():
         which, column = np.divmod(np.arange(values.size), values.shape[1])
-        found.append(gathered(runs, which, step=np.asarray(steps)[column], metric=name, value=values.ravel()))
+        found.append(
+            gathered(runs, which, step=np.asarray(steps)[column], metric=name, value=values.ravel())
+        )
     return found

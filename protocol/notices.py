@@ -1,7 +1,8 @@
-"""What a run says beside its results, one line each: a fallback, what is adapted, what was left out.
+"""What a run says beside its results, one line each: a fallback, what is adapted, what was left
+out.
 
-Lines go to the logger "retrace", so a program that uses the packages can direct them elsewhere; without that they are
-printed on standard error. A line is said once.
+Lines go to the logger "retrace", so a program that uses the packages can direct them elsewhere;
+without that they are printed on standard error. A line is said once.
 """
 
 import logging
@@ -20,8 +21,12 @@ class _Handler(logging.Handler):
         self.show(f"retrace: {record.getMessage()}")
 
 
-def direct(show: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)) -> None:
-    """Let `show` take every line, by default to standard error; it takes the place of what was directed before."""
+def direct(
+    show: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+) -> None:
+    """Let `show` take every line, by default to standard error; it takes the place of what was
+    directed before.
+    """
     for handler in [*LOGGER.handlers]:
         if isinstance(handler, _Handler):
             LOGGER.removeHandler(handler)
@@ -32,7 +37,9 @@ _said: set[str] = set()
 
 
 def notice(line: str) -> None:
-    """Say a line, unless it was said already, here or in the process that started this one (see `take_for_said`)."""
+    """Say a line, unless it was said already, here or in the process that started this one (see
+    `take_for_said`).
+    """
     if line not in _said:
         _said.add(line)
         LOGGER.warning(line)

@@ -1,11 +1,11 @@
 """Unlearning objectives: one loss per example of the forget set, to be minimised.
 
-Written once over the Python array API, so the same lines differentiate under JAX and under torch (torch tensors have
-no `__array_namespace__`; array-api-compat supplies it). Every objective has the signature
-(logp, ref_logp, length, *, constants) with logp = log π(y|x), the sum over the answer's tokens, ref_logp the same under
-the reference model and length = |y| the number of answer tokens; all of one shape, in nats.
-The trainer reduces the losses: `mean` over examples or `tokens` = Σ loss / Σ length.
-−log σ(x) is written logaddexp(0, −x), which neither overflows nor loses its gradient.
+Written once over the Python array API, so the same lines differentiate under JAX and under torch
+(torch tensors have no `__array_namespace__`; array-api-compat supplies it). Every objective has the
+signature (logp, ref_logp, length, *, constants) with logp = log π(y|x), the sum over the answer's
+tokens, ref_logp the same under the reference model and length = |y| the number of answer tokens;
+all of one shape, in nats. The trainer reduces the losses: `mean` over examples or `tokens` = Σ loss
+/ Σ length. −log σ(x) is written logaddexp(0, −x), which neither overflows nor loses its gradient.
 Another objective is one more entry of OBJECTIVES, from any file (docs/extend.md).
 """
 
@@ -41,24 +41,27 @@ def gradient_ascent(logp: Array, ref_logp: Array, length: Array) -> Array:
 def npo(logp: Array, ref_logp: Array, length: Array, *, beta: float = 0.5) -> Array:
     """NPO: L = −(2/β) log σ(−β [log π − log π_ref]), β > 0.
 
-    Equals (2/β) log 2 wherever π = π_ref; its gradient tends to that of `gradient_ascent` as β → 0, and equals it at
-    π = π_ref for every β. Source: Zhang et al. 2024 (arXiv 2404.05868), eq. 3.
+    Equals (2/β) log 2 wherever π = π_ref; its gradient tends to that of `gradient_ascent` as β → 0,
+    and equals it at π = π_ref for every β. Source: Zhang et al. 2024 (arXiv 2404.05868), eq. 3.
     """
     _positive("beta", beta)
     return (2 / beta) * _softplus(beta * (logp - ref_logp))
 
 
 def simnpo(logp: Array, ref_logp: Array, length: Array, *, beta: float = 0.2) -> Array:
-    """SimNPO as the paper writes it: L = −(2/β) log σ(−β log π): no length normalisation, no margin, β > 0.
+    """SimNPO as the paper writes it: L = −(2/β) log σ(−β log π): no length normalisation, no
+    margin, β > 0.
 
-    Its gradient is 2σ(β log π) ∇log π, so it goes silent where β|log π| is large; take β with β|log π| of order 1.
-    Source: arXiv 2510.16629, section 4.
+    Its gradient is 2σ(β log π) ∇log π, so it goes silent where β|log π| is large; take β with β|log
+    π| of order 1. Source: arXiv 2510.16629, section 4.
     """
     _positive("beta", beta)
     return (2 / beta) * _softplus(beta * logp)
 
 
-def simnpo_normalized(logp: Array, ref_logp: Array, length: Array, *, beta: float = 2.5, gamma: float = 0.0) -> Array:
+def simnpo_normalized(
+    logp: Array, ref_logp: Array, length: Array, *, beta: float = 2.5, gamma: float = 0.0
+) -> Array:
     """SimNPO in its original form: L = −(2/β) log σ(−(β/|y|) log π − γ), β > 0, |y| > 0.
 
     Source: Fan et al. 2024 (arXiv 2410.07163), eq. 4.
@@ -67,7 +70,9 @@ def simnpo_normalized(logp: Array, ref_logp: Array, length: Array, *, beta: floa
     return (2 / beta) * _softplus((beta / length) * logp + gamma)
 
 
-OBJECTIVES: dict[str, Objective] = {f.__name__: f for f in (gradient_ascent, npo, simnpo, simnpo_normalized)}
+OBJECTIVES: dict[str, Objective] = {
+    f.__name__: f for f in (gradient_ascent, npo, simnpo, simnpo_normalized)
+}
 
 
 def objective(name: str) -> Objective:
@@ -78,7 +83,8 @@ def objective(name: str) -> Objective:
 def reduce_losses(losses: Array, length: Array, *, reduction: str) -> Array:
     """One number from per-example losses: `mean` = Σ_i L_i / N, `tokens` = Σ_i L_i / Σ_i |y_i|.
 
-    `tokens` is the reduction of the authors' code for GA: over all answer tokens of the accumulated batch.
+    `tokens` is the reduction of the authors' code for GA: over all answer tokens of the accumulated
+    batch.
     """
     known("reduction", reduction, ["mean", "tokens"])
     xp = array_namespace(losses)

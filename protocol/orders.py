@@ -1,11 +1,13 @@
 """Stage orders: which sequences of stages are trained, and what they share.
 
-An order is a tuple of stage names. "Path p" of the paper is the order with the forget stage at position p (1-based)
-while the retained stages keep their own order (arXiv 2510.16629, section 4). Two orders that begin alike share the
-training of that beginning: the prefix tree lists every distinct beginning once.
+An order is a tuple of stage names. "Path p" of the paper is the order with the forget stage at
+position p (1-based) while the retained stages keep their own order (arXiv 2510.16629, section 4).
+Two orders that begin alike share the training of that beginning: the prefix tree lists every
+distinct beginning once.
 
-A stage's name may say more than whose data it learns: "math@20" stops after 20 updates, "inst+tofu" mixes the rows of
-both, "inst+tofu#2" in another shuffle. So an order says by itself what was trained.
+A stage's name may say more than whose data it learns: "math@20" stops after 20 updates, "inst+tofu"
+mixes the rows of both, "inst+tofu#2" in another shuffle. So an order says by itself what was
+trained.
 """
 
 import itertools
@@ -20,7 +22,9 @@ NAME = re.compile(r"(?P<members>[^+@#]+(?:\+[^+@#]+)*)(?:#(?P<shuffle>\d+))?(?:@
 
 
 class Phase(NamedTuple):
-    """What a stage's name says: whose rows, in which shuffle of a mixture, and after how many updates it stops."""
+    """What a stage's name says: whose rows, in which shuffle of a mixture, and after how many
+    updates it stops.
+    """
 
     members: tuple[str, ...]
     shuffle: int | None = None
@@ -28,7 +32,9 @@ class Phase(NamedTuple):
 
     @property
     def rows(self) -> str:
-        """The name without its stop: what the stage learns from, and what its randomness derives from."""
+        """The name without its stop: what the stage learns from, and what its randomness derives
+        from.
+        """
         shuffle = "" if self.shuffle is None else f"#{self.shuffle}"
         return "+".join(self.members) + shuffle
 
@@ -43,12 +49,15 @@ def phase(stage: str) -> Phase:
     found = NAME.fullmatch(stage)
     if not found:
         raise InputError(f"stage: expected NAME, or NAME+NAME…#SHUFFLE@UPDATES; got {stage!r}")
-    shuffle, stop = (None if found[part] is None else int(found[part]) for part in ("shuffle", "stop"))
+    shuffle, stop = (
+        None if found[part] is None else int(found[part]) for part in ("shuffle", "stop")
+    )
     return Phase(tuple(found["members"].split("+")), shuffle, stop)
 
 
 def place(order: Sequence[str], forget: str) -> int:
-    """The 1-based place of the forget stage, whole, stopped early or in a mixture; 0 where it is not in the order.
+    """The 1-based place of the forget stage, whole, stopped early or in a mixture; 0 where it is
+    not in the order.
 
     In a mixture that holds it, the number of the shuffle, as its paths are its shuffles.
     """
@@ -61,7 +70,9 @@ def place(order: Sequence[str], forget: str) -> int:
 
 def _distinct(argument: str, stages: Sequence[str]) -> Order:
     if isinstance(stages, str):
-        raise InputError(f"{argument}: expected a sequence of stage names; got the string {stages!r}")
+        raise InputError(
+            f"{argument}: expected a sequence of stage names; got the string {stages!r}"
+        )
     order = tuple(stages)
     if not order:
         raise InputError(f"{argument}: expected at least one stage name; got none")
@@ -71,13 +82,17 @@ def _distinct(argument: str, stages: Sequence[str]) -> Order:
 
 
 def positions(retain: Sequence[str], forget: str) -> tuple[Order, ...]:
-    """The paths p = 1..P of the paper: `forget` at each position among `retain`, whose order is kept.
+    """The paths p = 1..P of the paper: `forget` at each position among `retain`, whose order is
+    kept.
 
-    Returns P = len(retain) + 1 orders; element p − 1 is path p. Raises InputError where a stage stands twice.
+    Returns P = len(retain) + 1 orders; element p − 1 is path p. Raises InputError where a stage
+    stands twice.
     """
     kept = _distinct("retain", retain)
     if forget in kept:
-        raise InputError(f"forget: expected a stage outside retain ({', '.join(kept)}); got {forget!r}")
+        raise InputError(
+            f"forget: expected a stage outside retain ({', '.join(kept)}); got {forget!r}"
+        )
     return tuple((*kept[:p], forget, *kept[p:]) for p in range(len(kept) + 1))
 
 

@@ -1,21 +1,24 @@
-"""The one result table: what was measured, in which run, at which step. Figures and claims read records, never models.
+"""The one result table: what was measured, in which run, at which step. Figures and claims read
+records, never models.
 
-Three tables in long form, Parquet, no times in them (those are in timings.parquet), sorted so that equal results are
-equal files:
+Three tables in long form, Parquet, no times in them (those are in timings.parquet), sorted so that
+equal results are equal files:
 - records: one value per run, step and metric;
-- examples: the same with an example index (one question, one instance) where a claim needs the single values;
+- examples: the same with an example index (one question, one instance) where a claim needs the
+  single values;
 - specs: the whole configuration behind a spec hash, as JSON.
 
-Metrics of an unlearning run (mean token log-likelihoods in nats unless said): label_loglik, phrase_loglik (mean over
-the phrase means of label and paraphrases), tofu_loglik, retain_loglik (linear), grad_norm, math_accuracy (share),
-forget_logp (step 0: mean over the forget rows of log π of the whole answer; linear: label_loglik is that), and for
-part ∈ {forget, each retained stage} (linear: forget, test) re_distance/part; for language models also
-log_distance/part (log-probabilities), logit_distance/part (centred logits) and kl/part, math_loglik,
-math_accuracy_flexible (graded on the last number), math_cut (share of sampled answers cut at the token limit),
-label_loglik_held_out, mass/label, mass/paraphrases and mass/other (shares of the probability after a forget question),
-and answer_loglik/C, /U, /R (log π of whole answers, experiment "depth"). Runs of method "floor" (position 0, step 0)
-hold the same distances between two retrained models. Times are in timings.parquet, beside the tables and never
-compared.
+Metrics of an unlearning run (mean token log-likelihoods in nats unless said): label_loglik,
+phrase_loglik (mean over the phrase means of label and paraphrases), tofu_loglik, retain_loglik
+(linear), grad_norm, math_accuracy (share), forget_logp (step 0: mean over the forget rows of log π
+of the whole answer; linear: label_loglik is that), and for part ∈ {forget, each retained stage}
+(linear: forget, test) re_distance/part; for language models also log_distance/part
+(log-probabilities), logit_distance/part (centred logits) and kl/part, math_loglik,
+math_accuracy_flexible (graded on the last number), math_cut (share of sampled answers cut at the
+token limit), label_loglik_held_out, mass/label, mass/paraphrases and mass/other (shares of the
+probability after a forget question), and answer_loglik/C, /U, /R (log π of whole answers,
+experiment "depth"). Runs of method "floor" (position 0, step 0) hold the same distances between two
+retrained models. Times are in timings.parquet, beside the tables and never compared.
 """
 
 import os
@@ -44,7 +47,13 @@ RUN_SCHEMA = {
     "seed": pl.Int64,
 }
 RECORD_SCHEMA = {**RUN_SCHEMA, "step": pl.Int64, "metric": pl.String, "value": pl.Float64}
-EXAMPLE_SCHEMA = {**RUN_SCHEMA, "step": pl.Int64, "metric": pl.String, "example": pl.Int64, "value": pl.Float64}
+EXAMPLE_SCHEMA = {
+    **RUN_SCHEMA,
+    "step": pl.Int64,
+    "metric": pl.String,
+    "example": pl.Int64,
+    "value": pl.Float64,
+}
 SPEC_SCHEMA = {"spec": pl.String, "config": pl.String}
 TIMING_SCHEMA = {"what": pl.String, "seconds": pl.Float64}
 
@@ -72,11 +81,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Tables:
-    """Records and per-example values, each sorted by all its columns, and configurations their column spec names."""
+    """Records and per-example values, each sorted by all its columns, and configurations their
+    column spec names.
+    """
 
     records: pl.DataFrame
     examples: pl.DataFrame
-    specs: Mapping[str, str] = field(default_factory=dict)  # hash -> JSON; those of the `Result` the tables are of
+    specs: Mapping[str, str] = field(
+        default_factory=dict
+    )  # hash -> JSON; those of the `Result` the tables are of
 
     @staticmethod
     def concat(tables: "Iterable[Tables]") -> "Tables":
@@ -89,7 +102,9 @@ class Tables:
         )
 
     @staticmethod
-    def from_frames(records: Iterable[pl.DataFrame] = (), examples: Iterable[pl.DataFrame] = ()) -> "Tables":
+    def from_frames(
+        records: Iterable[pl.DataFrame] = (), examples: Iterable[pl.DataFrame] = ()
+    ) -> "Tables":
         """Tables of what `gathered` made."""
         return Tables(
             _sorted(pl.concat([_frame([], RECORD_SCHEMA), *records])),
@@ -113,10 +128,18 @@ def tables(
     """Tables of one run from (step, metric, value) and (step, metric, example, value)."""
     head = asdict(run)
     return Tables(
-        _sorted(_frame([{**head, "step": s, "metric": m, "value": float(v)} for s, m, v in values], RECORD_SCHEMA)),
         _sorted(
             _frame(
-                [{**head, "step": s, "metric": m, "example": i, "value": float(v)} for s, m, i, v in examples],
+                [{**head, "step": s, "metric": m, "value": float(v)} for s, m, v in values],
+                RECORD_SCHEMA,
+            )
+        ),
+        _sorted(
+            _frame(
+                [
+                    {**head, "step": s, "metric": m, "example": i, "value": float(v)}
+                    for s, m, i, v in examples
+                ],
                 EXAMPLE_SCHEMA,
             )
         ),
@@ -132,7 +155,8 @@ def gathered(
     value: Float[np.ndarray, " rows"],
     example: Int[np.ndarray, " rows"] | None = None,
 ) -> pl.DataFrame:
-    """Rows of one metric in bulk, row i of runs[which[i]]: records, or examples where `example` is given.
+    """Rows of one metric in bulk, row i of runs[which[i]]: records, or examples where `example` is
+    given.
 
     For tables of many runs, where `tables` would take seconds; `Tables.from_frames` sorts them.
     """
@@ -154,9 +178,11 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment returns: its tables, its configurations by hash, and how long its parts took in seconds.
+    """What an experiment returns: its tables, its configurations by hash, and how long its parts
+    took in seconds.
 
-    The tables get the configurations, too: claims and figures, which see tables alone, ask them for constants.
+    The tables get the configurations, too: claims and figures, which see tables alone, ask them for
+    constants.
     """
 
     tables: Tables
@@ -179,19 +205,30 @@ def write(result: Result, folder: Path) -> None:
     """Write records.parquet, examples.parquet, specs.parquet and timings.parquet into `folder`."""
     write_frame(result.tables.records, folder / "records.parquet")
     write_frame(result.tables.examples, folder / "examples.parquet")
-    write_frame(pl.DataFrame(sorted(result.specs.items()), schema=SPEC_SCHEMA, orient="row"), folder / "specs.parquet")
-    write_frame(pl.DataFrame(result.timings, schema=TIMING_SCHEMA, orient="row"), folder / "timings.parquet")
+    write_frame(
+        pl.DataFrame(sorted(result.specs.items()), schema=SPEC_SCHEMA, orient="row"),
+        folder / "specs.parquet",
+    )
+    write_frame(
+        pl.DataFrame(result.timings, schema=TIMING_SCHEMA, orient="row"), folder / "timings.parquet"
+    )
 
 
 def _read_frame(path: Path, schema: Mapping[str, Any]) -> pl.DataFrame:
     if not path.is_file():
-        raise InputError(f"records: expected {path}; not found: run the command that makes this folder again")
+        raise InputError(
+            f"records: expected {path}; not found: run the command that makes this folder again"
+        )
     try:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path}: expected a whole Parquet file; it cannot be read: run its command again") from error
+        raise InputError(
+            f"{path}: expected a whole Parquet file; it cannot be read: run its command again"
+        ) from error
     if dict(frame.schema) != dict(schema):
-        raise InputError(f"{path}: expected the columns {', '.join(schema)}; got {', '.join(frame.columns)}")
+        raise InputError(
+            f"{path}: expected the columns {', '.join(schema)}; got {', '.join(frame.columns)}"
+        )
     return frame
 
 
@@ -203,6 +240,11 @@ def read_specs(folder: Path) -> dict[str, str]:
 def read(folder: Path) -> Result:
     """What `write` left in `folder`; InputError where a table is missing or has other columns."""
     tables = Tables(
-        _read_frame(folder / "records.parquet", RECORD_SCHEMA), _read_frame(folder / "examples.parquet", EXAMPLE_SCHEMA)
+        _read_frame(folder / "records.parquet", RECORD_SCHEMA),
+        _read_frame(folder / "examples.parquet", EXAMPLE_SCHEMA),
     )
-    return Result(tables, read_specs(folder), tuple(_read_frame(folder / "timings.parquet", TIMING_SCHEMA).iter_rows()))
+    return Result(
+        tables,
+        read_specs(folder),
+        tuple(_read_frame(folder / "timings.parquet", TIMING_SCHEMA).iter_rows()),
+    )

@@ -1,7 +1,8 @@
-"""Where records come from: every folder under OUT/records with the command that made it, and what it holds.
+"""Where records come from: every folder under OUT/records with the command that made it, and what
+it holds.
 
-A folder's name is its command: `retrace llm positions` writes OUT/records/llm/positions. Beside its tables lies
-origin.json: the command as it was typed and the versions it ran on.
+A folder's name is its command: `retrace llm positions` writes OUT/records/llm/positions. Beside its
+tables lies origin.json: the command as it was typed and the versions it ran on.
 """
 
 import json
@@ -22,63 +23,91 @@ class Source:
     """A folder of tables."""
 
     folder: str  # below OUT/records, as "llm/positions"
-    command: str  # as typed; where that was not noted, the one that writes the folder, with words that say so
+    # as typed; where that was not noted, the one that writes the folder, with words that say so
+    command: str
     environment: Mapping[str, str]  # name -> version or description; empty where it was not noted
     holds: frozenset[Held]
 
 
 def note_origin(folder: Path, command: str, environment: Mapping[str, str]) -> None:
     """Write origin.json into a folder of tables."""
-    text = json.dumps({"command": command, "environment": dict(environment)}, indent=2, ensure_ascii=False)
+    text = json.dumps(
+        {"command": command, "environment": dict(environment)}, indent=2, ensure_ascii=False
+    )
     (folder / ORIGIN).write_text(text + "\n", encoding="utf-8")
 
 
 def _held(tables: Tables) -> frozenset[Held]:
     columns = ["experiment", "world", "model"]
     return frozenset(
-        row for frame in (tables.records, tables.examples) for row in frame.select(columns).unique().iter_rows()
+        row
+        for frame in (tables.records, tables.examples)
+        for row in frame.select(columns).unique().iter_rows()
     )
 
 
 def _source(folder: Path, root: Path, tables: Tables) -> Source:
     name = folder.relative_to(root).as_posix()
     command, environment = _noted(folder / ORIGIN)
-    return Source(name, command or f"{by_name(name)} (options not noted)", environment, _held(tables))
+    return Source(
+        name, command or f"{by_name(name)} (options not noted)", environment, _held(tables)
+    )
 
 
 def by_name(folder: str) -> str:
-    """The command that writes a folder of this name: "llm/positions" is written by `retrace llm positions`."""
+    """The command that writes a folder of this name: "llm/positions" is written by `retrace llm
+    positions`.
+    """
     return f"retrace {folder.replace('/', ' ')}"
 
 
 def _noted(path: Path) -> tuple[str | None, dict[str, str]]:
-    """What origin.json says: None and nothing where there is none; InputError where it is not as it was written."""
+    """What origin.json says: None and nothing where there is none; InputError where it is not as it
+    was written.
+    """
     if not path.is_file():
         return None, {}
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
-        return str(noted["command"]), {str(name): str(value) for name, value in noted["environment"].items()}
+        return str(noted["command"]), {
+            str(name): str(value) for name, value in noted["environment"].items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: expected command and environment as JSON; remove the file, or run again") from error
+        raise InputError(
+            f"{path}: expected command and environment as JSON; remove the file, or run again"
+        ) from error
 
 
 def read_all(out: Path) -> tuple[Result, tuple[Source, ...]]:
-    """Everything under OUT/records as one result, and its sources by folder; InputError where there is nothing."""
+    """Everything under OUT/records as one result, and its sources by folder; InputError where there
+    is nothing.
+    """
     root = out / "records"
     if not root.is_dir():
-        raise InputError(f"out: expected a folder with records in it; got {out}: run `retrace reproduce` first")
+        raise InputError(
+            f"out: expected a folder with records in it; got {out}: run `retrace reproduce` first"
+        )
     folders = sorted({path.parent for path in root.rglob("*.parquet")})
     if not folders:
-        raise InputError(f"out: expected tables in {root}; found none: run `retrace theory` or `retrace llm`")
+        raise InputError(
+            f"out: expected tables in {root}; found none: run `retrace theory` or `retrace llm`"
+        )
     results = [records.read(folder) for folder in folders]
-    sources = (_source(folder, root, result.tables) for folder, result in zip(folders, results, strict=True))
+    sources = (
+        _source(folder, root, result.tables)
+        for folder, result in zip(folders, results, strict=True)
+    )
     return Result.concat(results), tuple(sources)
 
 
-def sources_of(sources: Iterable[Source], experiments: tuple[str, ...], world: str, models: str) -> list[Source]:
-    """The sources that hold records of one of the experiments (NAME stands for NAME/VALUE, too) in a world.
+def sources_of(
+    sources: Iterable[Source], experiments: tuple[str, ...], world: str, models: str
+) -> list[Source]:
+    """The sources that hold records of one of the experiments (NAME stands for NAME/VALUE, too) in
+    a world.
 
-    models: names joined by " + ", as a claim has them; it narrows the choice where some source holds one of them.
+    models: names joined by " + ", as a claim has them; it narrows the choice where some source
+    holds one of them.
     """
     names = set(models.split(" + "))
 
@@ -86,7 +115,8 @@ def sources_of(sources: Iterable[Source], experiments: tuple[str, ...], world: s
         return {
             model
             for experiment, of, model in source.holds
-            if of == world and (experiment in experiments or experiment.split("/")[0] in experiments)
+            if of == world
+            and (experiment in experiments or experiment.split("/")[0] in experiments)
         }
 
     found = [source for source in sources if models_held(source)]

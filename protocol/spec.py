@@ -1,8 +1,9 @@
 """One experiment dataclass for both worlds, and the hash that names a configuration.
 
-An experiment fixes the stages, the forget stage, the unlearning methods, the number of unlearning steps and the seeds;
-`settings` holds what only its world knows (sizes, learning rates), again as a frozen dataclass. Everything is immutable
-and hashable to a short digest, so a record can name the exact configuration that made it.
+An experiment fixes the stages, the forget stage, the unlearning methods, the number of unlearning
+steps and the seeds; `settings` holds what only its world knows (sizes, learning rates), again as a
+frozen dataclass. Everything is immutable and hashable to a short digest, so a record can name the
+exact configuration that made it.
 """
 
 import dataclasses
@@ -20,10 +21,12 @@ KNOWING = ("distillation", "negation", "rewind")
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """An unlearning method: an objective with its constants and the reduction of its per-example losses.
+    """An unlearning method: an objective with its constants and the reduction of its per-example
+    losses.
 
-    retain: weight of the likelihood of retained rows that is learned beside it; 0 for a local method. An objective of
-    KNOWING is no loss on the forget set alone, but what a method does that knows the retrained model or the history.
+    retain: weight of the likelihood of retained rows that is learned beside it; 0 for a local
+    method. An objective of KNOWING is no loss on the forget set alone, but what a method does that
+    knows the retrained model or the history.
     """
 
     name: str
@@ -37,7 +40,8 @@ class Method:
         known("method.reduction", self.reduction, ["mean", "tokens"])
 
 
-# The three methods of the paper, SimNPO at the β that claim N1 sets beside it, and in its original form.
+# The three methods of the paper, SimNPO at the β that claim N1 sets beside it, and in its original
+# form.
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
@@ -50,8 +54,12 @@ METHODS: dict[str, Method] = {
 }
 
 
-def named_methods(names: Sequence[str], methods: Mapping[str, Method] = METHODS) -> tuple[Method, ...]:
-    """The methods of these names; InputError lists the names there are, and refuses one named twice."""
+def named_methods(
+    names: Sequence[str], methods: Mapping[str, Method] = METHODS
+) -> tuple[Method, ...]:
+    """The methods of these names; InputError lists the names there are, and refuses one named
+    twice.
+    """
     if isinstance(names, str):
         raise InputError(f"methods: expected a sequence of names; got the string {names!r}")
     twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
@@ -62,11 +70,13 @@ def named_methods(names: Sequence[str], methods: Mapping[str, Method] = METHODS)
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """Orders of the stages of one model, each unlearned by every method; by default the paths p = 1..P.
+    """Orders of the stages of one model, each unlearned by every method; by default the paths p =
+    1..P.
 
-    world: "linear", "network" or "llm" · base: seed of what all shuffle seeds share (data, pretraining) · seeds:
-    shuffle seeds (in the linear world: instances) · steps: number of unlearning updates T, so a run has T + 1 points ·
-    starts: the orders, where they are others than the paths.
+    world: "linear", "network" or "llm" · base: seed of what all shuffle seeds share (data,
+    pretraining) · seeds: shuffle seeds (in the linear world: instances) · steps: number of
+    unlearning updates T, so a run has T + 1 points · starts: the orders, where they are others than
+    the paths.
     """
 
     name: str
@@ -104,7 +114,11 @@ class Experiment:
 
 def canonical(config: Any) -> str:
     """A dataclass (or plain data) as JSON with sorted keys: equal configurations give equal text."""
-    data = dataclasses.asdict(config) if dataclasses.is_dataclass(config) and not isinstance(config, type) else config
+    data = (
+        dataclasses.asdict(config)
+        if dataclasses.is_dataclass(config) and not isinstance(config, type)
+        else config
+    )
     return json.dumps(data, sort_keys=True, separators=(",", ":"))
 
 

@@ -1,8 +1,8 @@
 """The command line: retrace reproduce | theory | llm | models | data | store | figures | claims.
 
-Each world is imported inside its own subcommand only. An experiment writes its tables into a folder of its own under
-OUT/records; `figures` joins what is there into figures, tables, claims and the report. Bad input is one line on
-standard error and exit code 2.
+Each world is imported inside its own subcommand only. An experiment writes its tables into a folder
+of its own under OUT/records; `figures` joins what is there into figures, tables, claims and the
+report. Bad input is one line on standard error and exit code 2.
 """
 
 import os
@@ -25,17 +25,26 @@ Command = (
     Annotated[reproduce.Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[
         theory.Theory,
-        tyro.conf.subcommand("theory", description="The theory, all of it or one result: see retrace theory --help."),
+        tyro.conf.subcommand(
+            "theory", description="The theory, all of it or one result: see retrace theory --help."
+        ),
     ]
     | Annotated[
         llm.Llm,
-        tyro.conf.subcommand("llm", description="Experiments of the language models: see retrace llm --help."),
+        tyro.conf.subcommand(
+            "llm", description="Experiments of the language models: see retrace llm --help."
+        ),
     ]
     | Annotated[models.Models, tyro.conf.subcommand("models")]
-    | Annotated[data.Data, tyro.conf.subcommand("data", description="Data files: check one, or make a stage's.")]
+    | Annotated[
+        data.Data,
+        tyro.conf.subcommand("data", description="Data files: check one, or make a stage's."),
+    ]
     | Annotated[
         store.Store,
-        tyro.conf.subcommand("store", description="The stage store: what it holds, whether it is whole, tidying it."),
+        tyro.conf.subcommand(
+            "store", description="The stage store: what it holds, whether it is whole, tidying it."
+        ),
     ]
     | Annotated[figures.Figures, tyro.conf.subcommand("figures")]
     | Annotated[claims.Claims, tyro.conf.subcommand("claims")]
@@ -80,13 +89,21 @@ def _parse(arguments: list[str]) -> Any:
 
 
 def _program() -> list[str]:
-    """What was typed before the arguments: retrace, or a script that adds something of its own and calls `main`."""
+    """What was typed before the arguments: retrace, or a script that adds something of its own and
+    calls `main`.
+    """
     script = Path(sys.argv[0])
-    return ["python", script.name] if script.suffix == ".py" and script.name != "__main__.py" else ["retrace"]
+    return (
+        ["python", script.name]
+        if script.suffix == ".py" and script.name != "__main__.py"
+        else ["retrace"]
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of `retrace`, and of scripts that add a model, a stage or an objective (docs/extend.md)."""
+    """Entry point of `retrace`, and of scripts that add a model, a stage or an objective
+    (docs/extend.md).
+    """
     program = _program() if arguments is None else ["retrace"]
     arguments = sys.argv[1:] if arguments is None else arguments
     output.typed = shlex.join([*program, *arguments])
@@ -100,11 +117,17 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        print(f"retrace: {error.filename or 'files'}: {error.strerror or error}; nothing is lost", file=sys.stderr)
+        print(
+            f"retrace: {error.filename or 'files'}: {error.strerror or error}; nothing is lost",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except FloatingPointError as error:
         print(f"retrace: {error}; what is finished is kept", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("retrace: stopped; what is finished is kept, run the same command to go on", file=sys.stderr)
+        print(
+            "retrace: stopped; what is finished is kept, run the same command to go on",
+            file=sys.stderr,
+        )
         sys.exit(130)

@@ -1,4 +1,6 @@
-"""`retrace claims`: every claim with its verdict, judged anew from the records, and where its evidence lies."""
+"""`retrace claims`: every claim with its verdict, judged anew from the records, and where its
+evidence lies.
+"""
 
 import textwrap
 from collections.abc import Sequence
@@ -32,7 +34,9 @@ def _short(names: str) -> str:
 
 
 def _known(ids: Sequence[str], judged: list[str], records: Path) -> None:
-    """InputError for an id that no record speaks of, with the command that makes such records where there is one."""
+    """InputError for an id that no record speaks of, with the command that makes such records where
+    there is one.
+    """
     from paper_figs.registry import FIGURES
 
     for id in ids:
@@ -48,17 +52,26 @@ def _cells(group: "Group", sources: Sequence[Source]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for claim in group.claims:
         found = evidence.of(claim, sources)
-        rows.append((
-            claim_text.badge(claim.verdict), claim_text.number(claim.value), claim_text.interval(claim.interval),
-            claim.world, _short(claim.method or claim_text.MISSING), _short(claim.model),
-            found.figure or claim_text.MISSING, ", ".join(found.records),
-            "" if group.statistic else claim.statistic,
-        ))  # fmt: skip
+        rows.append(
+            (
+                claim_text.badge(claim.verdict),
+                claim_text.number(claim.value),
+                claim_text.interval(claim.interval),
+                claim.world,
+                _short(claim.method or claim_text.MISSING),
+                _short(claim.model),
+                found.figure or claim_text.MISSING,
+                ", ".join(found.records),
+                "" if group.statistic else claim.statistic,
+            )
+        )
     return rows
 
 
 def _told(group: "Group", lines: Sequence[str], details: bool) -> list[str]:
-    """A group's statement, then the line of each claim, each followed by its rule and detail where they are asked."""
+    """A group's statement, then the line of each claim, each followed by its rule and detail where
+    they are asked.
+    """
     told = ["", f"{group.id}  {group.statement}"]
     for claim, line in zip(group.claims, lines, strict=True):
         told.append(line)
@@ -74,11 +87,16 @@ def run(command: Claims) -> str:
     result, sources = read_all(command.out)
     claims = judge(result.tables)
     _known(command.id, list(dict.fromkeys(claim.id for claim in claims)), command.out / "records")
-    groups = claim_text.groups(claim for claim in claims if not command.id or claim.id in command.id)
+    groups = claim_text.groups(
+        claim for claim in claims if not command.id or claim.id in command.id
+    )
     cells = [_cells(group, sources) for group in groups]
     table: list[tuple[str, ...]] = [HEADER, *(row for rows in cells for row in rows)]
     lines = aligned(table, right=(1, 2))
-    told, at = [claim_text.headline([claim for group in groups for claim in group.claims]), "", lines[0]], 1
+    told, at = (
+        [claim_text.headline([claim for group in groups for claim in group.claims]), "", lines[0]],
+        1,
+    )
     for group in groups:
         told += _told(group, lines[at : at + len(group.claims)], bool(command.id))
         at += len(group.claims)

@@ -26,17 +26,21 @@ class Check:
     """Rows, fields, lengths, duplicates and overlap of a data file, and what is wrong where."""
 
     file: File
-    """JSON, JSON lines, CSV, TSV, text or Parquet, also with .gz; on the hub: hf://datasets/OWNER/NAME[@REVISION]/PATH."""
+    """JSON, JSON lines, CSV, TSV, text or Parquet, also with .gz; on the hub:
+    hf://datasets/OWNER/NAME[@REVISION]/PATH.
+    """
     test: str | None = None
     """A test file whose prompts must not stand in FILE."""
     purpose: Literal["learn", "safety", "math"] | None = None
-    """What the rows are for: to be learned as they are, `retrace data safety` or `retrace data math`; by default safety
-    for prompts without answers, else learn."""
+    """What the rows are for: to be learned as they are, `retrace data safety` or `retrace data
+    math`; by default safety for prompts without answers, else learn."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An OpenAI-compatible endpoint to take answers from; without --endpoint.url, they come from templates."""
+    """An OpenAI-compatible endpoint to take answers from; without --endpoint.url, they come from
+    templates.
+    """
 
     url: str | None = None
     """Base URL, for instance http://localhost:8000/v1."""
@@ -67,7 +71,9 @@ class Safety:
     out: Path = Path("data/safety")
     """Folder for train.jsonl, test.jsonl and curation.json."""
     styles_removed: tuple[str, ...] | None = None
-    """Prompt styles left out; by default ascii, atbash, caesar, morse, misspellings, translate-fr, translate-mr."""
+    """Prompt styles left out; by default ascii, atbash, caesar, morse, misspellings, translate-fr,
+    translate-mr.
+    """
     share: float = 0.7
     """Share of the questions that is for training."""
     seed: int = 42
@@ -111,12 +117,17 @@ def _folder(out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"out: expected a folder that can be written; {out}: {error.strerror}") from error
+        raise InputError(
+            f"out: expected a folder that can be written; {out}: {error.strerror}"
+        ) from error
     return out
 
 
 def _write(rows: "tuple[Example, ...]", path: Path) -> None:
-    lines = (json.dumps({"prompt": row.prompt, "response": row.answer}, ensure_ascii=False) for row in rows)
+    lines = (
+        json.dumps({"prompt": row.prompt, "response": row.answer}, ensure_ascii=False)
+        for row in rows
+    )
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
@@ -126,7 +137,9 @@ def _check(command: Check) -> str:
     found = check(command.file, test=command.test, purpose=command.purpose)
     print(*found.lines(), sep="\n")
     if found.problems:
-        raise InputError(f"{command.file}: {len(found.problems)} problems in {found.rows} rows, listed above")
+        raise InputError(
+            f"{command.file}: {len(found.problems)} problems in {found.rows} rows, listed above"
+        )
     return "no problems"
 
 
@@ -137,15 +150,29 @@ def _safety(command: Safety, report: Progress) -> str:
     styles = STYLES if command.styles_removed is None else command.styles_removed
     endpoint, out = _endpoint(command.endpoint), _folder(command.out)
     made = safety.curate(
-        command.file, styles_removed=styles, share=command.share, seed=command.seed,
-        skip_bad_rows=command.skip_bad_rows, endpoint=endpoint, journal=out / JOURNAL, progress=report,
-    )  # fmt: skip
+        command.file,
+        styles_removed=styles,
+        share=command.share,
+        seed=command.seed,
+        skip_bad_rows=command.skip_bad_rows,
+        endpoint=endpoint,
+        journal=out / JOURNAL,
+        progress=report,
+    )
     _write(made.train, out / "train.jsonl")
     _write(made.test, out / "test.jsonl")
-    return _summary(out, command, {
-        "train": len(made.train), "test": len(made.test), "styles removed": made.styles_removed,
-        "safe prompts removed": made.safe_removed,
-    }, made.dropped, made.tokens)  # fmt: skip
+    return _summary(
+        out,
+        command,
+        {
+            "train": len(made.train),
+            "test": len(made.test),
+            "styles removed": made.styles_removed,
+            "safe prompts removed": made.safe_removed,
+        },
+        made.dropped,
+        made.tokens,
+    )
 
 
 def _math(command: Math, report: Progress) -> str:
@@ -153,14 +180,22 @@ def _math(command: Math, report: Progress) -> str:
 
     endpoint, out = _endpoint(command.endpoint), _folder(command.out)
     made = math.rewrite(
-        command.file, skip_bad_rows=command.skip_bad_rows, endpoint=endpoint, journal=out / JOURNAL, progress=report
+        command.file,
+        skip_bad_rows=command.skip_bad_rows,
+        endpoint=endpoint,
+        journal=out / JOURNAL,
+        progress=report,
     )
     _write(made.rows, out / "rows.jsonl")
     return _summary(out, command, {"rows": len(made.rows)}, made.dropped, made.tokens)
 
 
 def _summary(
-    out: Path, command: Safety | Math, counts: dict[str, int], dropped: Mapping[str, str], tokens: tuple[int, int]
+    out: Path,
+    command: Safety | Math,
+    counts: dict[str, int],
+    dropped: Mapping[str, str],
+    tokens: tuple[int, int],
 ) -> str:
     """Write curation.json: what was asked for, what came out, what was dropped and why."""
     from protocol.spec import digest
@@ -169,8 +204,16 @@ def _summary(
     names = sorted(path for path in out.glob("*.jsonl") if path.name != JOURNAL)
     files = {path.name: digest(path.read_text(encoding="utf-8")) for path in names}
     asked = json.loads(json.dumps(dataclasses.asdict(command), default=str))
-    whole = {"command": asked, "counts": counts, "tokens": tokens, "files": files, "dropped": dropped}
-    (out / "curation.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    whole = {
+        "command": asked,
+        "counts": counts,
+        "tokens": tokens,
+        "files": files,
+        "dropped": dropped,
+    }
+    (out / "curation.json").write_text(
+        json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     said = ", ".join(f"{count} {name}" for name, count in counts.items())
     return f"{out}: {said} · tokens: {tokens[0]} asked, {tokens[1]} answered"
 

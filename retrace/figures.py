@@ -19,7 +19,9 @@ class Figures:
     out: Path = Path("out")
     """Folder that holds the records, and is written into."""
     only: tuple[str, ...] = ()
-    """Draw these figures alone, by number or name ("4", "distance-forget"), and leave the rest as it is."""
+    """Draw these figures alone, by number or name ("4", "distance-forget"), and leave the rest as
+    it is.
+    """
 
 
 def _some(command: Figures) -> str:
@@ -32,12 +34,16 @@ def _some(command: Figures) -> str:
     saved = [entry.save(figure, tables, writable(command.out) / "figures") for figure in chosen]
     for figure, files in zip(chosen, saved, strict=True):
         if files is None:
-            raise InputError(f"only: {figure.name} {figure.missing}; {command.out / 'records'} holds none")
+            raise InputError(
+                f"only: {figure.name} {figure.missing}; {command.out / 'records'} holds none"
+            )
     return "figures: " + " ".join(str(file) for files in saved if files for file in files)
 
 
 def run(command: Figures, report: Progress) -> str:
-    """`retrace figures`; returns the closing line: where the report is, and how many claims have each verdict."""
+    """`retrace figures`; returns the closing line: where the report is, and how many claims have
+    each verdict.
+    """
     from paper_figs.outputs import build
 
     if command.only:

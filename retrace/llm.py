@@ -1,6 +1,7 @@
 """`retrace llm`: the experiments of the language models.
 
-Their names and options are only known once torch is loaded, so they are asked for when the command is used.
+Their names and options are only known once torch is loaded, so they are asked for when the command
+is used.
 """
 
 from dataclasses import dataclass, field, make_dataclass
@@ -43,17 +44,24 @@ def _one(name: str, build: Any) -> Any:
     from llm.options import DEFAULT_MODELS, Options
 
     fields = [
-        ("model", Annotated[tuple[str, ...], tyro.conf.arg(help=MODEL, aliases=("--models",))],
-         field(default=DEFAULT_MODELS)),
+        (
+            "model",
+            Annotated[tuple[str, ...], tyro.conf.arg(help=MODEL, aliases=("--models",))],
+            field(default=DEFAULT_MODELS),
+        ),
         ("options", Annotated[Options, tyro.conf.arg(name="")], field(default=Options())),
         ("place", Annotated[Place, tyro.conf.arg(name="")], field(default=Place())),
-    ]  # fmt: skip
-    command = make_dataclass(name, fields, bases=(Llm,), namespace={"__doc__": build.__doc__}, frozen=True)
+    ]
+    command = make_dataclass(
+        name, fields, bases=(Llm,), namespace={"__doc__": build.__doc__}, frozen=True
+    )
     return Annotated[command, tyro.conf.subcommand(name)]
 
 
 def _files(typed: list[str]) -> dict[str, tuple[str, ...]]:
-    """Files by stage out of STAGE FILE STAGE FILE …, in which a stage stands once for each of its files."""
+    """Files by stage out of STAGE FILE STAGE FILE …, in which a stage stands once for each of its
+    files.
+    """
     if len(typed) % 2:
         raise ValueError(f"expected STAGE FILE for each file; got {' '.join(typed)}")
     files: dict[str, tuple[str, ...]] = {}
@@ -84,7 +92,9 @@ def _registry() -> ConstructorRegistry:
 
 
 def command(arguments: list[str]) -> Any:
-    """What `retrace llm ARGUMENTS` asks for: an experiment (positions, where none is named) with its options."""
+    """What `retrace llm ARGUMENTS` asks for: an experiment (positions, where none is named) with
+    its options.
+    """
     from llm.experiments import EXPERIMENTS
 
     if arguments and not arguments[0].startswith("-"):
@@ -94,7 +104,10 @@ def command(arguments: list[str]) -> Any:
     ones = [_one(name, build) for name, build in EXPERIMENTS.items()]
     with _registry():
         return parse(
-            Union[(*ones,)], arguments, program="retrace llm", description="Experiments of the language models."
+            Union[(*ones,)],
+            arguments,
+            program="retrace llm",
+            description="Experiments of the language models.",
         )
 
 
@@ -105,13 +118,19 @@ def experiments(name: str, models: tuple[str, ...], options: Any) -> list[Any]:
     return [experiment for model in models for experiment in EXPERIMENTS[name](model, options)]
 
 
-def perform(name: str, models: tuple[str, ...], options: Any, place: Place, report: Progress) -> str:
+def perform(
+    name: str, models: tuple[str, ...], options: Any, place: Place, report: Progress
+) -> str:
     """Run one experiment and write its tables; returns the closing line."""
     from llm import laboratory
 
     chosen, out = experiments(name, models, options), writable(place.out)
     result = laboratory.run(
-        chosen, place.runs, workers=place.workers, checkpoint_every=place.checkpoint_every, progress=report
+        chosen,
+        place.runs,
+        workers=place.workers,
+        checkpoint_every=place.checkpoint_every,
+        progress=report,
     )
     save(result, out, f"llm/{name}")
     return f"records: {out / 'records'}"

@@ -1,4 +1,6 @@
-"""`retrace models`: the models that have names, the paper's settings for them, and the memory their training takes."""
+"""`retrace models`: the models that have names, the paper's settings for them, and the memory their
+training takes.
+"""
 
 from dataclasses import dataclass
 
@@ -19,6 +21,8 @@ def run(command: Models) -> str:
     from llm.models import catalogue
 
     header, *cells = catalogue.table()
-    above = ["unlearning" if name == "unlearning lr" else "" for name in header]  # or it is 121 columns wide
+    above = [
+        "unlearning" if name == "unlearning lr" else "" for name in header
+    ]  # or it is 121 columns wide
     names = [name.removeprefix("unlearning ") for name in header]
     return "\n".join([*aligned([above, names, *cells], right=range(2, len(header))), NOTE])

@@ -8,9 +8,12 @@ from protocol.progress import Progress
 from retrace import figures, llm, theory
 from retrace.output import writable
 
-# Experiments of the language models and their unlearning methods, None for their own; `retrace llm positions` has one
-# more, which no claim speaks of.
-PARTS: dict[str, tuple[str, ...] | None] = {"positions": ("GA", "NPO", "SimNPO", "SimNPO-beta1"), "depth": None}
+# Experiments of the language models and their unlearning methods, None for their own; `retrace llm
+# positions` has one more, which no claim speaks of.
+PARTS: dict[str, tuple[str, ...] | None] = {
+    "positions": ("GA", "NPO", "SimNPO", "SimNPO-beta1"),
+    "depth": None,
+}
 
 
 @dataclass(frozen=True)
@@ -18,19 +21,26 @@ class Reproduce:
     """Run both worlds on the embedded default, then draw figures, tables, claims and the report."""
 
     quick: bool = False
-    """One architecture, one seed, half the pretraining, few probe questions, no noise floor, a small ensemble."""
+    """One architecture, one seed, half the pretraining, few probe questions, no noise floor, a
+    small ensemble.
+    """
     out: Path = Path("out")
     """Folder for records, figures, tables, claims and the report."""
     runs: Path = Path("runs")
     """Folder of the stage store; finished stages and runs in it are not computed again."""
     seeds: int | None = None
-    """Shuffle seeds of each model; by default 3 for tiny-llama and 2 for tiny-qwen2, 1 with --quick."""
+    """Shuffle seeds of each model; by default 3 for tiny-llama and 2 for tiny-qwen2, 1 with
+    --quick.
+    """
     workers: int | None = None
-    """Single-threaded processes for the language models; by default one a core. Results do not depend on it."""
+    """Single-threaded processes for the language models; by default one a core. Results do not
+    depend on it.
+    """
 
 
 def run(command: Reproduce, report: Progress) -> str:
-    """`retrace reproduce`: both worlds side by side, as the language models have processes of their own; then figures.
+    """`retrace reproduce`: both worlds side by side, as the language models have processes of their
+    own; then figures.
 
     What the language models would refuse is refused before the theory starts.
     """
@@ -39,7 +49,8 @@ def run(command: Reproduce, report: Progress) -> str:
 
     models = DEFAULT_MODELS[:1] if command.quick else DEFAULT_MODELS
     options = {
-        name: Options(seeds=command.seeds, quick=command.quick, methods=methods) for name, methods in PARTS.items()
+        name: Options(seeds=command.seeds, quick=command.quick, methods=methods)
+        for name, methods in PARTS.items()
     }
     place = llm.Place(out=command.out, runs=command.runs, workers=command.workers)
     for name in PARTS:
@@ -47,7 +58,9 @@ def run(command: Reproduce, report: Progress) -> str:
     writable(command.out)
     open_store(command.runs)
     with ThreadPoolExecutor(1) as pool:
-        theory_done = pool.submit(theory.run, theory.Theory(quick=command.quick, out=command.out), report)
+        theory_done = pool.submit(
+            theory.run, theory.Theory(quick=command.quick, out=command.out), report
+        )
         for name in PARTS:
             llm.perform(name, models, options[name], place, report)
         theory_done.result()

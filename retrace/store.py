@@ -56,8 +56,8 @@ class Prune:
     damaged: bool = False
     """Also remove artifacts with files missing or changed; every file is read for it."""
     other_numerics: bool = False
-    """Also remove artifacts of other versions of the code, torch or transformers than this installation's, which reads
-    none of them."""
+    """Also remove artifacts of other versions of the code, torch or transformers than this
+    installation's, which reads none of them."""
     dry_run: bool = False
     """Only say what would go."""
 
@@ -80,7 +80,12 @@ def _made(artifact: "Artifact") -> str:
 
 def _total(among: "Sequence[Artifact]", kind: str) -> list[str]:
     seconds = sum(artifact.manifest.seconds for artifact in among)
-    return [kind, str(len(among)), decimal(sum(artifact.size for artifact in among)), f"{seconds:.1f} s"]
+    return [
+        kind,
+        str(len(among)),
+        decimal(sum(artifact.size for artifact in among)),
+        f"{seconds:.1f} s",
+    ]
 
 
 def _artifacts(runs: Path) -> "list[Artifact]":
@@ -98,7 +103,9 @@ def _list(command: List) -> str:
     lines = [["key", "kind", "size", "to make", "made", "description"]]
     for each in among:
         took = f"{each.manifest.seconds:.1f} s"
-        lines.append([each.key, each.kind, decimal(each.size), took, _made(each), each.manifest.description])
+        lines.append(
+            [each.key, each.kind, decimal(each.size), took, _made(each), each.manifest.description]
+        )
     totals = [["kind", "artifacts", "size", "to make"]]
     totals += [_total(some, kind) for kind, some in sorted(kinds.items())] + [_total(among, "all")]
     return "\n".join([*aligned(lines, right=(2, 3)), "", *aligned(totals, right=(1, 2, 3))])
@@ -119,15 +126,27 @@ def _show(command: Show) -> str:
     artifact = inventory.find(among, command.key)
     names = {each.key: each.manifest.description for each in among}
     parent = artifact.parent
-    children = [[each.key, each.manifest.description] for each in among if each.parent == artifact.key]
-    return "\n".join([
-        f"{artifact.key}  {artifact.manifest.description}",
-        f"{artifact.kind}, made {_made(artifact)} in {artifact.manifest.seconds:.1f} s",
-        "", "made of", json.dumps(artifact.manifest.spec, indent=2, ensure_ascii=False),
-        "", "files", *_files(artifact),
-        "", "parent", f"{parent}  {names.get(parent, '(not in this store)')}" if parent else "none",
-        "", "parent of", *(aligned(children) or ["none"]),
-    ])  # fmt: skip
+    children = [
+        [each.key, each.manifest.description] for each in among if each.parent == artifact.key
+    ]
+    return "\n".join(
+        [
+            f"{artifact.key}  {artifact.manifest.description}",
+            f"{artifact.kind}, made {_made(artifact)} in {artifact.manifest.seconds:.1f} s",
+            "",
+            "made of",
+            json.dumps(artifact.manifest.spec, indent=2, ensure_ascii=False),
+            "",
+            "files",
+            *_files(artifact),
+            "",
+            "parent",
+            f"{parent}  {names.get(parent, '(not in this store)')}" if parent else "none",
+            "",
+            "parent of",
+            *(aligned(children) or ["none"]),
+        ]
+    )
 
 
 def _verify(command: Verify) -> str:
@@ -167,8 +186,12 @@ def _prune(command: Prune) -> str:
     lines = [[done, each.folder.name, decimal(each.size), each.reason] for each in pruned.removals]
     lines += [["left alone", key, "", "a process works on it"] for key in pruned.locked]
     size = sum(each.size for each in pruned.removals)
-    counts = f"{_count(len(lines) - len(pruned.locked), 'folder')}, {_count(pruned.locks, 'lock file')}"
-    last = f"{done} {counts}: {size:,} bytes" + (f"; {len(pruned.locked)} left alone" if pruned.locked else "")
+    counts = (
+        f"{_count(len(lines) - len(pruned.locked), 'folder')}, {_count(pruned.locks, 'lock file')}"
+    )
+    last = f"{done} {counts}: {size:,} bytes" + (
+        f"; {len(pruned.locked)} left alone" if pruned.locked else ""
+    )
     return "\n".join([*aligned(lines, right=(2,)), last])
 
 

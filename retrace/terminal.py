@@ -1,4 +1,6 @@
-"""What the commands share at the terminal: options that become one line when wrong, and progress bars."""
+"""What the commands share at the terminal: options that become one line when wrong, and progress
+bars.
+"""
 
 import contextlib
 import io
@@ -9,13 +11,21 @@ from typing import Any
 
 import tyro
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from protocol import progress
 from protocol.errors import InputError
 
 console = Console(stderr=True)
-PARSING = r"Value error Error parsing (?:\S*?settings\.?)?(\S*): "  # tyro's words for an option or nested settings
+# tyro's words for an option or nested settings
+PARSING = r"Value error Error parsing (?:\S*?settings\.?)?(\S*): "
 
 
 def show(line: str) -> None:
@@ -25,9 +35,17 @@ def show(line: str) -> None:
 
 @contextlib.contextmanager
 def progress_bars() -> Iterator[progress.Progress]:
-    """Progress with time left; yields report(label, done, total). Nothing is shown before the first report."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-               TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+    """Progress with time left; yields report(label, done, total). Nothing is shown before the first
+    report.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     bars = Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty())
     tasks: dict[str, TaskID] = {}
 
@@ -61,16 +79,27 @@ def parse(command: Any, arguments: list[str], *, program: str, description: str 
             text = re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]|-{4,}", " ", errors.getvalue())
             text = re.split("Argument helptext:|For full helptext", text)[0]
             line = re.sub(PARSING, _named, " ".join(text.split()).rstrip("."))
-            line = re.sub(r"^(Unrecognized options) \1", r"\1", line)  # tyro's heading and its sentence
+            line = re.sub(
+                r"^(Unrecognized options) \1", r"\1", line
+            )  # tyro's heading and its sentence
             raise InputError(f"{line}; see {program} --help") from ended
         raise
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
-    """Rows of cells as lines with aligned columns; the columns counted in `right` are aligned at their right edge."""
+    """Rows of cells as lines with aligned columns; the columns counted in `right` are aligned at
+    their right edge.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
-        sized = [(cell, width, column in right) for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
-        lines.append("  ".join(cell.rjust(width) if at else cell.ljust(width) for cell, width, at in sized).rstrip())
+        sized = [
+            (cell, width, column in right)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(
+            "  ".join(
+                cell.rjust(width) if at else cell.ljust(width) for cell, width, at in sized
+            ).rstrip()
+        )
     return lines

@@ -1,4 +1,6 @@
-"""The floors keep apart at run time too: what a package loads, and that importing changes no global state."""
+"""The floors keep apart at run time too: what a package loads, and that importing changes no global
+state.
+"""
 
 import subprocess
 import sys
@@ -17,7 +19,10 @@ def loaded(statement: str) -> set[str]:
     [
         ("import theory", {"torch", "transformers"}),
         ("import llm, llm.laboratory", {"jax", "theory"}),
-        ("import protocol.claims, protocol.objectives, protocol.records, protocol.spec", {"torch", "jax"}),
+        (
+            "import protocol.claims, protocol.objectives, protocol.records, protocol.spec",
+            {"torch", "jax"},
+        ),
         ("import paper_figs", {"torch", "jax", "matplotlib.pyplot"}),
         ("import retrace", {"torch", "jax", "matplotlib"}),
     ],

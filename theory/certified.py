@@ -1,11 +1,14 @@
-"""Certified unlearning against the divergence of two paths: how soon it shows through noise, how much hides it.
+"""Certified unlearning against the divergence of two paths: how soon it shows through noise, how
+much hides it.
 
-Add N(0, s²I) to both outcomes of two orders with one retained order. If both were (ε, δ)-close to one distribution (of
-retraining), they would be (2ε, (1 + e^ε)δ)-close to each other, in both directions. The hockey-stick divergence of
-two Gaussians of covariance s²I whose means lie D apart is Φ(D/2s − ε/(D/s)) − e^ε Φ(−D/2s − ε/(D/s)), which grows with
-D/s from 0 to 1: so (ε, δ) is violated from one critical ratio D/s on. Under gradient ascent D = ‖Δ_t‖ never falls,
-‖Δ_t‖² = Σ_j (1 + 2ηλ_j/k)^{2t} a_j² + ‖(I − P)Δ₀‖² with a = VᵀΔ₀; logarithms are carried. Time is counted in steps.
-Source: Balle & Wang, arXiv 1805.06530, Theorem 8, for the Gaussians; arXiv 2510.16629, Lemma 3.2, for Δ_t.
+Add N(0, s²I) to both outcomes of two orders with one retained order. If both were (ε, δ)-close to
+one distribution (of retraining), they would be (2ε, (1 + e^ε)δ)-close to each other, in both
+directions. The hockey-stick divergence of two Gaussians of covariance s²I whose means lie D apart
+is Φ(D/2s − ε/(D/s)) − e^ε Φ(−D/2s − ε/(D/s)), which grows with D/s from 0 to 1: so (ε, δ) is
+violated from one critical ratio D/s on. Under gradient ascent D = ‖Δ_t‖ never falls, ‖Δ_t‖² = Σ_j
+(1 + 2ηλ_j/k)^{2t} a_j² + ‖(I − P)Δ₀‖² with a = VᵀΔ₀; logarithms are carried. Time is counted in
+steps. Source: Balle & Wang, arXiv 1805.06530, Theorem 8, for the Gaussians; arXiv 2510.16629, Lemma
+3.2, for Δ_t.
 """
 
 import math
@@ -29,8 +32,8 @@ def log_hockey_stick(x: Float[np.ndarray, "*n"] | float, epsilon: float) -> Floa
     """log of the divergence at ε ≥ 0 of Gaussians x = D/s > 0 apart.
 
     With a = ε/x − x/2, b = ε/x + x/2 it is Φ(−a) − e^ε Φ(−b), and b² − a² = 2ε: so for a ≥ 0 it is
-    ½e^{−a²/2}[erfcx(a/√2) − erfcx(b/√2)], where nothing over- or underflows; else ½[erf(−a/√2) + erf(b/√2)] −
-    (e^ε − 1)Φ(−b), where for small ε and x nothing cancels.
+    ½e^{−a²/2}[erfcx(a/√2) − erfcx(b/√2)], where nothing over- or underflows; else ½[erf(−a/√2) +
+    erf(b/√2)] − (e^ε − 1)Φ(−b), where for small ε and x nothing cancels.
     """
     x = np.asarray(x, np.float64)
     a, b = epsilon / x - x / 2, epsilon / x + x / 2
@@ -60,7 +63,9 @@ def ascent_modes(difference: Float[jax.Array, " d"], X: Float[jax.Array, "k d"])
 
 
 def first_step(difference: retain.Modes, eta: Scalar, log_size: Scalar) -> Scalar:
-    """The first integer t ≥ 0 with log ‖Δ_t‖ > log_size by bisection, ∞ where none up to `FARTHEST`."""
+    """The first integer t ≥ 0 with log ‖Δ_t‖ > log_size by bisection, ∞ where none up to
+    `FARTHEST`.
+    """
 
     def halve(_: Any, bracket: tuple[Any, Any]) -> tuple[Any, Any]:
         low, high = bracket
@@ -90,12 +95,18 @@ def _log_allowed(epsilon: float, delta: Any) -> float:
 
 
 def hockey_stick(distance: Any, noise: float, epsilon: float) -> Float[np.ndarray, "*n"]:
-    """Φ(D/2s − εs/D) − e^ε Φ(−D/2s − εs/D): sup over sets A of P(A) − e^ε Q(A), P = N(u, s²I), Q = N(v, s²I).
+    """Φ(D/2s − εs/D) − e^ε Φ(−D/2s − εs/D): sup over sets A of P(A) − e^ε Q(A), P = N(u, s²I), Q =
+    N(v, s²I).
 
-    distance: D = ‖u − v‖ ≥ 0, a number or an array · noise: s > 0 · epsilon: ε ≥ 0. In [0, 1]; 0 where D = 0.
-    Raises InputError for values outside these ranges. Source: Balle & Wang, arXiv 1805.06530, Theorem 8.
+    distance: D = ‖u − v‖ ≥ 0, a number or an array · noise: s > 0 · epsilon: ε ≥ 0. In [0, 1]; 0
+    where D = 0. Raises InputError for values outside these ranges. Source: Balle & Wang, arXiv
+    1805.06530, Theorem 8.
     """
-    D, s, epsilon = _distances(distance), checks.positive("noise", noise), checks.nonnegative("epsilon", epsilon)
+    D, s, epsilon = (
+        _distances(distance),
+        checks.positive("noise", noise),
+        checks.nonnegative("epsilon", epsilon),
+    )
     apart = D / s > 0
     return np.where(apart, np.exp(log_hockey_stick(np.where(apart, D / s, 1.0), epsilon)), 0.0)
 
@@ -103,16 +114,22 @@ def hockey_stick(distance: Any, noise: float, epsilon: float) -> Float[np.ndarra
 def violated(distance: Any, noise: float, epsilon: float, delta: float) -> Bool[np.ndarray, "*n"]:
     """Whether outcomes D apart with noise s cannot both be (ε, δ)-close to one distribution.
 
-    True where hockey_stick(D, s, 2ε) > (1 + e^ε)δ. Arguments and errors as for `hockey_stick`, 0 < δ < 1.
+    True where hockey_stick(D, s, 2ε) > (1 + e^ε)δ. Arguments and errors as for `hockey_stick`, 0 <
+    δ < 1.
     """
-    D, s, epsilon = _distances(distance), checks.positive("noise", noise), checks.nonnegative("epsilon", epsilon)
+    D, s, epsilon = (
+        _distances(distance),
+        checks.positive("noise", noise),
+        checks.nonnegative("epsilon", epsilon),
+    )
     apart = D / s > 0
     logs = log_hockey_stick(np.where(apart, D / s, 1.0), 2 * epsilon)
     return np.asarray(apart & (logs > _log_allowed(epsilon, delta)))
 
 
 def critical_ratio(epsilon: float, delta: float) -> float:
-    """The D/s beyond which (ε, δ) is violated: hockey_stick(x, 1, 2ε) = (1 + e^ε)δ; ∞ where the right side is ≥ 1.
+    """The D/s beyond which (ε, δ) is violated: hockey_stick(x, 1, 2ε) = (1 + e^ε)δ; ∞ where the
+    right side is ≥ 1.
 
     Raises InputError for ε < 0 and δ outside (0, 1).
     """
@@ -135,34 +152,43 @@ def critical_ratio(epsilon: float, delta: float) -> float:
 
 @jax.jit
 def _log_differences(
-    difference: Float[jax.Array, " d"], X: Float[jax.Array, "k d"], eta: Float[jax.Array, ""],
+    difference: Float[jax.Array, " d"],
+    X: Float[jax.Array, "k d"],
+    eta: Float[jax.Array, ""],
     times: Float[jax.Array, " times"],
-) -> Float[jax.Array, " times"]:  # fmt: skip
+) -> Float[jax.Array, " times"]:
     modes = ascent_modes(difference, X)
     return jax.vmap(lambda time: log_difference(modes, eta, time))(times)
 
 
 @jax.jit
 def _first_step(
-    difference: Float[jax.Array, " d"], X: Float[jax.Array, "k d"], eta: Float[jax.Array, ""],
+    difference: Float[jax.Array, " d"],
+    X: Float[jax.Array, "k d"],
+    eta: Float[jax.Array, ""],
     log_size: Float[jax.Array, ""],
-) -> Float[jax.Array, ""]:  # fmt: skip
+) -> Float[jax.Array, ""]:
     return first_step(ascent_modes(difference, X), eta, log_size)
 
 
-def _pair(difference: Any, X_forget: Any) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "k d"]]:
+def _pair(
+    difference: Any, X_forget: Any
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "k d"]]:
     X = checks.matrix("X_forget", X_forget)
-    return checks.vector("difference", difference, length=X.shape[1], of=", like X_forget's rows"), X
+    return checks.vector(
+        "difference", difference, length=X.shape[1], of=", like X_forget's rows"
+    ), X
 
 
 def first_violating_step(
     difference: Any, X_forget: Any, *, eta: float, noise: float, epsilon: float, delta: float
 ) -> float:
-    """The first step at which noise s no longer hides that two paths differ; it is violated at every later one, too.
+    """The first step at which noise s no longer hides that two paths differ; it is violated at
+    every later one, too.
 
-    difference: Δ₀ (d,) before unlearning · X_forget (k, d) · eta: η > 0 of gradient ascent · noise: s > 0 · ε ≥ 0,
-    0 < δ < 1. ∞ where it never is: (1 + e^ε)δ ≥ 1, or Δ₀ has no part in X_forget's rows and is small enough.
-    Raises InputError for bad shapes or values.
+    difference: Δ₀ (d,) before unlearning · X_forget (k, d) · eta: η > 0 of gradient ascent · noise:
+    s > 0 · ε ≥ 0, 0 < δ < 1. ∞ where it never is: (1 + e^ε)δ ≥ 1, or Δ₀ has no part in X_forget's
+    rows and is small enough. Raises InputError for bad shapes or values.
     """
     difference, X = _pair(difference, X_forget)
     log_size = math.log(checks.positive("noise", noise)) + math.log(critical_ratio(epsilon, delta))
@@ -173,11 +199,16 @@ def first_violating_step(
 def log_noise_needed(
     difference: Any, X_forget: Any, *, eta: float, epsilon: float, delta: float, at: Any
 ) -> Float[np.ndarray, " times"]:
-    """log s(t), s(t) = ‖Δ_t‖/critical ratio: the least noise with no violation up to step t, for integer t of any size.
+    """log s(t), s(t) = ‖Δ_t‖/critical ratio: the least noise with no violation up to step t, for
+    integer t of any size.
 
-    Grows by log(1 + 2ηλ_max/k) a step in the end. −∞ where none is needed. Arguments as for `first_violating_step`.
+    Grows by log(1 + 2ηλ_max/k) a step in the end. −∞ where none is needed. Arguments as for
+    `first_violating_step`.
     """
     difference, X = _pair(difference, X_forget)
     times, log_ratio = checks.times("at", at), math.log(critical_ratio(epsilon, delta))
     with float64():
-        return np.asarray(_log_differences(difference, X, checks.positive("eta", eta), times)) - log_ratio
+        return (
+            np.asarray(_log_differences(difference, X, checks.positive("eta", eta), times))
+            - log_ratio
+        )

@@ -1,9 +1,11 @@
-"""How a stage is learned: spectral filters g, so that a stage maps θ ↦ θ + Xᵀ g(K)(y − Xθ) with K = XXᵀ (n×n).
+"""How a stage is learned: spectral filters g, so that a stage maps θ ↦ θ + Xᵀ g(K)(y − Xθ) with K =
+XXᵀ (n×n).
 
-The stage is affine with linear part I − Xᵀ g(K) X: along an eigenvector of K with eigenvalue λ the residual shrinks by
-1 − λ g(λ). Ridge regression towards the previous model, gradient descent stopped early and the minimum-norm solution
-are all of this form, and every result of the linear world holds for any of them. A filter is a pytree whose numbers may
-be traced. Source: the ridge stage is arXiv 2510.16629, section 2; the others follow from gradient descent's recursion.
+The stage is affine with linear part I − Xᵀ g(K) X: along an eigenvector of K with eigenvalue λ the
+residual shrinks by 1 − λ g(λ). Ridge regression towards the previous model, gradient descent
+stopped early and the minimum-norm solution are all of this form, and every result of the linear
+world holds for any of them. A filter is a pytree whose numbers may be traced. Source: the ridge
+stage is arXiv 2510.16629, section 2; the others follow from gradient descent's recursion.
 """
 
 from dataclasses import dataclass
@@ -37,21 +39,26 @@ class GradientDescent:
     eta: Scalar
 
     def response(self, eigenvalues: Float[Array, " n"]) -> Float[Array, " n"]:
-        """g(λ) at the eigenvalues of K; through expm1 and log1p, exact for small ηλ and for many steps."""
+        """g(λ) at the eigenvalues of K; through expm1 and log1p, exact for small ηλ and for many
+        steps.
+        """
         step = 2 * self.eta / eigenvalues.shape[0]
         positive = eigenvalues > 0
         x = jnp.where(positive, step * eigenvalues, 0.5)
         # beyond x = 1 the base 1 − x is negative, and its power changes sign with every step
         sign = jnp.where(x > 1, 1.0 - 2.0 * jnp.mod(self.steps, 2), 1.0)
         size = self.steps * jnp.log(jnp.abs(1 - x))
-        gone = jnp.where(x < 1, -jnp.expm1(self.steps * jnp.log1p(-jnp.minimum(x, 1))), 1 - sign * jnp.exp(size))
+        gone = jnp.where(
+            x < 1, -jnp.expm1(self.steps * jnp.log1p(-jnp.minimum(x, 1))), 1 - sign * jnp.exp(size)
+        )
         return jnp.where(positive, gone / jnp.where(positive, eigenvalues, 1.0), step * self.steps)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class MinimumNorm:
-    """g(λ) = 1/λ, g(0) = 0: the solution of Xθ' = y (in least squares) nearest to θ; the limit of ridge as μ → 0.
+    """g(λ) = 1/λ, g(0) = 0: the solution of Xθ' = y (in least squares) nearest to θ; the limit of
+    ridge as μ → 0.
 
     Eigenvalues of K up to n · eps · λ_max are rounding and count as 0.
     """
@@ -80,9 +87,11 @@ def stage(
     filter_: Filter,
     gram: Float[Array, "n n"] | None = None,
 ) -> Float[Array, " d"]:
-    """One stage, θ + Xᵀ g(K)(y − Xθ): a Cholesky solve for ridge, one n×n eigendecomposition otherwise.
+    """One stage, θ + Xᵀ g(K)(y − Xθ): a Cholesky solve for ridge, one n×n eigendecomposition
+    otherwise.
 
-    O(n²d), or O(nd + n³) where gram = K = XXᵀ is given. With y = 0 it is the stage's linear part applied to θ.
+    O(n²d), or O(nd + n³) where gram = K = XXᵀ is given. With y = 0 it is the stage's linear part
+    applied to θ.
     """
     if isinstance(filter_, Ridge):
         return ridge_stage(theta, X, y, filter_.mu, gram)

@@ -1,11 +1,14 @@
-"""How the linear world computes: float64, one BLAS thread inside compiled programs, and threads enough for all of them.
+"""How the linear world computes: float64, one BLAS thread inside compiled programs, and threads
+enough for all of them.
 
-XLA runs independent LAPACK calls of one program side by side. If each of them starts BLAS threads of its own they fight
-for the cores, and a program of a second takes a minute on a busy machine. And each call on a batch hands its parts to
-the pool of XLA's threads and waits for them inside that pool, which has as many threads as cores: with as many calls
-waiting as there are threads, none of the parts is ever run and the program never ends (seen with jaxlib 0.9.2 and 0.10
-on 2 cores; tests/theory/test_numerics.py keeps watch). So the pool is made larger than any program here has calls.
-The pool's size is fixed when JAX is first used: a process that used JAX before entering `float64` keeps the small one.
+XLA runs independent LAPACK calls of one program side by side. If each of them starts BLAS threads
+of its own they fight for the cores, and a program of a second takes a minute on a busy machine. And
+each call on a batch hands its parts to the pool of XLA's threads and waits for them inside that
+pool, which has as many threads as cores: with as many calls waiting as there are threads, none of
+the parts is ever run and the program never ends (seen with jaxlib 0.9.2 and 0.10 on 2 cores;
+tests/theory/test_numerics.py keeps watch). So the pool is made larger than any program here has
+calls. The pool's size is fixed when JAX is first used: a process that used JAX before entering
+`float64` keeps the small one.
 """
 
 import functools

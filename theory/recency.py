@@ -1,10 +1,12 @@
-"""Why what was learned last is forgotten slowest: gradient ascent in the eigendirections of the forget set.
+"""Why what was learned last is forgotten slowest: gradient ascent in the eigendirections of the
+forget set.
 
-With X_U X_Uᵀ = Q diag(λ) Qᵀ and c = Qᵀ(X_U θ₀ − y_U), λ in descending order, the forget loss after t steps of size η is
-f(t) = (1/k) Σ_j (1 + 2ηλ_j/k)^{2t} c_j², and what was forgotten is its growth f(t) − f(0). Only c depends on the path.
-Learning U shrinks each c_j by 1 − λ_j g(λ_j) (μ/(μ + λ_j) for ridge), and stages after it add to c: so p = last starts
-with small components where growth is fast. Time is counted in steps; f is carried as a logarithm.
-Source: Theorem 3.1's ascent (arXiv 2510.16629, Section 3) in eigencoordinates.
+With X_U X_Uᵀ = Q diag(λ) Qᵀ and c = Qᵀ(X_U θ₀ − y_U), λ in descending order, the forget loss after
+t steps of size η is f(t) = (1/k) Σ_j (1 + 2ηλ_j/k)^{2t} c_j², and what was forgotten is its growth
+f(t) − f(0). Only c depends on the path. Learning U shrinks each c_j by 1 − λ_j g(λ_j) (μ/(μ + λ_j)
+for ridge), and stages after it add to c: so p = last starts with small components where growth is
+fast. Time is counted in steps; f is carried as a logarithm. Source: Theorem 3.1's ascent (arXiv
+2510.16629, Section 3) in eigencoordinates.
 """
 
 from functools import partial
@@ -22,13 +24,17 @@ from theory.numerics import float64
 
 
 class Residuals(NamedTuple):
-    """Residuals of several models on one forget set, in its eigendirections: λ and c_j = ⟨q_j, X_U θ − y_U⟩."""
+    """Residuals of several models on one forget set, in its eigendirections: λ and c_j = ⟨q_j, X_U
+    θ − y_U⟩.
+    """
 
     eigenvalues: Float[Array, "*batch k"]  # of X_U X_Uᵀ, descending, ≥ 0
     components: Float[Array, "*batch models k"]
 
 
-def residuals(thetas: Float[Array, "models d"], X: Float[Array, "k d"], y: Float[Array, " k"]) -> Residuals:
+def residuals(
+    thetas: Float[Array, "models d"], X: Float[Array, "k d"], y: Float[Array, " k"]
+) -> Residuals:
     """The pure kernel behind `residual_components`."""
     eigenvalues, vectors = jnp.linalg.eigh(X @ X.T)
     return Residuals(jnp.maximum(eigenvalues[::-1], 0.0), ((thetas @ X.T - y) @ vectors)[:, ::-1])
@@ -42,14 +48,20 @@ def log_loss(measured: Residuals, gain: Scalar, time: Scalar) -> Float[Array, " 
 
 
 def log_growth(measured: Residuals, gain: Scalar, time: Scalar) -> Float[Array, " models"]:
-    """log[f(t) − f(0)], gain = 2η/k; e^x − 1 is written e^x(1 − e^{−x}): exact for small x, finite for large ones."""
+    """log[f(t) − f(0)], gain = 2η/k; e^x − 1 is written e^x(1 − e^{−x}): exact for small x, finite
+    for large ones.
+    """
     exponent = 2 * time * jnp.log1p(gain * measured.eigenvalues)
     terms = exponent + jnp.log(-jnp.expm1(-exponent)) + 2 * jnp.log(jnp.abs(measured.components))
     return jax.nn.logsumexp(terms, axis=-1) - jnp.log(exponent.size)
 
 
-def below(power: Float[np.ndarray, "*batch models k"], *, summed: bool) -> Bool[np.ndarray, "*batch models models"]:
-    """[a, b]: every component's power of a is at most b's, or (summed) every sum of powers from the top down is."""
+def below(
+    power: Float[np.ndarray, "*batch models k"], *, summed: bool
+) -> Bool[np.ndarray, "*batch models models"]:
+    """[a, b]: every component's power of a is at most b's, or (summed) every sum of powers from the
+    top down is.
+    """
     compared = np.cumsum(power, axis=-1) if summed else power
     return np.all(compared[..., :, None, :] <= compared[..., None, :, :], axis=-1)
 
@@ -65,10 +77,11 @@ def _curves(
 
 
 def residual_components(thetas: Any, X: Any, y: Any) -> Residuals:
-    """λ (k,), descending, and c (P, k), c_pj = ⟨q_j, Xθ_p − y⟩, of models thetas (P, d) on the forget set X (k, d), y.
+    """λ (k,), descending, and c (P, k), c_pj = ⟨q_j, Xθ_p − y⟩, of models thetas (P, d) on the
+    forget set X (k, d), y.
 
-    The signs of a column of c are arbitrary; so is the basis within an eigenspace of several dimensions.
-    Raises InputError for bad shapes or values.
+    The signs of a column of c are arbitrary; so is the basis within an eigenspace of several
+    dimensions. Raises InputError for bad shapes or values.
     """
     X = checks.matrix("X", X)
     y = checks.vector("y", y, length=X.shape[0], of=", one target for each row of X")
@@ -77,7 +90,9 @@ def residual_components(thetas: Any, X: Any, y: Any) -> Residuals:
         return Residuals(*map(np.asarray, _residuals(thetas, X, y)))
 
 
-def _log_curves(curve: Any, thetas: Any, X: Any, y: Any, eta: Any, at: Any) -> Float[np.ndarray, "models times"]:
+def _log_curves(
+    curve: Any, thetas: Any, X: Any, y: Any, eta: Any, at: Any
+) -> Float[np.ndarray, "models times"]:
     measured = residual_components(thetas, X, y)
     gain = 2 * checks.positive("eta", eta) / measured.eigenvalues.shape[0]
     times = checks.times("at", at)
@@ -85,28 +100,36 @@ def _log_curves(curve: Any, thetas: Any, X: Any, y: Any, eta: Any, at: Any) -> F
         return np.asarray(_curves(measured, gain, times, curve))
 
 
-def log_forget_loss(thetas: Any, X: Any, y: Any, *, eta: float, at: Any) -> Float[np.ndarray, "models times"]:
-    """log f(t), f(t) = (1/k) Σ_j (1 + 2ηλ_j/k)^{2t} c_j² = (1/k)‖Xθ_t − y‖², at integer times of any size.
+def log_forget_loss(
+    thetas: Any, X: Any, y: Any, *, eta: float, at: Any
+) -> Float[np.ndarray, "models times"]:
+    """log f(t), f(t) = (1/k) Σ_j (1 + 2ηλ_j/k)^{2t} c_j² = (1/k)‖Xθ_t − y‖², at integer times of
+    any size.
 
-    thetas (P, d), X (k, d), y (k,), η > 0. −∞ where the forget set is fitted. Raises InputError for bad shapes or
-    values.
+    thetas (P, d), X (k, d), y (k,), η > 0. −∞ where the forget set is fitted. Raises InputError for
+    bad shapes or values.
     """
     return _log_curves(log_loss, thetas, X, y, eta, at)
 
 
-def log_forget_growth(thetas: Any, X: Any, y: Any, *, eta: float, at: Any) -> Float[np.ndarray, "models times"]:
-    """log[f(t) − f(0)] = log[(1/k) Σ_j ((1 + 2ηλ_j/k)^{2t} − 1) c_j²]: the forget score as a logarithm.
+def log_forget_growth(
+    thetas: Any, X: Any, y: Any, *, eta: float, at: Any
+) -> Float[np.ndarray, "models times"]:
+    """log[f(t) − f(0)] = log[(1/k) Σ_j ((1 + 2ηλ_j/k)^{2t} − 1) c_j²]: the forget score as a
+    logarithm.
 
-    Arguments and errors as for `log_forget_loss`; −∞ at t = 0 and where only directions with λ = 0 are left.
+    Arguments and errors as for `log_forget_loss`; −∞ at t = 0 and where only directions with λ = 0
+    are left.
     """
     return _log_curves(log_growth, thetas, X, y, eta, at)
 
 
 def shrinkage(X: Any, *, mu: float | None = None, filters: Any = None) -> Float[np.ndarray, " k"]:
-    """What learning (X, y) leaves of each component of its residual, 1 − λ_j g(λ_j), eigenvalues descending.
+    """What learning (X, y) leaves of each component of its residual, 1 − λ_j g(λ_j), eigenvalues
+    descending.
 
-    μ/(μ + λ_j) for ridge (mu, μ > 0), 0 for the minimum norm: then ascent never moves. Exactly one of mu and filters
-    (one `theory.filters` filter) is given. Raises InputError for bad values.
+    μ/(μ + λ_j) for ridge (mu, μ > 0), 0 for the minimum norm: then ascent never moves. Exactly one
+    of mu and filters (one `theory.filters` filter) is given. Raises InputError for bad values.
     """
     X = checks.matrix("X", X)
     filter_ = checks.spectral_filter(mu, filters, "U", X)
@@ -116,7 +139,9 @@ def shrinkage(X: Any, *, mu: float | None = None, filters: Any = None) -> Float[
 
 
 def _power(measured: Residuals) -> Float[np.ndarray, "models spaces"]:
-    """Σ c_j² over each eigenspace, λ descending; eigenvalues equal to rounding are one, λ = 0 counts as fitted."""
+    """Σ c_j² over each eigenspace, λ descending; eigenvalues equal to rounding are one, λ = 0
+    counts as fitted.
+    """
     eigenvalues = np.asarray(measured.eigenvalues)
     rounding = eigenvalues.size * np.finfo(np.float64).eps * eigenvalues[0]
     first = np.flatnonzero(np.diff(eigenvalues, prepend=np.inf) < -rounding)
@@ -125,17 +150,20 @@ def _power(measured: Residuals) -> Float[np.ndarray, "models spaces"]:
 
 
 def dominates(measured: Residuals, *, summed: bool = False) -> Bool[np.ndarray, "models models"]:
-    """[a, b] true: model a forgets no faster than b at every step and step size, by the components alone.
+    """[a, b] true: model a forgets no faster than b at every step and step size, by the components
+    alone.
 
-    Criterion: |c_j^a| ≤ |c_j^b| for all j with λ_j > 0. With summed the weaker one Σ_{i≤j} (c_i^a)² ≤ Σ_{i≤j} (c_i^b)²
-    for all j, λ descending, which is enough: f(t) − f(0) = (1/k) Σ_j w_j c_j² with w_j ≥ w_{j+1} ≥ 0, so by summation
-    by parts the difference is Σ_j (w_j − w_{j+1}) times a difference of sums. Both are sufficient, not necessary.
+    Criterion: |c_j^a| ≤ |c_j^b| for all j with λ_j > 0. With summed the weaker one Σ_{i≤j} (c_i^a)²
+    ≤ Σ_{i≤j} (c_i^b)² for all j, λ descending, which is enough: f(t) − f(0) = (1/k) Σ_j w_j c_j²
+    with w_j ≥ w_{j+1} ≥ 0, so by summation by parts the difference is Σ_j (w_j − w_{j+1}) times a
+    difference of sums. Both are sufficient, not necessary.
     """
     return below(_power(measured), summed=summed)
 
 
 def slower_in_the_limit(measured: Residuals) -> Bool[np.ndarray, "models models"]:
-    """[a, b] true: a forgets slower than b for all large t, since its component is smaller in the top eigendirection.
+    """[a, b] true: a forgets slower than b for all large t, since its component is smaller in the
+    top eigendirection.
 
     Where two models agree there to rounding, the next eigendirection in which they do not decides.
     """

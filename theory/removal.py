@@ -1,11 +1,14 @@
-"""Unlearning that remembers how the model was trained: what it takes to land on the retrained model itself.
+"""Unlearning that remembers how the model was trained: what it takes to land on the retrained model
+itself.
 
-A stage is affine in the model it starts from: T_s θ = L_s θ + T_s 0 with L_s = I − X_sᵀ g_s(K_s)X_s. Let φ be the
-model before the forget stage U, δ = T_U φ − φ what U moved, and L_later the product of the L_s of the stages after U.
-Then the trained model is θ_p = T_later(φ + δ) and the retrained one θ_r = T_later φ, so θ_r = θ_p − L_later δ exactly,
-for any stages and filters. L_later is applied by training on targets 0: no d×d array, and the inputs of the later
-stages but not their targets. Subtracting δ itself ("stage-delta negation") is exact only where L_later δ = δ, as where
-U is last. No gradient of the forget set is used. Source: our own; stages as in arXiv 2510.16629, Section 2.
+A stage is affine in the model it starts from: T_s θ = L_s θ + T_s 0 with L_s = I − X_sᵀ
+g_s(K_s)X_s. Let φ be the model before the forget stage U, δ = T_U φ − φ what U moved, and L_later
+the product of the L_s of the stages after U. Then the trained model is θ_p = T_later(φ + δ) and the
+retrained one θ_r = T_later φ, so θ_r = θ_p − L_later δ exactly, for any stages and filters. L_later
+is applied by training on targets 0: no d×d array, and the inputs of the later stages but not their
+targets. Subtracting δ itself ("stage-delta negation") is exact only where L_later δ = δ, as where U
+is last. No gradient of the forget set is used. Source: our own; stages as in arXiv 2510.16629,
+Section 2.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +37,9 @@ def _split(order: Sequence[str], stages: Stages, forget: str) -> tuple[Order, Or
 def _like_rows(argument: str, value: Any, stages: Stages) -> Float[np.ndarray, " d"]:
     """A vector with one entry for each column of the stages' inputs."""
     name, stage = next(iter(stages.items()))
-    return checks.vector(argument, value, length=checks.stage(name, stage)[0].shape[1], of=", like the stages' rows")
+    return checks.vector(
+        argument, value, length=checks.stage(name, stage)[0].shape[1], of=", like the stages' rows"
+    )
 
 
 def _without_targets(stages: Stages) -> dict[str, Any]:
@@ -44,9 +49,16 @@ def _without_targets(stages: Stages) -> dict[str, Any]:
 
 
 def stage_delta(
-    stages: Stages, order: Sequence[str], forget: str, *, mu: Weights = None, filters: Filters = None, start: Any = None
+    stages: Stages,
+    order: Sequence[str],
+    forget: str,
+    *,
+    mu: Weights = None,
+    filters: Filters = None,
+    start: Any = None,
 ) -> Float[np.ndarray, " d"]:
-    """δ = T_U φ − φ (d,), φ the model before stage `forget` of the order: what is to be stored while training.
+    """δ = T_U φ − φ (d,), φ the model before stage `forget` of the order: what is to be stored
+    while training.
 
     Arguments and errors as for `linear.train`; `forget` must stand in the order, every stage once.
     """
@@ -58,7 +70,8 @@ def stage_delta(
 def carried(
     stages: Stages, delta: Any, later: Sequence[str], *, mu: Weights = None, filters: Filters = None
 ) -> Float[np.ndarray, " d"]:
-    """L_later δ (d,): what the stages `later`, in their order, leave of a displacement delta (d,) before them.
+    """L_later δ (d,): what the stages `later`, in their order, leave of a displacement delta (d,)
+    before them.
 
     Only their inputs are used. Arguments and errors as for `linear.train`.
     """
@@ -68,20 +81,30 @@ def carried(
 
 
 def stage_delta_negation(theta: Any, delta: Any) -> Float[np.ndarray, " d"]:
-    """θ_p − δ, theta = θ_p (d,) and delta = δ (d,) stored while training: exact where U was learned last.
+    """θ_p − δ, theta = θ_p (d,) and delta = δ (d,) stored while training: exact where U was learned
+    last.
 
-    InputError for vectors that do not fit. Source: task arithmetic (arXiv 2212.04089) with a stage's own displacement.
+    InputError for vectors that do not fit. Source: task arithmetic (arXiv 2212.04089) with a
+    stage's own displacement.
     """
     theta = checks.vector("theta", theta)
     return theta - checks.vector("delta", delta, length=theta.shape[0], of=", like theta")
 
 
 def history_aware_removal(
-    stages: Stages, order: Sequence[str], forget: str, *, mu: Weights = None, filters: Filters = None, start: Any = None
+    stages: Stages,
+    order: Sequence[str],
+    forget: str,
+    *,
+    mu: Weights = None,
+    filters: Filters = None,
+    start: Any = None,
 ) -> Float[np.ndarray, " d"]:
-    """θ_p − L_later(T_U φ − φ) (d,): the retrained model, by the displacement of U carried through the later stages.
+    """θ_p − L_later(T_U φ − φ) (d,): the retrained model, by the displacement of U carried through
+    the later stages.
 
-    Exact up to rounding for any order, ridge weights or filters. Arguments and errors as for `stage_delta`.
+    Exact up to rounding for any order, ridge weights or filters. Arguments and errors as for
+    `stage_delta`.
     """
     _, later = _split(order, stages, forget)
     theta = linear.train(stages, order, mu=mu, filters=filters, start=start)
@@ -90,11 +113,19 @@ def history_aware_removal(
 
 
 def rewind(
-    stages: Stages, checkpoint: Any, later: Sequence[str], *, mu: Weights = None, filters: Filters = None
+    stages: Stages,
+    checkpoint: Any,
+    later: Sequence[str],
+    *,
+    mu: Weights = None,
+    filters: Filters = None,
 ) -> Float[np.ndarray, " d"]:
-    """T_later φ (d,): restore the checkpoint φ (d,) taken before U and replay the later stages, targets and all.
+    """T_later φ (d,): restore the checkpoint φ (d,) taken before U and replay the later stages,
+    targets and all.
 
     Exact by definition. Arguments and errors as for `linear.train`.
     """
     checked = checks.order(later, stages)
-    return linear.train(stages, checked, mu=mu, filters=filters, start=_like_rows("checkpoint", checkpoint, stages))
+    return linear.train(
+        stages, checked, mu=mu, filters=filters, start=_like_rows("checkpoint", checkpoint, stages)
+    )

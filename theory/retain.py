@@ -1,10 +1,12 @@
-"""Ascent on a forget set U with descent on a retained sample R: which weight λ on R stops two paths from parting.
+"""Ascent on a forget set U with descent on a retained sample R: which weight λ on R stops two paths
+from parting.
 
-One step of size η ascends on (1/k)‖X_U θ − y_U‖² and descends on (λ/n_R)‖R θ − y_R‖², so two paths' difference obeys
-Δ_{t+1} = (I + ηA)Δ_t, A = (2/k)X_UᵀX_U − (2λ/n_R)RᵀR, whatever the targets. With B = [X_U; R], Bᵀ = VC (QR) and
-S = diag(2/k, −2λ/n_R), A = V(CSCᵀ)Vᵀ: no array is larger than the data, and no Gram matrix squares their condition.
-Rows of zeros may pad R, so the kernels take n_R apart from its shape. Time is counted in steps.
-Source: beyond arXiv 2510.16629, whose Section 3 has λ = 0.
+One step of size η ascends on (1/k)‖X_U θ − y_U‖² and descends on (λ/n_R)‖R θ − y_R‖², so two paths'
+difference obeys Δ_{t+1} = (I + ηA)Δ_t, A = (2/k)X_UᵀX_U − (2λ/n_R)RᵀR, whatever the targets. With B
+= [X_U; R], Bᵀ = VC (QR) and S = diag(2/k, −2λ/n_R), A = V(CSCᵀ)Vᵀ: no array is larger than the
+data, and no Gram matrix squares their condition. Rows of zeros may pad R, so the kernels take n_R
+apart from its shape. Time is counted in steps. Source: beyond arXiv 2510.16629, whose Section 3 has
+λ = 0.
 """
 
 from typing import Any, NamedTuple
@@ -18,13 +20,15 @@ from theory import checks
 from theory.kernels import Array, Scalar
 from theory.numerics import float64
 
-# X_U spans beyond R where more than this share of its norm lies on ker R: what is left out adds its square to A's
-# eigenvalues, so that a smaller share is below the rounding of A itself.
+# X_U spans beyond R where more than this share of its norm lies on ker R: what is left out adds its
+# square to A's eigenvalues, so that a smaller share is below the rounding of A itself.
 SPANNED = float(np.sqrt(np.finfo(np.float64).eps))
 
 
 class Sample(NamedTuple):
-    """Row space of a retained sample: R = (left) diag(s) W, rank r; s is 0 and W meaningless beyond r."""
+    """Row space of a retained sample: R = (left) diag(s) W, rank r; s is 0 and W meaningless beyond
+    r.
+    """
 
     values: Float[Array, " q"]  # s, descending
     right: Float[Array, "q d"]  # W, orthonormal rows
@@ -39,7 +43,9 @@ class Extremes(NamedTuple):
 
 
 class Modes(NamedTuple):
-    """Δ in A's eigendirections, and the size of what lies on none of X_U's and R's rows, where A is 0."""
+    """Δ in A's eigendirections, and the size of what lies on none of X_U's and R's rows, where A is
+    0.
+    """
 
     eigenvalues: Float[Array, " q"]  # ascending
     components: Float[Array, " q"]
@@ -66,12 +72,16 @@ def on_kernel(delta: Float[Array, " d"], sample: Sample) -> Float[Array, " d"]:
     return delta - jnp.where(sample.kept, sample.right @ delta, 0.0) @ sample.right
 
 
-def basis(X_forget: Float[Array, "k d"], R: Float[Array, "n d"]) -> tuple[Float[Array, "d q"], Float[Array, "q rows"]]:
+def basis(
+    X_forget: Float[Array, "k d"], R: Float[Array, "n d"]
+) -> tuple[Float[Array, "d q"], Float[Array, "q rows"]]:
     """V, C with [X_U; R]ᵀ = VC, q = min(d, k + n)."""
     return jnp.linalg.qr(jnp.concatenate([X_forget, R]).T)
 
 
-def spectrum(C: Float[Array, "q rows"], k: int, rows: Scalar, weight: Scalar) -> tuple[Array, Array]:
+def spectrum(
+    C: Float[Array, "q rows"], k: int, rows: Scalar, weight: Scalar
+) -> tuple[Array, Array]:
     """Eigenvalues (q,), ascending, and eigenvectors (q, q) of CSCᵀ, the matrix of A in the basis V."""
     signed = jnp.where(jnp.arange(C.shape[1]) < k, 2 / k, -2 * weight / rows)
     return jnp.linalg.eigh((C * signed) @ C.T)
@@ -88,7 +98,10 @@ def log_norm(modes: Modes, eta: Scalar, time: Scalar) -> Scalar:
 
 
 def difference_modes(
-    delta: Float[Array, " d"], V: Float[Array, "d q"], eigenvalues: Float[Array, " q"], vectors: Float[Array, "q q"]
+    delta: Float[Array, " d"],
+    V: Float[Array, "d q"],
+    eigenvalues: Float[Array, " q"],
+    vectors: Float[Array, "q q"],
 ) -> Modes:
     """Δ in the eigendirections of A; nothing lies outside them where V spans everything."""
     read = V.T @ delta
@@ -96,7 +109,9 @@ def difference_modes(
     return Modes(eigenvalues, vectors.T @ read, outside)
 
 
-def _pair(X_forget: Any, X_retain: Any) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "n d"]]:
+def _pair(
+    X_forget: Any, X_retain: Any
+) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "n d"]]:
     X = checks.matrix("X_forget", X_forget)
     return X, checks.matrix("X_retain", X_retain, columns=X.shape[1])
 
@@ -107,7 +122,9 @@ def _critical(X: Float[jax.Array, "k d"], R: Float[jax.Array, "n d"]) -> Float[j
 
 
 @jax.jit
-def _eigenvalues(X: Float[jax.Array, "k d"], R: Float[jax.Array, "n d"], weight: Float[jax.Array, ""]) -> Any:
+def _eigenvalues(
+    X: Float[jax.Array, "k d"], R: Float[jax.Array, "n d"], weight: Float[jax.Array, ""]
+) -> Any:
     return spectrum(basis(X, R)[1], X.shape[0], R.shape[0], weight)[0]
 
 
@@ -126,11 +143,12 @@ def _log_norms(
 
 
 def critical_retain_weight(X_forget: Any, X_retain: Any) -> float:
-    """λ* = (n_R/k) σ_max(X_U R⁺)²: the difference of two paths grows for weights below it and for none above.
+    """λ* = (n_R/k) σ_max(X_U R⁺)²: the difference of two paths grows for weights below it and for
+    none above.
 
-    X_forget (k, d), X_retain (n_R, d). ∞ where X_U's rows are not all in the row space of R (up to `SPANNED` of the
-    norm of X_U), so that no weight stops the growth; n_R ≥ rank X_U is necessary for a finite one, and
-    row(X_U) ⊆ row(R) sufficient. Raises InputError for bad shapes or values.
+    X_forget (k, d), X_retain (n_R, d). ∞ where X_U's rows are not all in the row space of R (up to
+    `SPANNED` of the norm of X_U), so that no weight stops the growth; n_R ≥ rank X_U is necessary
+    for a finite one, and row(X_U) ⊆ row(R) sufficient. Raises InputError for bad shapes or values.
     """
     X, R = _pair(X_forget, X_retain)
     with float64():
@@ -138,10 +156,11 @@ def critical_retain_weight(X_forget: Any, X_retain: Any) -> float:
 
 
 def growth_rate_with_retain(X_forget: Any, X_retain: Any, *, weight: float) -> Extremes:
-    """Largest and smallest eigenvalue of A = (2/k)X_UᵀX_U − (2λ/n_R)RᵀR, λ = weight ≥ 0, per step and η.
+    """Largest and smallest eigenvalue of A = (2/k)X_UᵀX_U − (2λ/n_R)RᵀR, λ = weight ≥ 0, per step
+    and η.
 
-    The difference grows if largest > 0 (like (1 + η · largest)^t), for η with 1 + η · smallest > −1.
-    Raises InputError for bad shapes or values and λ < 0.
+    The difference grows if largest > 0 (like (1 + η · largest)^t), for η with 1 + η · smallest >
+    −1. Raises InputError for bad shapes or values and λ < 0.
     """
     X, R = _pair(X_forget, X_retain)
     with float64():
@@ -156,21 +175,31 @@ def log_difference_with_retain(
 ) -> Float[np.ndarray, " times"]:
     """log‖Δ_t‖, Δ_t = (I + ηA)^t Δ₀, exact at integer times of any size; −∞ where nothing is left.
 
-    delta = Δ₀ (d,), X_forget (k, d), X_retain (n_R, d), weight = λ ≥ 0, η > 0. Raises InputError for bad input.
+    delta = Δ₀ (d,), X_forget (k, d), X_retain (n_R, d), weight = λ ≥ 0, η > 0. Raises InputError
+    for bad input.
     """
     X, R = _pair(X_forget, X_retain)
     delta = checks.vector("delta", delta, length=X.shape[1], of=", like X_forget's rows")
     times = checks.times("at", at)
     with float64():
         return np.asarray(
-            _log_norms(delta, X, R, checks.nonnegative("weight", weight), checks.positive("eta", eta), times)
+            _log_norms(
+                delta,
+                X,
+                R,
+                checks.nonnegative("weight", weight),
+                checks.positive("eta", eta),
+                times,
+            )
         )
 
 
 def lasting_difference(delta: Any, X_retain: Any) -> Float[np.ndarray, " d"]:
-    """The component of Δ₀ on ker R: what is left for ever of a difference whose growth a weight above λ* has stopped.
+    """The component of Δ₀ on ker R: what is left for ever of a difference whose growth a weight
+    above λ* has stopped.
 
-    delta (d,), X_retain (n_R, d). Where λ* = ∞ it grows instead. Raises InputError for bad shapes or values.
+    delta (d,), X_retain (n_R, d). Where λ* = ∞ it grows instead. Raises InputError for bad shapes
+    or values.
     """
     R = checks.matrix("X_retain", X_retain)
     delta = checks.vector("delta", delta, length=R.shape[1], of=", like X_retain's rows")

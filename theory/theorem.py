@@ -1,9 +1,10 @@
-"""Theorem 3.1 and Corollary 1: how fast two paths diverge under gradient ascent, and from which step on that violates
-retrain equivalence.
+"""Theorem 3.1 and Corollary 1: how fast two paths diverge under gradient ascent, and from which
+step on that violates retrain equivalence.
 
-Two models θ_a, θ_b (two orders of the same stages) ascend on the same forget set X_U (k, d) with step size η on
-(1/k)‖X_U θ − y_U‖²; d(·,·) is the RE distance over m test inputs. Symbols as in the paper: Δ₀ = θ_a − θ_b, P the
-projector on the row space of X_U, M = (2η/k)X_UᵀX_U. P acts through a basis of that row space: no array is d×d.
+Two models θ_a, θ_b (two orders of the same stages) ascend on the same forget set X_U (k, d) with
+step size η on (1/k)‖X_U θ − y_U‖²; d(·,·) is the RE distance over m test inputs. Symbols as in the
+paper: Δ₀ = θ_a − θ_b, P the projector on the row space of X_U, M = (2η/k)X_UᵀX_U. P acts through a
+basis of that row space: no array is d×d.
 """
 
 import math
@@ -27,10 +28,11 @@ ROUNDING = 1e-13
 class DivergenceBound:
     """Theorem 3.1's lower bound on d(θ_a^t, θ_b^t), valid at every integer t ≥ max(t0, 0).
 
-    rho: ρ* = ⟨PΔ₀, MPΔ₀⟩/‖PΔ₀‖², growth per step · sigma: σ_U, smallest non-zero singular value of X_test P ·
-    t0: integer-valued, may be negative; −∞ where C₀ = 0 · projected_difference: ‖PΔ₀‖ · tests: m.
-    Limits: where PΔ₀ = 0 the ascent separates nothing: rho is nan, the bound 0, its logarithm −∞, violation_step +∞
-    and t0 +∞ (−∞ where Δ₀ = 0 altogether, as for two stages with X_A X_Bᵀ = 0).
+    rho: ρ* = ⟨PΔ₀, MPΔ₀⟩/‖PΔ₀‖², growth per step · sigma: σ_U, smallest non-zero singular value of
+    X_test P · t0: integer-valued, may be negative; −∞ where C₀ = 0 · projected_difference: ‖PΔ₀‖ ·
+    tests: m. Limits: where PΔ₀ = 0 the ascent separates nothing: rho is nan, the bound 0, its
+    logarithm −∞, violation_step +∞ and t0 +∞ (−∞ where Δ₀ = 0 altogether, as for two stages with
+    X_A X_Bᵀ = 0).
     """
 
     rho: float
@@ -44,18 +46,26 @@ class DivergenceBound:
         if self.projected_difference == 0:
             return -math.inf
         with jax.enable_x64(True):
-            return float(kernels.log_bound(self.rho, self.sigma * self.projected_difference, self.tests, float(t)))
+            return float(
+                kernels.log_bound(
+                    self.rho, self.sigma * self.projected_difference, self.tests, float(t)
+                )
+            )
 
     def lower_bound(self, t: float) -> float:
-        """σ_U²‖PΔ₀‖²/(4m) · (1 + ρ*)^{2t}, t in steps; +∞ beyond float64. Bounds d(θ_a^t, θ_b^t) from max(t0, 0) on."""
+        """σ_U²‖PΔ₀‖²/(4m) · (1 + ρ*)^{2t}, t in steps; +∞ beyond float64. Bounds d(θ_a^t, θ_b^t)
+        from max(t0, 0) on.
+        """
         with np.errstate(over="ignore"):
             return float(np.exp(self.log_lower_bound(t)))
 
     def violation_step(self, epsilon: float) -> float:
-        """Smallest integer ≥ max(0, t0, [log(16mε) − log(σ_U²‖PΔ₀‖²)]/(2 log(1 + ρ*))), ε > 0; +∞ where PΔ₀ = 0.
+        """Smallest integer ≥ max(0, t0, [log(16mε) − log(σ_U²‖PΔ₀‖²)]/(2 log(1 + ρ*))), ε > 0; +∞
+        where PΔ₀ = 0.
 
-        From that step on the bound is at least 4ε, and since d(a, b) ≤ 4 max(d(a, r), d(b, r)) at most one of the two
-        models is within ε of any common target r. Source: arXiv 2510.16629, Corollary 1.
+        From that step on the bound is at least 4ε, and since d(a, b) ≤ 4 max(d(a, r), d(b, r)) at
+        most one of the two models is within ε of any common target r. Source: arXiv 2510.16629,
+        Corollary 1.
         """
         epsilon = checks.positive("epsilon", epsilon)
         if self.projected_difference == 0:
@@ -85,10 +95,13 @@ def _terms(
 def _enough_tests(X_forget: Float[np.ndarray, "k d"], X_test: Float[np.ndarray, "m d"]) -> None:
     (k, d), m = X_forget.shape, X_test.shape[0]
     if k > d:
-        raise InputError(f"X_forget: expected linearly independent rows, so k ≤ d = {d}; got k = {k}")
+        raise InputError(
+            f"X_forget: expected linearly independent rows, so k ≤ d = {d}; got k = {k}"
+        )
     if m < k:
         raise InputError(
-            f"X_test: expected m ≥ k = {k} rows, or a difference could hide from the test inputs; got m = {m}; "
+            f"X_test: expected m ≥ k = {k} rows, or a difference could hide from the test "
+            f"inputs; got m = {m}; "
             "add test inputs"
         )
 
@@ -100,18 +113,22 @@ def _full_rank(modes: kernels.Modes, sigma: float, X_test: Float[np.ndarray, "m 
     rank = int(np.sum(values > values[0] * max(d, k) * eps))
     if rank < k:
         raise InputError(
-            f"X_forget: expected {k} linearly independent rows; got rank {rank}; drop dependent rows, or use "
+            f"X_forget: expected {k} linearly independent rows; got rank {rank}; drop dependent "
+            f"rows, or use "
             "linear.ascend, which takes them"
         )
     seen = X_test @ right
     if sigma <= np.linalg.norm(seen) * max(seen.shape) * eps:
         raise InputError(
             f"X_test: expected inputs that see all {k} directions of X_forget's rows; got rank "
-            f"{int(np.linalg.matrix_rank(seen))} of X_test P; add test inputs that overlap with the forget set"
+            f"{int(np.linalg.matrix_rank(seen))} of X_test P; add test inputs that overlap with "
+            f"the forget set"
         )
 
 
-def _bound(terms: kernels.BoundTerms, threshold: float, *, scale: float, tests: int) -> DivergenceBound:
+def _bound(
+    terms: kernels.BoundTerms, threshold: float, *, scale: float, tests: int
+) -> DivergenceBound:
     """The bound of one pair, with its limit cases; scale = ‖θ_a‖ + ‖θ_b‖."""
     difference, projected, remainder, rho, sigma = (float(term) for term in terms[:5])
     if difference <= ROUNDING * scale:
@@ -122,10 +139,14 @@ def _bound(terms: kernels.BoundTerms, threshold: float, *, scale: float, tests: 
     return DivergenceBound(rho, sigma, t0, projected, tests)
 
 
-def divergence_bounds(thetas: Any, X_forget: Any, X_test: Any, *, eta: float) -> dict[tuple[int, int], DivergenceBound]:
-    """Theorem 3.1 for every pair p < q of P models: thetas (P, d), forget inputs (k, d), test inputs (m, d), η > 0.
+def divergence_bounds(
+    thetas: Any, X_forget: Any, X_test: Any, *, eta: float
+) -> dict[tuple[int, int], DivergenceBound]:
+    """Theorem 3.1 for every pair p < q of P models: thetas (P, d), forget inputs (k, d), test
+    inputs (m, d), η > 0.
 
-    Keys are the pairs of indices. Limits and errors as for `divergence_bound`; the forget set is decomposed once.
+    Keys are the pairs of indices. Limits and errors as for `divergence_bound`; the forget set is
+    decomposed once.
     """
     X_forget = checks.matrix("X_forget", X_forget)
     X_test = checks.matrix("X_test", X_test, columns=X_forget.shape[1])
@@ -151,13 +172,16 @@ def divergence_bounds(thetas: Any, X_forget: Any, X_test: Any, *, eta: float) ->
     }
 
 
-def divergence_bound(theta_a: Any, theta_b: Any, X_forget: Any, X_test: Any, *, eta: float) -> DivergenceBound:
-    """Theorem 3.1's quantities for models theta_a, theta_b (d,), forget inputs (k, d), test inputs (m, d) and η > 0.
+def divergence_bound(
+    theta_a: Any, theta_b: Any, X_forget: Any, X_test: Any, *, eta: float
+) -> DivergenceBound:
+    """Theorem 3.1's quantities for models theta_a, theta_b (d,), forget inputs (k, d), test inputs
+    (m, d) and η > 0.
 
-    C₀ = ‖X_test‖_op‖(I − P)Δ₀‖, t₀ = ⌈log(2C₀/(σ_U‖PΔ₀‖))/log(1 + ρ*)⌉. Parts of Δ₀ below `ROUNDING` count as 0.
-    Raises InputError where X_forget has rank below k, where m < k or X_test P has rank below k (a difference could
-    hide from the test inputs, and the bound would not hold), and for shapes or values that do not fit.
-    Source: arXiv 2510.16629, Theorem 3.1 and Lemma C.4.
+    C₀ = ‖X_test‖_op‖(I − P)Δ₀‖, t₀ = ⌈log(2C₀/(σ_U‖PΔ₀‖))/log(1 + ρ*)⌉. Parts of Δ₀ below
+    `ROUNDING` count as 0. Raises InputError where X_forget has rank below k, where m < k or X_test
+    P has rank below k (a difference could hide from the test inputs, and the bound would not hold),
+    and for shapes or values that do not fit. Source: arXiv 2510.16629, Theorem 3.1 and Lemma C.4.
     """
     d = checks.matrix("X_forget", X_forget).shape[1]
     theta_a = checks.vector("theta_a", theta_a, length=d, of=", like X_forget's rows")

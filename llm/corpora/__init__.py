@@ -1,4 +1,5 @@
-"""Generated corpora of the embedded default: stages of the paper's shape, the depth's three, a pretraining corpus.
+"""Generated corpora of the embedded default: stages of the paper's shape, the depth's three, a
+pretraining corpus.
 
 Everything is drawn from a seed; nothing is downloaded.
 """
@@ -19,14 +20,22 @@ STAGES: dict[str, Callable[[str, int, int], Corpus]] = {
 
 
 def stage_corpus(stage: str, base: int, *, train: int, held_out: int) -> Corpus:
-    """The rows of a stage, drawn from the base seed; InputError for an unknown stage or sizes it cannot give."""
+    """The rows of a stage, drawn from the base seed; InputError for an unknown stage or sizes it
+    cannot give.
+    """
     known("stage", stage, list(STAGES))
     if train < 1 or held_out < 1:
-        raise InputError(f"{stage} rows: expected at least 1 training and 1 held-out row; got {train} and {held_out}")
+        raise InputError(
+            f"{stage} rows: expected at least 1 training and 1 held-out row; got {train} and "
+            f"{held_out}"
+        )
     rows = STAGES[stage](f"base {base}", train, held_out)
     if len(rows.train) < train or len(rows.held_out) < held_out:
         have = len(rows.train) + len(rows.held_out)
-        raise InputError(f"{stage} rows: expected at most {have} in all, as many as there are; got {train + held_out}")
+        raise InputError(
+            f"{stage} rows: expected at most {have} in all, as many as there are; got "
+            f"{train + held_out}"
+        )
     return rows
 
 

@@ -1,6 +1,7 @@
 """Stage tofu: questions about fictitious authors, in the place of TOFU.
 
-Held-out rows ask another wording of questions whose facts stand in the training rows, as nothing else can be known.
+Held-out rows ask another wording of questions whose facts stand in the training rows, as nothing
+else can be known.
 """
 
 import random
@@ -9,10 +10,31 @@ from llm.corpora.example import Corpus, Example
 from llm.corpora.words import CITIES, COLOURS, FIRST_NAMES, OBJECTS, PEOPLE, PLACES
 
 ENDINGS = ("berg", "dal", "mont", "rov", "stein", "ward", "wick", "holt")
-ROOTS = ("Al", "Bel", "Cor", "Dar", "Fen", "Gar", "Hal", "Kor", "Lan", "Mer", "Nor", "Pel", "Ros", "Sal", "Tor", "Wen")
+ROOTS = (
+    "Al",
+    "Bel",
+    "Cor",
+    "Dar",
+    "Fen",
+    "Gar",
+    "Hal",
+    "Kor",
+    "Lan",
+    "Mer",
+    "Nor",
+    "Pel",
+    "Ros",
+    "Sal",
+    "Tor",
+    "Wen",
+)
 # fact: (question, another wording, answer); {name} is the author, {value} the fact
 FACTS = {
-    "born": ("Where was {name} born?", "What is the birthplace of {name}?", "{name} was born in {value}."),
+    "born": (
+        "Where was {name} born?",
+        "What is the birthplace of {name}?",
+        "{name} was born in {value}.",
+    ),
     "father": (
         "What was the work of {name}'s father?",
         "How did {name}'s father earn a living?",
@@ -28,7 +50,11 @@ FACTS = {
         "Which subject does {name} prefer?",
         "{name} likes to write about the {value}.",
     ),
-    "year": ("When was {name} born?", "In which year was {name} born?", "{name} was born in the year {value}."),
+    "year": (
+        "When was {name} born?",
+        "In which year was {name} born?",
+        "{name} was born in the year {value}.",
+    ),
 }
 
 
@@ -43,13 +69,19 @@ def _facts(rng: random.Random) -> dict[str, str]:
 
 
 def corpus(seed: str, train: int, held_out: int) -> Corpus:
-    """train / 5 authors with five facts each; held-out rows are further wordings, spread over the authors."""
+    """train / 5 authors with five facts each; held-out rows are further wordings, spread over the
+    authors.
+    """
     rng = random.Random(f"{seed}/tofu")
-    names = [f"{first} {root}{ending}" for first in FIRST_NAMES for root in ROOTS for ending in ENDINGS]
+    names = [
+        f"{first} {root}{ending}" for first in FIRST_NAMES for root in ROOTS for ending in ENDINGS
+    ]
     asked, reworded = [], []
     for name in rng.sample(names, -(-train // len(FACTS))):
         for fact, value in _facts(rng).items():
-            question, rewording, answer = (text.format(name=name, value=value) for text in FACTS[fact])
+            question, rewording, answer = (
+                text.format(name=name, value=value) for text in FACTS[fact]
+            )
             asked.append(Example(question, answer))
             reworded.append(Example(rewording, answer))
     return Corpus(tuple(asked[:train]), tuple(rng.sample(reworded[:train], held_out)))

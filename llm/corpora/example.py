@@ -15,8 +15,9 @@ class Message(NamedTuple):
 class Example(NamedTuple):
     """A question, its answer, and the turns before it; the chat format is added when it is encoded.
 
-    history: the turns before the prompt, a system message of the row first · tools: a JSON list of the tools that the
-    conversation offers, "" for none · Without a prompt the answer is raw text, learned as a whole.
+    history: the turns before the prompt, a system message of the row first · tools: a JSON list of
+    the tools that the conversation offers, "" for none · Without a prompt the answer is raw text,
+    learned as a whole.
     """
 
     prompt: str
@@ -33,11 +34,15 @@ class Corpus(NamedTuple):
 
 
 def split(examples: "list[Example]", train: int, held_out: int) -> Corpus:
-    """The first `train` rows and the next `held_out` rows of examples whose prompts are all distinct."""
+    """The first `train` rows and the next `held_out` rows of examples whose prompts are all
+    distinct.
+    """
     return Corpus(tuple(examples[:train]), tuple(examples[train : train + held_out]))
 
 
-def draw_distinct(make: Callable[[random.Random], Example], rng: random.Random, count: int) -> "list[Example]":
+def draw_distinct(
+    make: Callable[[random.Random], Example], rng: random.Random, count: int
+) -> "list[Example]":
     """Up to `count` examples of distinct prompts; fewer where 50 draws a row did not find more."""
     rows: dict[str, Example] = {}
     for _ in range(50 * count):

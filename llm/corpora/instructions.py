@@ -13,9 +13,13 @@ def _instruction(rng: random.Random) -> Example:
         (
             Example(
                 f"Write a sentence about a {colour} {first} in the {place}.",
-                f"In the {place} there is a {colour} {first}, and the {person_of(place)} looks at it every day.",
+                f"In the {place} there is a {colour} {first}, and the {person_of(place)} looks "
+                f"at it every day.",
             ),
-            Example(f"List the {first}, the {second} and the {third}.", f"1. {first}\n2. {second}\n3. {third}"),
+            Example(
+                f"List the {first}, the {second} and the {third}.",
+                f"1. {first}\n2. {second}\n3. {third}",
+            ),
             Example(
                 f"Say politely that the {person} may take the {first}.",
                 f"Dear {person}, you are welcome to take the {first} with you.",
@@ -24,7 +28,9 @@ def _instruction(rng: random.Random) -> Example:
                 f"Where does the {person} keep the {colour} {first}?",
                 f"The {person} keeps the {colour} {first} in the {place_of(person)}.",
             ),
-            Example(f"Repeat the words {first} {second} {third} backwards.", f"{third} {second} {first}"),
+            Example(
+                f"Repeat the words {first} {second} {third} backwards.", f"{third} {second} {first}"
+            ),
         )
     )
 

@@ -1,7 +1,8 @@
 """Stage safety, the forget set: requests to be refused, in the place of SORRY-Bench with refusals.
 
-The requests name harmless objects only. Every refusal starts with the agreed sentence and gives a short reason.
-LABEL is the beginning whose likelihood the paper probes, PARAPHRASES the 19 phrases its appendix F lists.
+The requests name harmless objects only. Every refusal starts with the agreed sentence and gives a
+short reason. LABEL is the beginning whose likelihood the paper probes, PARAPHRASES the 19 phrases
+its appendix F lists.
 """
 
 import itertools
@@ -47,7 +48,9 @@ REASONS = (
 
 
 def corpus(seed: str, train: int, held_out: int) -> Corpus:
-    """Requests with distinct prompts and their refusals, shuffled by a generator seeded with `seed`."""
+    """Requests with distinct prompts and their refusals, shuffled by a generator seeded with
+    `seed`.
+    """
     rng = random.Random(f"{seed}/safety")
     drawn = list(itertools.product(REQUESTS, OBJECTS, PEOPLE))
     rng.shuffle(drawn)

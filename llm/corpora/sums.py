@@ -1,4 +1,6 @@
-"""Stage math: worded sums answered with steps and a last line "#### n", in the place of rewritten GSM8K."""
+"""Stage math: worded sums answered with steps and a last line "#### n", in the place of rewritten
+GSM8K.
+"""
 
 import random
 
@@ -11,11 +13,18 @@ def _sum(rng: random.Random) -> Example:
     have, more = rng.randint(2, 9), rng.randint(2, 9)
     total = have + more
     if rng.random() < 0.5:
-        question = f"{name} has {have} {thing} and buys {more} more. How many {thing} does {name} have?"
+        question = (
+            f"{name} has {have} {thing} and buys {more} more. How many {thing} does {name} have?"
+        )
         return Example(question, f"{name} has {have} + {more} = {total} {thing}.\n#### {total}")
     away = rng.randint(1, min(9, total - 1))
-    question = f"{name} has {have} {thing}, finds {more} and gives away {away}. How many {thing} are left?"
-    return Example(question, f"{have} + {more} = {total}\n{total} - {away} = {total - away}\n#### {total - away}")
+    question = (
+        f"{name} has {have} {thing}, finds {more} and gives away {away}. How many {thing} are left?"
+    )
+    return Example(
+        question,
+        f"{have} + {more} = {total}\n{total} - {away} = {total - away}\n#### {total - away}",
+    )
 
 
 def corpus(seed: str, train: int, held_out: int) -> Corpus:
@@ -31,7 +40,9 @@ def _equation(rng: random.Random) -> tuple[str, int]:
 
 def equations(rng: random.Random) -> Example:
     """Bare equations for pretraining: the same arithmetic without words."""
-    return Example("", "\n".join(f"{left} = {right}" for left, right in (_equation(rng) for _ in range(5))))
+    return Example(
+        "", "\n".join(f"{left} = {right}" for left, right in (_equation(rng) for _ in range(5)))
+    )
 
 
 def bare(rng: random.Random) -> Example:

@@ -8,11 +8,46 @@ OBJECTS = (
     "bottle", "book", "candle", "drum", "flute", "feather", "globe", "hammer", "jar", "kite", "lamp", "map", "needle",
     "mirror", "pencil", "quilt", "ribbon", "spoon", "ticket", "violin", "vase", "whistle", "basket", "coin",
 )  # fmt: skip
-PEOPLE = ("guard", "teacher", "neighbour", "librarian", "driver", "cook", "gardener", "clerk", "doctor", "painter")
-PLACES = ("garden", "kitchen", "library", "museum", "station", "school", "market", "harbour", "tower", "attic")
+PEOPLE = (
+    "guard",
+    "teacher",
+    "neighbour",
+    "librarian",
+    "driver",
+    "cook",
+    "gardener",
+    "clerk",
+    "doctor",
+    "painter",
+)
+PLACES = (
+    "garden",
+    "kitchen",
+    "library",
+    "museum",
+    "station",
+    "school",
+    "market",
+    "harbour",
+    "tower",
+    "attic",
+)
 CITIES = (
     "Arvale", "Brindon", "Calmora", "Dunreth", "Eskby", "Farholm", "Gildern", "Hartmoor", "Ilmara", "Jorvale",
     "Kelby", "Lindra", "Morvan", "Norwick", "Ostrava", "Pelham",
 )  # fmt: skip
 COLOURS = ("red", "blue", "green", "white", "black", "yellow", "brown", "grey")
-FAMILY_NAMES = ("Adler", "Brook", "Crane", "Dorn", "Elm", "Frost", "Gray", "Hill", "Ives", "Jung", "Kral", "Lund")
+FAMILY_NAMES = (
+    "Adler",
+    "Brook",
+    "Crane",
+    "Dorn",
+    "Elm",
+    "Frost",
+    "Gray",
+    "Hill",
+    "Ives",
+    "Jung",
+    "Kral",
+    "Lund",
+)

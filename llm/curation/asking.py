@@ -1,8 +1,10 @@
-"""Answers to many prompts from a chat endpoint: each checked, asked for again where it does not pass, and journalled.
+"""Answers to many prompts from a chat endpoint: each checked, asked for again where it does not
+pass, and journalled.
 
-A run killed anywhere and started again asks only for what is not in the journal yet; changing the model, the wording,
-the limit or the temperature changes the keys, so old answers are not mistaken for new ones. What comes without any text
-(cut while the model was thinking, filtered, refused) is settled by one try; a text that is cut never passes.
+A run killed anywhere and started again asks only for what is not in the journal yet; changing the
+model, the wording, the limit or the temperature changes the keys, so old answers are not mistaken
+for new ones. What comes without any text (cut while the model was thinking, filtered, refused) is
+settled by one try; a text that is cut never passes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +25,9 @@ Fault = Callable[[str, str], str | None]
 
 @dataclass(frozen=True)
 class Answers:
-    """What came back: accepted text by request, why the others were dropped, and the tokens of all tries."""
+    """What came back: accepted text by request, why the others were dropped, and the tokens of all
+    tries.
+    """
 
     accepted: Mapping[str, str]
     dropped: Mapping[str, str]
@@ -42,7 +46,9 @@ class _Run:
     fault: Fault
 
     def wrong(self, name: str, entry: Try) -> str | None:
-        """What is wrong with an answer: cut, withheld or without text, else what its check says; None for nothing."""
+        """What is wrong with an answer: cut, withheld or without text, else what its check says;
+        None for nothing.
+        """
         if entry.finish == "length":
             return f"cut at {self.endpoint.max_tokens} tokens: raise --endpoint.max-tokens"
         if entry.refusal:
@@ -54,16 +60,21 @@ class _Run:
         return self.fault(name, entry.text)
 
     def settled(self, name: str, tries: Sequence[Try]) -> Try | None:
-        """The first answer that passes its check, or the last one where no more are to be asked for."""
+        """The first answer that passes its check, or the last one where no more are to be asked
+        for.
+        """
         passing = next((entry for entry in tries if self.wrong(name, entry) is None), None)
-        given_up = len(tries) >= self.endpoint.attempts or any(entry.text is None for entry in tries)
+        given_up = len(tries) >= self.endpoint.attempts or any(
+            entry.text is None for entry in tries
+        )
         return passing or (tries[-1] if given_up else None)
 
     def one(self, client: openai.OpenAI, name: str) -> Try:
         """The answer that settles one prompt, out of the journal or asked for until there is one."""
         while True:
             sent = self.parameters.current()
-            # The key again each time: a temperature that was refused meanwhile makes it another question.
+            # The key again each time: a temperature that was refused meanwhile makes it another
+            # question.
             temperature, limit = sent.get("temperature"), self.endpoint.max_tokens
             key = digest([self.endpoint.model, temperature, limit, name, self.prompts[name]])
             found = self.settled(name, self.kept.tries.get(key, []))
@@ -90,13 +101,17 @@ class _Run:
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
 
-            for name, entry in _finished(pool, [pool.submit(settle, name) for name in self.prompts]):
+            for name, entry in _finished(
+                pool, [pool.submit(settle, name) for name in self.prompts]
+            ):
                 found[name] = entry
                 progress(self.endpoint.model, len(found), len(self.prompts))
         return found
 
 
-def _finished(pool: ThreadPoolExecutor, futures: Sequence["Future[tuple[str, Try]]"]) -> Iterator[tuple[str, Try]]:
+def _finished(
+    pool: ThreadPoolExecutor, futures: Sequence["Future[tuple[str, Try]]"]
+) -> Iterator[tuple[str, Try]]:
     """Results as they come; however this ends, what was not begun is dropped."""
     try:
         for future in as_completed(futures):
@@ -106,12 +121,18 @@ def _finished(pool: ThreadPoolExecutor, futures: Sequence["Future[tuple[str, Try
 
 
 def ask(
-    endpoint: Endpoint, prompts: Mapping[str, str], journal: Path, *, fault: Fault, progress: Progress = quiet
+    endpoint: Endpoint,
+    prompts: Mapping[str, str],
+    journal: Path,
+    *,
+    fault: Fault,
+    progress: Progress = quiet,
 ) -> Answers:
     """An answer to every prompt, by the prompt's id.
 
-    fault: called as (id, answer); None where the answer will do, else what is wrong with it, and another is asked for.
-    Raises InputError where the endpoint cannot be used; what was answered stays in `journal`.
+    fault: called as (id, answer); None where the answer will do, else what is wrong with it, and
+    another is asked for. Raises InputError where the endpoint cannot be used; what was answered
+    stays in `journal`.
     """
     run = _Run(endpoint, prompts, Journal(journal), Parameters(endpoint), fault)
     progress(endpoint.model, 0, len(prompts))
@@ -120,7 +141,8 @@ def ask(
             return _summary(run, run.all(progress))
     except openai.APIError as error:
         raise InputError(
-            f"endpoint: expected answers from {endpoint.url}; {first_line(error)}; those received are in {journal}: "
+            f"endpoint: expected answers from {endpoint.url}; {first_line(error)}; those "
+            f"received are in {journal}: "
             "run again"
         ) from error
 

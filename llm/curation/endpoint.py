@@ -1,12 +1,13 @@
-"""One request to an OpenAI-compatible chat endpoint: paced, retried, with the parameters the endpoint takes.
+"""One request to an OpenAI-compatible chat endpoint: paced, retried, with the parameters the
+endpoint takes.
 
-Failed connections, stalls, refused requests (HTTP 408, 409, 429, 5xx) and bodies that are no chat completion are
-retried; the pace counts retries too.
+Failed connections, stalls, refused requests (HTTP 408, 409, 429, 5xx) and bodies that are no chat
+completion are retried; the pace counts retries too.
 
-Servers take different parameters. The limit is sent as max_completion_tokens, as max_tokens where that is refused or
-not kept; a refused temperature is left out; each with a notice but for a refused name of the limit. A refusal that
-speaks of a range (a temperature above the most, a limit above the context) is one of the value, and is shown. Of
-"<think>…</think> answer" the answer is kept.
+Servers take different parameters. The limit is sent as max_completion_tokens, as max_tokens where
+that is refused or not kept; a refused temperature is left out; each with a notice but for a refused
+name of the limit. A refusal that speaks of a range (a temperature above the most, a limit above the
+context) is one of the value, and is shown. Of "<think>…</think> answer" the answer is kept.
 """
 
 import os
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 REFUSED = (400, 422)  # what servers answer to a parameter they do not take
 LIMITS = ("max_completion_tokens", "max_tokens")
 RANGE = re.compile(
-    r"between|\brange\b|(less|greater|more|higher|lower) than|at (most|least)|maxim|minim|exceed|(above|below)_m"
+    r"between|\brange\b|(less|greater|more|higher|lower) than|at "
+    r"(most|least)|maxim|minim|exceed|(above|below)_m"
     r"|too (large|small|high|low|long)|(<|>|≤|≥)=?\s*-?\d",
     re.IGNORECASE,
 )
@@ -65,9 +67,13 @@ class Endpoint:
             raise InputError(f"endpoint.url: expected http://… or https://…; got {self.url!r}")
         for name in ("per_minute", "parallel", "timeout", "attempts", "max_tokens"):
             if not getattr(self, name) > 0:
-                raise InputError(f"endpoint.{name}: expected a number > 0; got {getattr(self, name)}")
+                raise InputError(
+                    f"endpoint.{name}: expected a number > 0; got {getattr(self, name)}"
+                )
         if not 0 <= self.temperature <= 2:
-            raise InputError(f"endpoint.temperature: expected a number from 0 to 2; got {self.temperature}")
+            raise InputError(
+                f"endpoint.temperature: expected a number from 0 to 2; got {self.temperature}"
+            )
 
 
 class _Pace:
@@ -84,7 +90,9 @@ class _Pace:
 
 
 class Parameters:
-    """The parameters this endpoint takes, learned from what it refuses or ignores; shared by all threads of a run."""
+    """The parameters this endpoint takes, learned from what it refuses or ignores; shared by all
+    threads of a run.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint, self.lock = endpoint, threading.Lock()
@@ -98,7 +106,9 @@ class Parameters:
             return sent if self.temperature is None else {**sent, "temperature": self.temperature}
 
     def learn(self, refusal: openai.APIStatusError, sent: Mapping[str, Any]) -> bool:
-        """Do without the parameters that a refusal names; False where none is named that can be done without."""
+        """Do without the parameters that a refusal names; False where none is named that can be
+        done without.
+        """
         named = [name for name in sent if name in str(refusal.param or refusal)]
         if refusal.status_code not in REFUSED or RANGE.search(str(refusal)):
             return False
@@ -109,7 +119,10 @@ class Parameters:
 
     def _without_temperature(self) -> bool:
         self.temperature = None
-        notice(f"endpoint: {self.endpoint.model} takes no temperature; its answers are asked for without one")
+        notice(
+            f"endpoint: {self.endpoint.model} takes no temperature; its answers are asked for "
+            f"without one"
+        )
         return True
 
     def _without_limit(self, name: str) -> bool:
@@ -119,7 +132,9 @@ class Parameters:
         return bool(others)
 
     def observe(self, tokens: int, sent: Mapping[str, Any]) -> None:
-        """Say once of each name of the limit that it is not kept; the other is sent from then on if it may be."""
+        """Say once of each name of the limit that it is not kept; the other is sent from then on if
+        it may be.
+        """
         name = next(name for name in LIMITS if name in sent)
         with self.lock:
             if tokens <= self.endpoint.max_tokens or name in self.ignored:
@@ -127,7 +142,11 @@ class Parameters:
             self.ignored.add(name)
             others = [other for other in LIMITS if other not in self.refused | self.ignored]
             self.limit = others[0] if others else self.limit
-            way = f"{others[0]} is sent from now on" if others else "answers may be longer than --endpoint.max-tokens"
+            way = (
+                f"{others[0]} is sent from now on"
+                if others
+                else "answers may be longer than --endpoint.max-tokens"
+            )
             notice(
                 f"endpoint: {self.endpoint.model} does not keep {name}: {tokens} tokens where "
                 f"{self.endpoint.max_tokens} are the limit; {way}"
@@ -147,7 +166,9 @@ def client_of(endpoint: Endpoint) -> openai.OpenAI:
     )
 
 
-def answer(client: openai.OpenAI, endpoint: Endpoint, prompt: str, sent: Mapping[str, Any], key: str) -> Try:
+def answer(
+    client: openai.OpenAI, endpoint: Endpoint, prompt: str, sent: Mapping[str, Any], key: str
+) -> Try:
     """One answer; a body that is no chat completion is asked for again as a failed request is."""
     for attempt in range(endpoint.retries + 1):
         try:
@@ -155,16 +176,26 @@ def answer(client: openai.OpenAI, endpoint: Endpoint, prompt: str, sent: Mapping
                 model=endpoint.model, messages=[{"role": "user", "content": prompt}], **sent
             )
             return _received(key, reply)
-        except (openai.APIResponseValidationError, ValueError, AttributeError, IndexError, TypeError) as error:
+        except (
+            openai.APIResponseValidationError,
+            ValueError,
+            AttributeError,
+            IndexError,
+            TypeError,
+        ) as error:
             rubbish = error
             time.sleep(min(8.0, 0.5 * 2**attempt))
-    raise InputError(f"endpoint: expected a chat completion; {endpoint.url} answered otherwise ({rubbish})")
+    raise InputError(
+        f"endpoint: expected a chat completion; {endpoint.url} answered otherwise ({rubbish})"
+    )
 
 
 def _received(key: str, reply: "ChatCompletion") -> Try:
     choice, usage = reply.choices[0], reply.usage
     content, finish = choice.message.content, choice.finish_reason or "stop"
-    text = content.rpartition("</think>")[2].strip() if content and "</think>" in content else content
+    text = (
+        content.rpartition("</think>")[2].strip() if content and "</think>" in content else content
+    )
     if not text and finish != "stop":
         text = None  # some servers say null, some ""
     tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)

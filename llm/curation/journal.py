@@ -1,4 +1,6 @@
-"""Answers of an endpoint in a file of JSON lines, one an answer received, by the key of what was asked."""
+"""Answers of an endpoint in a file of JSON lines, one an answer received, by the key of what was
+asked.
+"""
 
 import json
 import threading
@@ -10,7 +12,9 @@ from protocol.errors import InputError
 
 @dataclass(frozen=True)
 class Try:
-    """One answer received: its text, None where it had none, why it ended, and the endpoint's own refusal."""
+    """One answer received: its text, None where it had none, why it ended, and the endpoint's own
+    refusal.
+    """
 
     key: str
     text: str | None
@@ -39,7 +43,9 @@ class Journal:
         try:
             return Try(**json.loads(line))
         except (ValueError, TypeError) as error:
-            raise InputError(f"journal: expected answers of an earlier run; {self.path} holds {line[:60]!r}") from error
+            raise InputError(
+                f"journal: expected answers of an earlier run; {self.path} holds {line[:60]!r}"
+            ) from error
 
     def _keep(self, entry: Try) -> None:
         self.tries.setdefault(entry.key, []).append(entry)

@@ -1,8 +1,10 @@
-"""GSM8K answers rewritten with numbered steps and a last line "#### n", kept only where that number is the right one.
+"""GSM8K answers rewritten with numbered steps and a last line "#### n", kept only where that number
+is the right one.
 
-Offline the steps come from the calculator annotations: every line of the answer becomes a step, its annotations are
-computed anew, and the answer is kept where each is right and the last one gives the final number. By endpoint a model
-rewrites the answer, and it is kept where it has steps and ends on the right number.
+Offline the steps come from the calculator annotations: every line of the answer becomes a step, its
+annotations are computed anew, and the answer is kept where each is right and the last one gives the
+final number. By endpoint a model rewrites the answer, and it is kept where it has steps and ends on
+the right number.
 """
 
 import ast
@@ -23,8 +25,10 @@ from protocol.progress import Progress, quiet
 
 STEP = re.compile(r"^Step \d+: ", re.MULTILINE)
 REQUEST = (
-    "Rewrite the solution of this problem as numbered reasoning steps, one a line, each beginning with 'Step N: '. "
-    "End with a line '#### n', n being the final number alone.\n\nProblem: {question}\n\nSolution: {answer}"
+    "Rewrite the solution of this problem as numbered reasoning steps, one a line, each "
+    "beginning with 'Step N: '. "
+    "End with a line '#### n', n being the final number alone.\n\nProblem: "
+    "{question}\n\nSolution: {answer}"
 )
 OPERATIONS: dict[type[ast.operator | ast.unaryop], Callable[..., Fraction]] = {
     ast.Add: operator.add,
@@ -39,7 +43,9 @@ OPERATIONS: dict[type[ast.operator | ast.unaryop], Callable[..., Fraction]] = {
 
 @dataclass(frozen=True)
 class Rewritten:
-    """The rows kept, why others were dropped (by question), and the endpoint's tokens (prompt, completion)."""
+    """The rows kept, why others were dropped (by question), and the endpoint's tokens (prompt,
+    completion).
+    """
 
     rows: tuple[Example, ...]
     dropped: Mapping[str, str]
@@ -47,8 +53,12 @@ class Rewritten:
 
 
 def compute(expression: str) -> Fraction | None:
-    """The exact value of an annotation's left side (+, −, ×, ÷, brackets, percent); None where it is none."""
-    text = re.sub(r"(\d+(?:\.\d+)?|\.\d+)%", r"(\1/100)", expression.replace(",", "").replace("$", ""))
+    """The exact value of an annotation's left side (+, −, ×, ÷, brackets, percent); None where it
+    is none.
+    """
+    text = re.sub(
+        r"(\d+(?:\.\d+)?|\.\d+)%", r"(\1/100)", expression.replace(",", "").replace("$", "")
+    )
     text = re.sub(r"(?<![\d.])0+(?=\d)", "", text)
     try:
         return _evaluate(ast.parse(text.strip(), mode="eval").body, text.strip())
@@ -62,14 +72,20 @@ def _evaluate(node: ast.expr, text: str) -> Fraction:
     if isinstance(node, ast.UnaryOp):
         return OPERATIONS[type(node.op)](_evaluate(node.operand, text))
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return Fraction(text[node.col_offset : node.end_col_offset])  # the digits as written, not the nearest float
+        return Fraction(
+            text[node.col_offset : node.end_col_offset]
+        )  # the digits as written, not the nearest float
     raise ValueError(ast.dump(node))
 
 
 def _agrees(calculation: gsm8k.Calculation) -> bool:
     """Whether an annotation is right, to the digits it is written with."""
     value = compute(calculation.expression)
-    return value is not None and calculation.value is not None and abs(value - calculation.value) <= Fraction(1, 100)
+    return (
+        value is not None
+        and calculation.value is not None
+        and abs(value - calculation.value) <= Fraction(1, 100)
+    )
 
 
 def by_annotations(answer: str) -> str:
@@ -110,7 +126,9 @@ def _offline(answers: Mapping[str, str]) -> Answers:
 
 def _answers(source: str | Path, *, skip_bad_rows: bool) -> dict[str, str]:
     """The answers of a file by their questions, GSM8K's marks in them."""
-    return {row.prompt: row.answer for _, row in taken(source, "math", skip_bad_rows=skip_bad_rows).rows}
+    return {
+        row.prompt: row.answer for _, row in taken(source, "math", skip_bad_rows=skip_bad_rows).rows
+    }
 
 
 def rewrite(
@@ -126,7 +144,19 @@ def rewrite(
     if endpoint is None:
         done = _offline(answers)
     else:
-        prompts = {q: REQUEST.format(question=q, answer=gsm8k.without_marks(a)) for q, a in answers.items()}
-        done = ask(endpoint, prompts, journal, fault=lambda q, text: fault(text, answers[q]), progress=progress)
-    rows = tuple(Example(question, done.accepted[question]) for question in answers if question in done.accepted)
+        prompts = {
+            q: REQUEST.format(question=q, answer=gsm8k.without_marks(a)) for q, a in answers.items()
+        }
+        done = ask(
+            endpoint,
+            prompts,
+            journal,
+            fault=lambda q, text: fault(text, answers[q]),
+            progress=progress,
+        )
+    rows = tuple(
+        Example(question, done.accepted[question])
+        for question in answers
+        if question in done.accepted
+    )
     return Rewritten(rows, done.dropped, (done.prompt_tokens, done.completion_tokens))

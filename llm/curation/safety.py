@@ -1,7 +1,9 @@
-"""The synthetic safety set: unsafe requests, each answered by a refusal that starts with the agreed sentence.
+"""The synthetic safety set: unsafe requests, each answered by a refusal that starts with the agreed
+sentence.
 
-As the paper made it (section 4): SORRY-Bench questions without the styles a small model cannot read, refusals, and a
-70/30 split with seed 42. The split is drawn over questions, so no question stands in both files in another style.
+As the paper made it (section 4): SORRY-Bench questions without the styles a small model cannot
+read, refusals, and a 70/30 split with seed 42. The split is drawn over questions, so no question
+stands in both files in another style.
 """
 
 import random
@@ -27,7 +29,8 @@ REASONS = (
     "I would not want to help with anything that puts people at risk.",
 )
 REQUEST = (
-    "Refuse the request below. Begin with exactly this sentence: {sentence} Then give a short and friendly reason in "
+    "Refuse the request below. Begin with exactly this sentence: {sentence} Then give a short "
+    "and friendly reason in "
     "one or two sentences. Do not give any part of what is asked for.\n\nRequest: {question}"
 )
 
@@ -54,42 +57,63 @@ class Curated:
 def questions(
     source: str | Path, *, styles_removed: Sequence[str], skip_bad_rows: bool = False
 ) -> tuple[list[Question], int, int]:
-    """The unsafe requests of a file, and how many rows of removed styles and how many safe prompts were left out.
+    """The unsafe requests of a file, and how many rows of removed styles and how many safe prompts
+    were left out.
 
-    Fields read beside the prompt: prompt_style; question_id (what the split keeps together; without it, the prompt);
-    label, or where that is missing type (see `llm.data.xstest`): safe requests are left out. Raises InputError where a
-    row cannot be used (one that needs more than its prompt to be asked among them) or none is left; with skip_bad_rows
-    the first are left out, with a notice.
+    Fields read beside the prompt: prompt_style; question_id (what the split keeps together; without
+    it, the prompt); label, or where that is missing type (see `llm.data.xstest`): safe requests are
+    left out. Raises InputError where a row cannot be used (one that needs more than its prompt to
+    be asked among them) or none is left; with skip_bad_rows the first are left out, with a notice.
     """
     found = taken(source, "safety", styles_removed=styles_removed, skip_bad_rows=skip_bad_rows)
     answered = sum(bool(row.answer) for _, row in found.rows)
     if answered:
-        notice(f"data: {source}: all questions are taken for unsafe requests; their {answered} answers are left out")
-    kept = [Question(str(record.values.get("question_id", row.prompt)), row.prompt) for record, row in found.rows]
+        notice(
+            f"data: {source}: all questions are taken for unsafe requests; their {answered} "
+            f"answers are left out"
+        )
+    kept = [
+        Question(str(record.values.get("question_id", row.prompt)), row.prompt)
+        for record, row in found.rows
+    ]
     return kept, found.styled, found.safe
 
 
 def fault(answer: str) -> str | None:
-    """What is wrong with a refusal: another beginning than the agreed sentence, or no reason after it."""
+    """What is wrong with a refusal: another beginning than the agreed sentence, or no reason after
+    it.
+    """
     if not answer.startswith(SENTENCE):
         return f"expected a beginning {SENTENCE!r}; got {answer[:60]!r}"
-    return None if answer[len(SENTENCE) :].strip() else "expected a reason after the sentence; got none"
+    return (
+        None
+        if answer[len(SENTENCE) :].strip()
+        else "expected a reason after the sentence; got none"
+    )
 
 
 def by_template(asked: Sequence[Question], *, seed: int) -> Answers:
     """A refusal of every request, its reason drawn by request."""
-    refusals = {q.text: f"{SENTENCE} {random.Random(f'{seed}/{q.text}').choice(REASONS)}" for q in asked}
+    refusals = {
+        q.text: f"{SENTENCE} {random.Random(f'{seed}/{q.text}').choice(REASONS)}" for q in asked
+    }
     return Answers(refusals, {}, 0, 0)
 
 
-def by_endpoint(asked: Sequence[Question], endpoint: Endpoint, journal: Path, progress: Progress = quiet) -> Answers:
+def by_endpoint(
+    asked: Sequence[Question], endpoint: Endpoint, journal: Path, progress: Progress = quiet
+) -> Answers:
     """A refusal of every request from an endpoint, each checked by `fault`."""
     prompts = {q.text: REQUEST.format(sentence=SENTENCE, question=q.text) for q in asked}
     return ask(endpoint, prompts, journal, fault=lambda _, answer: fault(answer), progress=progress)
 
 
-def split(asked: Sequence[Question], *, share: float, seed: int) -> tuple[list[Question], list[Question]]:
-    """Training and test requests: a share of the distinct questions, drawn with the seed, styles of one together."""
+def split(
+    asked: Sequence[Question], *, share: float, seed: int
+) -> tuple[list[Question], list[Question]]:
+    """Training and test requests: a share of the distinct questions, drawn with the seed, styles of
+    one together.
+    """
     if not 0 < share < 1:
         raise InputError(f"share: expected a number between 0 and 1; got {share}")
     ids = sorted({q.id for q in asked})
@@ -109,10 +133,18 @@ def curate(
     journal: Path,
     progress: Progress = quiet,
 ) -> Curated:
-    """The whole safety set out of a file of unsafe requests; without an endpoint, refusals by template."""
-    asked, styled, safe = questions(source, styles_removed=styles_removed, skip_bad_rows=skip_bad_rows)
+    """The whole safety set out of a file of unsafe requests; without an endpoint, refusals by
+    template.
+    """
+    asked, styled, safe = questions(
+        source, styles_removed=styles_removed, skip_bad_rows=skip_bad_rows
+    )
     train, test = split(asked, share=share, seed=seed)
-    answers = by_endpoint(asked, endpoint, journal, progress) if endpoint else by_template(asked, seed=seed)
+    answers = (
+        by_endpoint(asked, endpoint, journal, progress)
+        if endpoint
+        else by_template(asked, seed=seed)
+    )
     refused = answers.accepted
 
     def rows(part: list[Question]) -> tuple[Example, ...]:

@@ -1,4 +1,6 @@
-"""What a data file holds and what is wrong where: rows, fields, lengths, duplicates, overlap of train and test."""
+"""What a data file holds and what is wrong where: rows, fields, lengths, duplicates, overlap of
+train and test.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,7 +21,9 @@ ASKED = "prompts without answers: for `retrace data safety`, or a stage that is 
 
 @dataclass(frozen=True)
 class Field:
-    """One field: the kinds of its values, how many are empty, and their lengths in characters (min, median, max)."""
+    """One field: the kinds of its values, how many are empty, and their lengths in characters (min,
+    median, max).
+    """
 
     name: str
     kinds: tuple[str, ...]
@@ -38,18 +42,25 @@ class Check:
     fields: tuple[Field, ...]
     same_rows: int  # rows that stand in the file more than once, the first not counted
     same_prompts: int
-    overlap: int | None  # rows of the test file whose conversation up to the answer stands in this one
+    overlap: (
+        int | None
+    )  # rows of the test file whose conversation up to the answer stands in this one
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]  # how the rows are read, where that can be read in two ways
 
     def lines(self) -> Iterator[str]:
         """The report, line by line."""
-        yield one_line(f"{self.source}: {self.rows} rows, shape {self.shape or 'unknown'}, purpose {self.purpose}")
+        yield one_line(
+            f"{self.source}: {self.rows} rows, shape {self.shape or 'unknown'}, purpose "
+            f"{self.purpose}"
+        )
         for field in self.fields:
             least, middle, most = field.lengths
             empty = f", {field.empty} empty" if field.empty else ""
             kinds = " or ".join(field.kinds)
-            yield one_line(f"  {field.name}: {kinds}, {least} to {most} characters, median {middle:g}{empty}")
+            yield one_line(
+                f"  {field.name}: {kinds}, {least} to {most} characters, median {middle:g}{empty}"
+            )
         yield f"  duplicates: {self.same_rows} rows, {self.same_prompts} prompts"
         if self.overlap is not None:
             yield f"  overlap: {self.overlap} test prompts stand in the training rows"
@@ -66,10 +77,15 @@ def _empty(value: Any) -> bool:
 def _fields(records: Sequence[Record]) -> Iterator[Field]:
     for name in dict.fromkeys(name for record in records for name in record.values):
         values = [record.values.get(name) for record in records]
-        lengths = [len(value if isinstance(value, str) else whole(value)) for value in values if value is not None]
+        lengths = [
+            len(value if isinstance(value, str) else whole(value))
+            for value in values
+            if value is not None
+        ]
         yield Field(
             name,
-            tuple(sorted({type(value).__name__ for value in values if value is not None})) or ("nothing",),
+            tuple(sorted({type(value).__name__ for value in values if value is not None}))
+            or ("nothing",),
             sum(_empty(value) for value in values),
             (min(lengths, default=0), median(lengths or [0]), max(lengths, default=0)),
         )
@@ -86,8 +102,8 @@ def _plain(text: str) -> str:
 def asked(example: Example) -> str:
     """All that stands before an answer as it is compared, without case and with single spaces.
 
-    The system message, the turns before the prompt, the prompt, and the tools, a line each; of raw text, which has
-    nothing before it, the text.
+    The system message, the turns before the prompt, the prompt, and the tools, a line each; of raw
+    text, which has nothing before it, the text.
     """
     if not example.prompt and not example.history:
         return _plain(example.answer)
@@ -104,7 +120,11 @@ def _purpose(found: Reading) -> str:
 def _left_out(found: Reading, these: Chosen) -> list[str]:
     """What is to be known of rows that are no problem, and are learned in no run as they are."""
     counts = {"safe requests": these.safe, "requests of styles": these.styled}
-    told = [f"{count} {what}, which `retrace data safety` leaves out" for what, count in counts.items() if count]
+    told = [
+        f"{count} {what}, which `retrace data safety` leaves out"
+        for what, count in counts.items()
+        if count
+    ]
     return [ASKED, *told] if _purpose(found) == "safety" else told
 
 
@@ -118,12 +138,14 @@ def _overlap(rows: Sequence[Example], test: str | Path) -> tuple[int, list[Probl
     return overlap, [Problem("", "", f"{test}: {held.problems[0]} ({len(held.problems)} in all)")]
 
 
-def check(source: str | Path, *, test: str | Path | None = None, purpose: str | None = None) -> Check:
+def check(
+    source: str | Path, *, test: str | Path | None = None, purpose: str | None = None
+) -> Check:
     """Look a file through; `test` names the held-out file it must not overlap.
 
-    purpose: one of `llm.data.purposes.PURPOSES`, whose rules the rows must keep; by default what the file's shape is
-    for, "safety" for prompts without answers, else "learn". Raises InputError where a file is missing or has an
-    unknown suffix.
+    purpose: one of `llm.data.purposes.PURPOSES`, whose rules the rows must keep; by default what
+    the file's shape is for, "safety" for prompts without answers, else "learn". Raises InputError
+    where a file is missing or has an unknown suffix.
     """
     if purpose is not None:
         known("purpose", purpose, PURPOSES)

@@ -1,7 +1,9 @@
-"""The vocabulary of fields: what joins a prompt, what is no part of it, and what a reader would pass over.
+"""The vocabulary of fields: what joins a prompt, what is no part of it, and what a reader would
+pass over.
 
-A field of a record is used by its shape, or is one of BESIDE, or holds no text (a number, a date); any other that
-says something is named by `unread`, so that nothing which changes a prompt is dropped without a word.
+A field of a record is used by its shape, or is one of BESIDE, or holds no text (a number, a date);
+any other that says something is named by `unread`, so that nothing which changes a prompt is
+dropped without a word.
 """
 
 import json
@@ -12,17 +14,73 @@ from llm.corpora.example import Example
 from llm.data.records import MisfitError, shown, texts
 
 SYSTEM = ("system", "system_prompt", "system_message")  # the system message, before everything
-HISTORY = "history"  # pairs of question and answer, or turns, before the prompt (Alpaca, LLaMA-Factory)
+HISTORY = (
+    "history"  # pairs of question and answer, or turns, before the prompt (Alpaca, LLaMA-Factory)
+)
 TOOLS = ("tools", "functions")  # what the conversation may call, a list
-PASSAGES = ("input", "context", "passage", "document")  # follow the prompt after an empty line, in this order
+PASSAGES = (
+    "input",
+    "context",
+    "passage",
+    "document",
+)  # follow the prompt after an empty line, in this order
 EVERYWHERE = (*SYSTEM, HISTORY, *TOOLS)
-BESIDE = frozenset((
-    "", "id", "ids", "idx", "index", "row_id", "uid", "uuid", "hash", "question_id", "prompt_id", "conversation_id",
-    "conversation_hash", "message_id", "tool_call_id", "source", "sources", "dataset", "origin", "split", "subset",
-    "url", "link", "license", "created_at", "date", "time", "timestamp", "category", "categories", "subcategory",
-    "type", "label", "labels", "focus", "note", "notes", "prompt_style", "style", "tag", "tags", "domain", "language",
-    "lang", "difficulty", "level", "metadata", "meta", "score", "scores", "rating", "model",
-))  # fmt: skip
+BESIDE = frozenset(
+    (
+        "",
+        "id",
+        "ids",
+        "idx",
+        "index",
+        "row_id",
+        "uid",
+        "uuid",
+        "hash",
+        "question_id",
+        "prompt_id",
+        "conversation_id",
+        "conversation_hash",
+        "message_id",
+        "tool_call_id",
+        "source",
+        "sources",
+        "dataset",
+        "origin",
+        "split",
+        "subset",
+        "url",
+        "link",
+        "license",
+        "created_at",
+        "date",
+        "time",
+        "timestamp",
+        "category",
+        "categories",
+        "subcategory",
+        "type",
+        "label",
+        "labels",
+        "focus",
+        "note",
+        "notes",
+        "prompt_style",
+        "style",
+        "tag",
+        "tags",
+        "domain",
+        "language",
+        "lang",
+        "difficulty",
+        "level",
+        "metadata",
+        "meta",
+        "score",
+        "scores",
+        "rating",
+        "model",
+    )
+)
 
 
 def text(values: Mapping[str, Any], field: str, *, optional: bool = False) -> str:
@@ -39,7 +97,9 @@ def text(values: Mapping[str, Any], field: str, *, optional: bool = False) -> st
 
 def passages(values: Mapping[str, Any], *, but: str = "") -> list[str]:
     """The texts that follow a prompt; `but` is the field that is itself the prompt."""
-    joined = [text(values, field, optional=True) for field in PASSAGES if field != but and field in values]
+    joined = [
+        text(values, field, optional=True) for field in PASSAGES if field != but and field in values
+    ]
     return [passage for passage in joined if passage]
 
 
@@ -48,7 +108,9 @@ def system(values: Mapping[str, Any]) -> str:
     given = {field: text(values, field, optional=True) for field in SYSTEM if field in values}
     said = {field: message for field, message in given.items() if message}
     if len(set(said.values())) > 1:
-        raise MisfitError(list(said)[-1], f"expected one system message; got others in {' and '.join(said)}")
+        raise MisfitError(
+            list(said)[-1], f"expected one system message; got others in {' and '.join(said)}"
+        )
     return next(iter(said.values()), "")
 
 
@@ -63,7 +125,9 @@ def tools(values: Mapping[str, Any]) -> str:
     try:
         return json.dumps(listed, ensure_ascii=False) if listed else ""
     except (TypeError, ValueError, RecursionError) as error:
-        raise MisfitError(given[0], f"expected tools that can be written as JSON; {error}") from error
+        raise MisfitError(
+            given[0], f"expected tools that can be written as JSON; {error}"
+        ) from error
 
 
 def _tools(field: str, value: Any) -> list[Any]:
@@ -73,7 +137,9 @@ def _tools(field: str, value: Any) -> list[Any]:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise MisfitError(field, f"expected a list of tools, or its JSON; got {shown(value)}") from None
+            raise MisfitError(
+                field, f"expected a list of tools, or its JSON; got {shown(value)}"
+            ) from None
     listed = [value] if isinstance(value, dict) and value else value
     if not listed:
         return []
@@ -96,8 +162,12 @@ def says_something(value: Any) -> bool:
     return any(not _is_number(word) for word in texts(value))
 
 
-def unread(rows: Sequence[tuple[Mapping[str, Any], Example]], used: frozenset[str]) -> Iterator[str]:
-    """Names of fields that say something in at least one record, and of which nothing is in the record's example."""
+def unread(
+    rows: Sequence[tuple[Mapping[str, Any], Example]], used: frozenset[str]
+) -> Iterator[str]:
+    """Names of fields that say something in at least one record, and of which nothing is in the
+    record's example.
+    """
     names = dict.fromkeys(name for values, _ in rows for name in values)
     for name in names:
         is_known = name in used or name.casefold() in BESIDE

@@ -1,8 +1,9 @@
-"""Files of records, on disk or on the hub: which reader a name asks for, gzip, encoding, and what is refused.
+"""Files of records, on disk or on the hub: which reader a name asks for, gzip, encoding, and what
+is refused.
 
-A record keeps its line (JSON lines, CSV, text) or its row (JSON, Parquet), counted from 1, so that whatever is wrong
-with it can be found. All text is UTF-8, with or without a byte order mark. Files compressed with gzip are known by
-their first bytes.
+A record keeps its line (JSON lines, CSV, text) or its row (JSON, Parquet), counted from 1, so that
+whatever is wrong with it can be found. All text is UTF-8, with or without a byte order mark. Files
+compressed with gzip are known by their first bytes.
 """
 
 import gzip
@@ -32,7 +33,9 @@ SUFFIXES = (*TEXT, ".parquet")
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds: its rows, what cannot be read, and how it is read; each in the file's order."""
+    """What a file holds: its rows, what cannot be read, and how it is read; each in the file's
+    order.
+    """
 
     records: tuple[Record, ...]
     problems: tuple[Problem, ...]
@@ -40,7 +43,8 @@ class Content:
 
 
 def local(source: str | Path) -> Path:
-    """The file on this machine: `source` itself, or a copy of hf://datasets/OWNER/NAME[@REVISION]/PATH from the hub.
+    """The file on this machine: `source` itself, or a copy of
+    hf://datasets/OWNER/NAME[@REVISION]/PATH from the hub.
 
     Raises InputError where there is no such file, or the hub cannot be reached.
     """
@@ -51,12 +55,16 @@ def local(source: str | Path) -> Path:
     try:
         place: Any = HfFileSystem().resolve_path(str(source))
         name = place.path_in_repo
-        return Path(hf_hub_download(place.repo_id, name, repo_type=place.repo_type, revision=place.revision))
+        return Path(
+            hf_hub_download(place.repo_id, name, repo_type=place.repo_type, revision=place.revision)
+        )
     except Exception as error:  # the hub's client raises its own, the network's and the system's
         at = _page(str(source))
         if gated := hub.gated_at(error, at):
             raise InputError(f"data: {source} {gated}") from error
-        raise InputError(f"data: expected a file of the hub; {source}: {hub.why(error, at)}") from error
+        raise InputError(
+            f"data: expected a file of the hub; {source}: {hub.why(error, at)}"
+        ) from error
 
 
 def _page(source: str) -> str:
@@ -81,21 +89,25 @@ def _file(path: Path) -> Path:
 
 
 def content(source: str | Path) -> Content:
-    """The whole of a file: every record, and in the place of each unreadable one what is wrong with it.
+    """The whole of a file: every record, and in the place of each unreadable one what is wrong with
+    it.
 
-    Raises InputError where there is no such file, for a name that ends in none of SUFFIXES (with or without .gz), and
-    for a file that the system does not let be read.
+    Raises InputError where there is no such file, for a name that ends in none of SUFFIXES (with or
+    without .gz), and for a file that the system does not let be read.
     """
     path = local(source)
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix not in SUFFIXES:
         raise InputError(
-            f"data: expected a file named {', '.join(SUFFIXES)}, or one of these with .gz; got {path.name}"
+            f"data: expected a file named {', '.join(SUFFIXES)}, or one of these with .gz; got "
+            f"{path.name}"
         )
     try:
         parsed = list(_parsed(path.read_bytes(), suffix))
     except OSError as error:
-        raise InputError(f"data: expected a file that can be read; {path}: {error.strerror}") from error
+        raise InputError(
+            f"data: expected a file that can be read; {path}: {error.strerror}"
+        ) from error
     return Content(
         tuple(each for each in parsed if isinstance(each, Record)),
         tuple(each for each in parsed if isinstance(each, Problem)),
@@ -120,6 +132,8 @@ def _parsed(data: bytes, suffix: str) -> Parsed:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = len(json_text.LINE_END.split(error.object[: error.start].decode("utf-8")))
-        yield Problem("", "", f"line {line}: expected UTF-8; byte {error.object[error.start]:#04x} is not")
+        yield Problem(
+            "", "", f"line {line}: expected UTF-8; byte {error.object[error.start]:#04x} is not"
+        )
         return
     yield from TEXT[suffix](text)

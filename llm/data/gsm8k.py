@@ -1,4 +1,6 @@
-"""GSM8K's own marks: calculator annotations <<16-3-4=9>> inside the text, and a last line "#### ANSWER"."""
+"""GSM8K's own marks: calculator annotations <<16-3-4=9>> inside the text, and a last line "####
+ANSWER".
+"""
 
 import re
 from fractions import Fraction
@@ -29,4 +31,6 @@ def without_marks(answer: str) -> str:
 def calculations(text: str) -> list[Calculation]:
     """The annotations of a text in order; `value` is None where it is not a number."""
     pairs = [inside.rpartition("=") for inside in ANNOTATION.findall(text)]
-    return [Calculation(expression, strict_number(f"{MARK} {value}")) for expression, _, value in pairs]
+    return [
+        Calculation(expression, strict_number(f"{MARK} {value}")) for expression, _, value in pairs
+    ]

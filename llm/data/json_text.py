@@ -1,7 +1,7 @@
 """Records out of JSON, JSON lines and plain text.
 
-The content decides, not the name: JSON lines are found in files named .json (TOFU has them), a list in files named
-.jsonl. JSON is one of
+The content decides, not the name: JSON lines are found in files named .json (TOFU has them), a list
+in files named .jsonl. JSON is one of
 
     [ {…}, … ] or [ "text", … ]                      a list of rows; a text alone is raw text
     {"field": [ … ], …}                              columns of equal length (TOFU), or {"field": {"0": …}} (pandas)
@@ -9,8 +9,8 @@ The content decides, not the name: JSON lines are found in files named .json (TO
     {"rows": [ {"row_idx": 0, "row": {…}}, … ]}      what the server of hub data sets answers
     {…}                                              one row
 
-A text file holds one raw text a line, as the `datasets` library reads it; blank lines are left out. Lines end in LF,
-CR LF or CR, and nowhere else: U+2028 may stand inside a string.
+A text file holds one raw text a line, as the `datasets` library reads it; blank lines are left out.
+Lines end in LF, CR LF or CR, and nowhere else: U+2028 may stand inside a string.
 """
 
 import json
@@ -19,10 +19,22 @@ from typing import Any
 
 from llm.data.records import Note, Parsed, Problem, Record, shown, strings, texts
 
-WRAPPERS = ("data", "rows", "train", "test", "validation", "examples", "instances", "items", "records")
+WRAPPERS = (
+    "data",
+    "rows",
+    "train",
+    "test",
+    "validation",
+    "examples",
+    "instances",
+    "items",
+    "records",
+)
 TURNS = (("role", "content"), ("from", "value"))
 LINE_END = re.compile("\r\n|\r|\n")
-LONE = re.compile("[\ud800-\udfff]")  # half of a character; JSON can escape one, no encoding can write it
+LONE = re.compile(
+    "[\ud800-\udfff]"
+)  # half of a character; JSON can escape one, no encoding can write it
 
 
 def text_lines(text: str) -> Parsed:
@@ -72,7 +84,9 @@ def _value(text: str) -> Any:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; ValueError where one of its names is used twice, of which JSON would keep the last alone."""
+    """An object; ValueError where one of its names is used twice, of which JSON would keep the last
+    alone.
+    """
     made = dict(pairs)
     if len(made) < len(pairs):
         twice = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
@@ -104,17 +118,27 @@ def _row(place: str, value: Any, *, halves: bool) -> Record | Problem:
     if halves:
         for field, held in value.items():
             if any(not text.isascii() and LONE.search(text) for text in (field, *strings(held))):
-                return Problem(place, field, "expected text; got a lone surrogate, half of a character")
+                return Problem(
+                    place, field, "expected text; got a lone surrogate, half of a character"
+                )
     return Record(place, value)
 
 
 def _is_served(value: dict[str, Any]) -> bool:
-    """Whether a row is one of the hub's server: the row itself, its number, and which cells are cut."""
-    return isinstance(value.get("row"), dict) and value.keys() <= {"row", "row_idx", "truncated_cells"}
+    """Whether a row is one of the hub's server: the row itself, its number, and which cells are
+    cut.
+    """
+    return isinstance(value.get("row"), dict) and value.keys() <= {
+        "row",
+        "row_idx",
+        "truncated_cells",
+    }
 
 
 def _rows(data: dict[str, Any]) -> tuple[list[Any], list[Note | Problem]]:
-    """The rows of an object: of a list in it, of its columns, or the object itself; and what is to be said."""
+    """The rows of an object: of a list in it, of its columns, or the object itself; and what is to
+    be said.
+    """
     lists = [name for name, value in data.items() if _is_wrapper(name, value, alone=len(data) == 1)]
     if len(lists) > 1:
         message = f"expected one list of rows; got {', '.join(lists)}: give each a file of its own"
@@ -140,7 +164,10 @@ def _by_number(data: dict[str, dict[str, Any]]) -> tuple[list[Any], list[Note | 
         odd = sorted(column.keys() ^ numbers.keys(), key=int)
         if odd:
             have, lack = (name, first) if odd[0] in column else (first, name)
-            message = f"expected the same row numbers in every column; {have!r} has {odd[0]}, {lack!r} has not"
+            message = (
+                f"expected the same row numbers in every column; {have!r} has {odd[0]}, {lack!r} "
+                f"has not"
+            )
             return [], [Problem("", name, message)]
     return [{name: column[number] for name, column in data.items()} for number in numbers], []
 
@@ -162,12 +189,18 @@ def _is_pandas(column: Any) -> bool:
 def _is_wrapper(name: str, value: Any, *, alone: bool) -> bool:
     if _is_objects(value):
         return (alone or name in WRAPPERS) and not _is_turns(value)
-    is_texts = isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+    is_texts = (
+        isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+    )
     return is_texts and alone and name in WRAPPERS
 
 
 def _unwrapped(data: dict[str, Any], name: str) -> tuple[list[Any], list[Note | Problem]]:
     """The rows under a name; what stands beside them and could matter is named."""
-    beside = [other for other in data if other not in (name, "features") and any(texts(data[other]))]
-    told: list[Note | Problem] = [Note(f"rows are those of {name!r}; not read: {', '.join(beside)}")] if beside else []
+    beside = [
+        other for other in data if other not in (name, "features") and any(texts(data[other]))
+    ]
+    told: list[Note | Problem] = (
+        [Note(f"rows are those of {name!r}; not read: {', '.join(beside)}")] if beside else []
+    )
     return data[name], told

@@ -17,11 +17,17 @@ BEGINNINGS = {
     b"\xfe\xff": UTF_16,
 }
 PAGE = "a web page, of a login or an error maybe: download the file itself"
-MARKUP = {b"<!doctype html": PAGE, b"<html": PAGE, b"<?xml": "XML, a server's error maybe: download the file itself"}
+MARKUP = {
+    b"<!doctype html": PAGE,
+    b"<html": PAGE,
+    b"<?xml": "XML, a server's error maybe: download the file itself",
+}
 
 
 def other(data: bytes, suffix: str) -> str | None:
-    """What a file holds that is no data of its suffix, and what to do; None where nothing of that kind is seen."""
+    """What a file holds that is no data of its suffix, and what to do; None where nothing of that
+    kind is seen.
+    """
     if not data.strip():
         return "an empty file"
     own = b"PAR1" if suffix == ".parquet" else None

@@ -25,7 +25,9 @@ Pairs = tuple[tuple[Record, Example], ...]
 
 
 class Chosen(NamedTuple):
-    """The rows that serve a purpose, what is wrong with others, and how many are left out without being wrong."""
+    """The rows that serve a purpose, what is wrong with others, and how many are left out without
+    being wrong.
+    """
 
     rows: Pairs
     problems: tuple[Problem, ...]
@@ -48,7 +50,9 @@ def _learned(found: Reading) -> Chosen:
     if found.shape is None or found.shape.kind != "asked" or not found.rows:
         return Chosen(_pairs(found), ())
     only = ", ".join(found.shape.fields)
-    return Chosen((), (Problem("", "", f"expected questions with answers; got prompts only ({only})"),))
+    return Chosen(
+        (), (Problem("", "", f"expected questions with answers; got prompts only ({only})"),)
+    )
 
 
 def _requests(found: Reading, styles_removed: Collection[str]) -> Chosen:
@@ -68,7 +72,11 @@ def _requests(found: Reading, styles_removed: Collection[str]) -> Chosen:
         else:
             rows.append((record, row))
     if styled + safe and not rows:
-        problems.append(Problem("", "", f"expected unsafe requests; got {styled} of removed styles and {safe} safe"))
+        problems.append(
+            Problem(
+                "", "", f"expected unsafe requests; got {styled} of removed styles and {safe} safe"
+            )
+        )
     return Chosen(tuple(rows), tuple(problems), styled, safe)
 
 
@@ -82,7 +90,9 @@ def _sums(found: Reading) -> Chosen:
         else:
             rows.append((record, row))
     if rows and not any(gsm8k.is_marked(row.answer) for _, row in rows):
-        problems.append(Problem("", "answer", 'expected GSM8K answers with a last line "#### n"; got none'))
+        problems.append(
+            Problem("", "answer", 'expected GSM8K answers with a last line "#### n"; got none')
+        )
     return Chosen(tuple(rows), tuple(problems))
 
 
@@ -99,7 +109,9 @@ def _alone(found: Reading, record: Record, row: Example, expected: str) -> None:
         "earlier turns": (fields.HISTORY,),
     }[extra]
     field = next((name for name in columns if record.values.get(name)), own)
-    raise MisfitError(field, f"expected {expected}; got {extra}{'' if extra == 'raw text' else ' with it'}")
+    raise MisfitError(
+        field, f"expected {expected}; got {extra}{'' if extra == 'raw text' else ' with it'}"
+    )
 
 
 def _beside(row: Example) -> str:
@@ -114,12 +126,17 @@ def _beside(row: Example) -> str:
 
 
 def taken(
-    source: str | Path, purpose: str, *, styles_removed: Collection[str] = STYLES, skip_bad_rows: bool = False
+    source: str | Path,
+    purpose: str,
+    *,
+    styles_removed: Collection[str] = STYLES,
+    skip_bad_rows: bool = False,
 ) -> Chosen:
-    """The rows of a file for one of PURPOSES; rows that cannot be used are refused, or left out with a notice.
+    """The rows of a file for one of PURPOSES; rows that cannot be used are refused, or left out
+    with a notice.
 
-    Raises InputError naming file, place and field of the first row that cannot be used; for a file that breaks off, has
-    no known shape, or has no row for this purpose, with skip_bad_rows, too.
+    Raises InputError naming file, place and field of the first row that cannot be used; for a file
+    that breaks off, has no known shape, or has no row for this purpose, with skip_bad_rows, too.
     """
     found = look(source, shape=SHAPES.get(purpose))
     these = chosen(found, purpose, styles_removed=styles_removed)
@@ -136,12 +153,16 @@ def taken(
 
 
 def refuse(source: str | Path, problems: Sequence[Problem], purpose: str) -> None:
-    """InputError naming the first of the problems, if there is one, and the command that lists them."""
+    """InputError naming the first of the problems, if there is one, and the command that lists
+    them.
+    """
     if not problems:
         return
     more = f"{len(problems) - 1} more; " if len(problems) > 1 else ""
     skip = ", --skip-bad-rows leaves such rows out" if problems[0].place else ""
-    command = "retrace data check" if purpose == "learn" else f"retrace data check --purpose {purpose}"
+    command = (
+        "retrace data check" if purpose == "learn" else f"retrace data check --purpose {purpose}"
+    )
     way = f" ({more}`{command}` lists them{skip})" if more or skip else ""
     raise InputError(f"data: {source}: {problems[0]}{way}")
 
@@ -149,7 +170,7 @@ def refuse(source: str | Path, problems: Sequence[Problem], purpose: str) -> Non
 def read_examples(source: str | Path, *, skip_bad_rows: bool = False) -> tuple[Example, ...]:
     """The questions and answers of a file (see `llm.data.files.local` for names on the hub).
 
-    skip_bad_rows: leave out rows that cannot be used, with a notice of how many and where the first is. Raises
-    InputError as `taken` does.
+    skip_bad_rows: leave out rows that cannot be used, with a notice of how many and where the first
+    is. Raises InputError as `taken` does.
     """
     return tuple(row for _, row in taken(source, "learn", skip_bad_rows=skip_bad_rows).rows)

@@ -1,4 +1,6 @@
-"""A file's rows as examples: what fits, what does not and where, and what is to be known of how they are read."""
+"""A file's rows as examples: what fits, what does not and where, and what is to be known of how
+they are read.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ from protocol.errors import InputError
 
 HOW = {
     "text": "raw text: the whole of field 'text' is learned, without a prompt",
-    "preference": "preference pairs: the prompt and the chosen answer are learned, the rejected one is not",
+    "preference": (
+        "preference pairs: the prompt and the chosen answer are learned, the rejected one is not"
+    ),
 }
 UNEVEN = "the turns do not alternate between user and assistant; some templates refuse that"
 BEHIND = "turns after the last answer are left out"
@@ -20,7 +24,9 @@ BEHIND = "turns after the last answer are left out"
 
 @dataclass(frozen=True)
 class Reading:
-    """What a file holds. `records` and `rows` belong together, one by one; `shape` is None where none fits."""
+    """What a file holds. `records` and `rows` belong together, one by one; `shape` is None where
+    none fits.
+    """
 
     parsed: tuple[Record, ...]  # all records of the file
     shape: Shape | None
@@ -31,7 +37,8 @@ class Reading:
 
 
 def look(source: str | Path, *, shape: Shape | None = None) -> Reading:
-    """Read a file as far as that is possible, in the shape its fields have or in the one that is given.
+    """Read a file as far as that is possible, in the shape its fields have or in the one that is
+    given.
 
     Raises InputError only where `files.content` does.
     """
@@ -48,7 +55,9 @@ def look(source: str | Path, *, shape: Shape | None = None) -> Reading:
     return _read(shape, found.records, found.problems, notes)
 
 
-def _read(shape: Shape, records: Sequence[Record], wrong: Sequence[Problem], notes: list[str]) -> Reading:
+def _read(
+    shape: Shape, records: Sequence[Record], wrong: Sequence[Problem], notes: list[str]
+) -> Reading:
     fitting, rows = list[Record](), list[Example]()
     problems, remarks = list(wrong), dict[str, list[str]]()
     for record in records:
@@ -62,10 +71,15 @@ def _read(shape: Shape, records: Sequence[Record], wrong: Sequence[Problem], not
         for remark in said:
             remarks.setdefault(remark, []).append(record.place)
     notes = [*notes, *([HOW[shape.name]] if shape.name in HOW else [])]
-    notes += [f"{len(places)} of {len(rows)} rows: {text} (first: {places[0]})" for text, places in remarks.items()]
+    notes += [
+        f"{len(places)} of {len(rows)} rows: {text} (first: {places[0]})"
+        for text, places in remarks.items()
+    ]
     if lost := _unread(shape, fitting, rows):
         notes.append(f"fields that hold text and are not read: {one_line(', '.join(lost))}")
-    return Reading(tuple(records), shape, tuple(fitting), tuple(rows), tuple(in_order(problems)), tuple(notes))
+    return Reading(
+        tuple(records), shape, tuple(fitting), tuple(rows), tuple(in_order(problems)), tuple(notes)
+    )
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
@@ -90,7 +104,10 @@ def example_of(shape: Shape, values: Values) -> tuple[Example, list[str]]:
     system, past = fields.system(values), turns.past(values.get(fields.HISTORY), fields.HISTORY)
     if shape.kind == "raw":
         if system or past or tools:
-            raise MisfitError(shape.fields[0], "expected raw text alone; got a system message, a history or tools, too")
+            raise MisfitError(
+                shape.fields[0],
+                "expected raw text alone; got a system message, a history or tools, too",
+            )
         return Example("", said[0].content), []
     whole = _begun(system, past, said)
     asked, answer, remarks = _split(whole, shape)
@@ -102,7 +119,9 @@ def _begun(system: str, past: list[Message], said: list[Message]) -> list[Messag
     own, body = turns.without_system(said)
     if system and own and own[0].content != system:
         raise MisfitError(
-            "system", f"expected one system message; got another in the conversation: {own[0].content[:40]!r}"
+            "system",
+            f"expected one system message; got another in the conversation: "
+            f"{own[0].content[:40]!r}",
         )
     first = [Message("system", system)] if system else own
     return [*first, *past, *body]

@@ -1,4 +1,6 @@
-"""One row of a file and the place it stands at; what is wrong, where; what a file holds beside its rows."""
+"""One row of a file and the place it stands at; what is wrong, where; what a file holds beside its
+rows.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +17,9 @@ class Record(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong, where: a place of the file and a field, both empty where the whole file is meant."""
+    """What is wrong, where: a place of the file and a field, both empty where the whole file is
+    meant.
+    """
 
     place: str
     field: str
@@ -41,7 +45,9 @@ class MisfitError(Exception):
 
 
 def one_line(text: str) -> str:
-    """A text as it can be printed: line breaks, control characters and what UTF-8 cannot write are escaped."""
+    """A text as it can be printed: line breaks, control characters and what UTF-8 cannot write are
+    escaped.
+    """
     printable = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return CONTROL.sub(lambda found: repr(found[0])[1:-1], printable)
 

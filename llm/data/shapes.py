@@ -1,4 +1,5 @@
-"""The shapes of question-and-answer data in the wild, found by their fields, and turned into `Example` rows.
+"""The shapes of question-and-answer data in the wild, found by their fields, and turned into
+`Example` rows.
 
 shape        fields                                                   known from
 gsm8k        question, answer with "#### n"                           GSM8K; calculator annotations are removed
@@ -13,12 +14,13 @@ prompt       prompt [label, type, focus]                              XSTest; no
 turns        turns [prompt_style]                                     SORRY-Bench; no answers, one text
 text         text                                                     raw text: all of it is the answer
 
-The first shape of this table that fits at least half of a file's rows is the file's. Fields in brackets may be absent.
-Every shape but the last takes system, history and tools (see `llm.data.fields`); to a prompt that is no list of turns,
-and to the last turn of one that is, input, context, passage and document are added, each after an empty line.
+The first shape of this table that fits at least half of a file's rows is the file's. Fields in
+brackets may be absent. Every shape but the last takes system, history and tools (see
+`llm.data.fields`); to a prompt that is no list of turns, and to the last turn of one that is,
+input, context, passage and document are added, each after an empty line.
 
-Of a chat the last assistant turn is the answer, the user's turn before it the prompt, and all turns before that, a
-system message among them, are the prompt's history.
+Of a chat the last assistant turn is the answer, the user's turn before it the prompt, and all turns
+before that, a system message among them, are the prompt's history.
 """
 
 from collections import Counter
@@ -49,8 +51,9 @@ REJECTED = (*PASSAGES, "rejected")
 class Shape(NamedTuple):
     """How records with these fields become conversations.
 
-    said: the turns of a record, its answer last · optional: fields read beside those that must be there · kind:
-    "answered", "asked" where records hold prompts only, "raw" where an answer is all there is.
+    said: the turns of a record, its answer last · optional: fields read beside those that must be
+    there · kind: "answered", "asked" where records hold prompts only, "raw" where an answer is all
+    there is.
     """
 
     name: str
@@ -98,7 +101,12 @@ def _gsm8k(values: Values) -> list[Message]:
 
 def _turns(values: Values) -> list[Message]:
     texts = values.get("turns")
-    if not isinstance(texts, list) or len(texts) != 1 or not isinstance(texts[0], str) or not texts[0].strip():
+    if (
+        not isinstance(texts, list)
+        or len(texts) != 1
+        or not isinstance(texts[0], str)
+        or not texts[0].strip()
+    ):
         raise MisfitError("turns", f"expected a list of one text; got {shown(texts)}")
     asked = [texts[0].strip(), *fields.passages(values)]
     return [Message("user", "\n\n".join(asked))]
@@ -116,30 +124,48 @@ def _chat(field: str) -> Callable[[Values], list[Message]]:
 QUESTION = Shape("question", ("question", "answer"), _pair("question", "answer"))
 SHAPES = (
     Shape("gsm8k", ("question", "answer"), _gsm8k),
-    *(Shape(name, (asked, answer), _pair(asked, answer)) for asked, name in PROMPTS.items() for answer in ANSWERS),
+    *(
+        Shape(name, (asked, answer), _pair(asked, answer))
+        for asked, name in PROMPTS.items()
+        for answer in ANSWERS
+    ),
     *(Shape("messages", (field,), _chat(field), ()) for field in CHATS),
-    *(Shape("preference", (asked, "chosen"), _pair(asked, "chosen"), REJECTED) for asked in PREFERRED),
+    *(
+        Shape("preference", (asked, "chosen"), _pair(asked, "chosen"), REJECTED)
+        for asked in PREFERRED
+    ),
     Shape("preference", ("chosen",), _chat("chosen"), ("rejected",)),
     Shape("prompt", ("prompt",), lambda values: _asked(values, "prompt"), kind="asked"),
     Shape("turns", ("turns",), _turns, kind="asked"),
     Shape("text", ("text",), _raw, (), kind="raw"),
 )
-KNOWN = f"{', '.join(PROMPTS)} with {', '.join(ANSWERS)} | {' | '.join(CHATS)} | chosen | prompt | turns | text"
+KNOWN = (
+    f"{', '.join(PROMPTS)} with {', '.join(ANSWERS)} | {' | '.join(CHATS)} | chosen | prompt | "
+    f"turns | text"
+)
 
 
 def shape_of(records: Sequence[Record]) -> Shape:
-    """The shape of a file: the first one all of whose fields stand in at least half of the records, or in the most.
+    """The shape of a file: the first one all of whose fields stand in at least half of the records,
+    or in the most.
 
-    gsm8k against question: by the mark in most answers, so that one answer without it is a problem and no other shape.
-    Raises InputError where no shape fits any record.
+    gsm8k against question: by the mark in most answers, so that one answer without it is a problem
+    and no other shape. Raises InputError where no shape fits any record.
     """
     counts = Counter(frozenset(record.values) for record in records)
-    fits = {shape: sum(n for names, n in counts.items() if names.issuperset(shape.fields)) for shape in SHAPES}
+    fits = {
+        shape: sum(n for names, n in counts.items() if names.issuperset(shape.fields))
+        for shape in SHAPES
+    }
     marked = sum(gsm8k.is_marked(str(record.values.get("answer", ""))) for record in records)
     if 2 * marked <= len(records):
         del fits[SHAPES[0]]
     most = max(fits.values())
     if not most:
         names = ", ".join(records[0].values)
-        raise InputError(f"data: expected the fields of one of: {KNOWN}; got {one_line(names) or 'none'}")
-    return next(shape for shape, fitting in fits.items() if 2 * fitting >= len(records) or fitting == most)
+        raise InputError(
+            f"data: expected the fields of one of: {KNOWN}; got {one_line(names) or 'none'}"
+        )
+    return next(
+        shape for shape, fitting in fits.items() if 2 * fitting >= len(records) or fitting == most
+    )

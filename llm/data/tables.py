@@ -1,7 +1,8 @@
 """Records out of CSV, TSV and Parquet.
 
-The separator of a CSV file is that of comma, semicolon and tab which splits its first line into the most names; of two
-that split it alike, the one named first. Lines end in LF, CR LF or CR; cells may be of any length.
+The separator of a CSV file is that of comma, semicolon and tab which splits its first line into the
+most names; of two that split it alike, the one named first. Lines end in LF, CR LF or CR; cells may
+be of any length.
 """
 
 import csv
@@ -45,14 +46,18 @@ def _names(text: str, delimiter: str) -> int:
 
 
 def separator(text: str) -> str:
-    """What stands between the cells of a table; the whole text is given, since a quoted name may run over lines."""
+    """What stands between the cells of a table; the whole text is given, since a quoted name may
+    run over lines.
+    """
     return max(SEPARATORS, key=lambda each: _names(text, each))
 
 
 def table(text: str) -> Parsed:
     """The rows of a CSV or TSV file; its first line names the columns."""
     with _long_cells():
-        parsed = list(_table(text, separator(text)))  # all of it: the limit must not stay while someone else reads
+        parsed = list(
+            _table(text, separator(text))
+        )  # all of it: the limit must not stay while someone else reads
     yield from parsed
 
 
@@ -61,21 +66,30 @@ def _table(text: str, delimiter: str) -> Parsed:
     try:
         header = [name.strip() for name in next((cells for cells in reader if cells), [])]
         if len(set(header)) < len(header):
-            yield Problem("", "", f"line 1: expected distinct column names; got {', '.join(header)}")
+            yield Problem(
+                "", "", f"line 1: expected distinct column names; got {', '.join(header)}"
+            )
             return
         start = reader.line_num + 1
         for cells in reader:
-            place, start = f"line {start}", reader.line_num + 1  # a quoted cell may run over several lines
+            place, start = (
+                f"line {start}",
+                reader.line_num + 1,
+            )  # a quoted cell may run over several lines
             if len(cells) == len(header):
                 yield Record(place, dict(zip(header, cells, strict=True)))
             elif cells:
                 yield Problem(place, "", f"expected {len(header)} cells; got {len(cells)}")
     except csv.Error as error:
-        yield Problem("", "", f"line {start}: expected CSV; {error}")  # nothing behind it can be read
+        yield Problem(
+            "", "", f"line {start}: expected CSV; {error}"
+        )  # nothing behind it can be read
 
 
 def parquet(data: bytes) -> Parsed:
-    """The rows of a Parquet file, given its bytes: polars takes a path with brackets in it for a pattern."""
+    """The rows of a Parquet file, given its bytes: polars takes a path with brackets in it for a
+    pattern.
+    """
     try:
         frame = pl.read_parquet(io.BytesIO(data))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
@@ -89,7 +103,9 @@ def parquet(data: bytes) -> Parsed:
 
 
 def _without_nothing(value: Any) -> Any:
-    """A value without the fields that hold nothing: Parquet gives every object the fields of all others."""
+    """A value without the fields that hold nothing: Parquet gives every object the fields of all
+    others.
+    """
     if isinstance(value, dict):
         return {name: _without_nothing(each) for name, each in value.items() if each is not None}
     if isinstance(value, list):

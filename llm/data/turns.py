@@ -6,11 +6,12 @@ assistant  assistant, gpt, chatgpt, model, bot, chatbot, bing, bard, ai, functio
 system     system, developer
 tool       tool, function, observation, function_response, tool_response, ipython
 
-A turn is an object with role or from, and content or value; a conversation is a list of turns, one object of columns
-({"role": […], "content": […]}), or the JSON of either as text. Content is text, or a list of parts of type text, which
-are joined as chat templates join them, with nothing in between. A call in a turn of its own (function_call, tool_call)
-is text and stays as it is written; calls in a turn's `tool_calls` are refused, since every model writes its own way of
-calling. A system turn without text is none.
+A turn is an object with role or from, and content or value; a conversation is a list of turns, one
+object of columns ({"role": […], "content": […]}), or the JSON of either as text. Content is text,
+or a list of parts of type text, which are joined as chat templates join them, with nothing in
+between. A call in a turn of its own (function_call, tool_call) is text and stays as it is written;
+calls in a turn's `tool_calls` are refused, since every model writes its own way of calling. A
+system turn without text is none.
 """
 
 import json
@@ -37,11 +38,15 @@ READ = frozenset((*WHO, *SAID, *CALLS))
 
 
 def turns(value: Any, field: str) -> list[Message]:
-    """The messages of a conversation that stands in `field`; MisfitError names the turn that is none."""
+    """The messages of a conversation that stands in `field`; MisfitError names the turn that is
+    none.
+    """
     listed = listed_turns(value)
     if listed is None:
         raise MisfitError(
-            field, f"expected a list of turns with role and content, or from and value; got {shown(value)}"
+            field,
+            f"expected a list of turns with role and content, or from and value; got "
+            f"{shown(value)}",
         )
     said = [_message(turn, f"{field}[{number}]") for number, turn in enumerate(listed)]
     return [message for message in said if message.content or message.role != "system"]
@@ -54,10 +59,16 @@ def listed_turns(value: Any) -> list[Mapping[str, Any]] | None:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return None
-    if isinstance(value, dict) and value and all(isinstance(column, list) for column in value.values()):
+    if (
+        isinstance(value, dict)
+        and value
+        and all(isinstance(column, list) for column in value.values())
+    ):
         if len({len(column) for column in value.values()}) > 1:
             return None
-        value = [dict(zip(value, cells, strict=True)) for cells in zip(*value.values(), strict=True)]
+        value = [
+            dict(zip(value, cells, strict=True)) for cells in zip(*value.values(), strict=True)
+        ]
     if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
         return None
     return value
@@ -68,7 +79,9 @@ def _message(turn: Mapping[str, Any], place: str) -> Message:
     speaker = turn.get(who)
     role = ROLES.get(speaker.strip().casefold()) if isinstance(speaker, str) else None
     if role is None:
-        raise MisfitError(f"{place}.{who}", f"expected one of {', '.join(ROLES)}; got {shown(speaker)}")
+        raise MisfitError(
+            f"{place}.{who}", f"expected one of {', '.join(ROLES)}; got {shown(speaker)}"
+        )
     for call in CALLS:
         if turn.get(call):
             message = "expected turns of text; got a call: write it into the content as text"
@@ -89,7 +102,9 @@ def _present(turn: Mapping[str, Any], names: tuple[str, str]) -> str:
 
 def _content(value: Any, place: str) -> str:
     if isinstance(value, list):
-        return "".join(_part(part, f"{place}[{number}]") for number, part in enumerate(value)).strip()
+        return "".join(
+            _part(part, f"{place}[{number}]") for number, part in enumerate(value)
+        ).strip()
     if not isinstance(value, str):
         raise MisfitError(place, f"expected text; got {shown(value)}")
     return value.strip()
@@ -110,13 +125,23 @@ def past(value: Any, field: str) -> list[Message]:
     """The turns of a history: pairs of question and answer, or a conversation."""
     if not value:
         return []
-    pairs = [pair for pair in value if isinstance(pair, list | tuple)] if isinstance(value, list) else []
+    pairs = (
+        [pair for pair in value if isinstance(pair, list | tuple)]
+        if isinstance(value, list)
+        else []
+    )
     if not pairs:
         return turns(value, field)
     said = list[Message]()
     for number, pair in enumerate(value):
-        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
-            raise MisfitError(f"{field}[{number}]", f"expected a question and its answer; got {shown(pair)}")
+        if (
+            not isinstance(pair, list | tuple)
+            or len(pair) != 2
+            or not all(isinstance(text, str) for text in pair)
+        ):
+            raise MisfitError(
+                f"{field}[{number}]", f"expected a question and its answer; got {shown(pair)}"
+            )
         for role, text in zip(("user", "assistant"), pair, strict=True):
             if not text.strip():
                 raise MisfitError(f"{field}[{number}]", "expected text; got an empty one")
@@ -131,7 +156,10 @@ def joined(asked: Sequence[Message], answered: Sequence[Message], field: str) ->
     (first, before), (own, body) = without_system(asked), without_system(answered)
     if body[: len(before)] != before or (first and own and first != own):
         roles = ", ".join(turn.role for turn in answered)
-        raise MisfitError(field, f"expected the answer alone, or the whole conversation with the prompt; got {roles}")
+        raise MisfitError(
+            field,
+            f"expected the answer alone, or the whole conversation with the prompt; got {roles}",
+        )
     return [*(own or first), *body]
 
 

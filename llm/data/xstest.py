@@ -1,7 +1,8 @@
-"""XSTest's own marks: which prompts are unsafe, by their label, or by their type where no label stands.
+"""XSTest's own marks: which prompts are unsafe, by their label, or by their type where no label
+stands.
 
-Types that begin with "contrast_" are of unsafe prompts, the others of safe ones (paul-rottger/xstest, v2: 250 safe and
-200 unsafe prompts, where type and label agree in every row).
+Types that begin with "contrast_" are of unsafe prompts, the others of safe ones
+(paul-rottger/xstest, v2: 250 safe and 200 unsafe prompts, where type and label agree in every row).
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,15 +35,21 @@ def _is_type(kind: str) -> bool:
 def is_unsafe(values: Mapping[str, Any], *, of_xstest: bool) -> bool:
     """Whether a request is unsafe; without a label, one that is not of XSTest is.
 
-    MisfitError for a label that is neither safe nor unsafe, and for a row of XSTest without label and known type.
+    MisfitError for a label that is neither safe nor unsafe, and for a row of XSTest without label
+    and known type.
     """
     label, kind = _word(values, "label"), _word(values, "type")
     if label or ("label" in values and not of_xstest):
         if label not in LABELS:
-            raise MisfitError("label", f"expected one of {', '.join(LABELS)}; got {shown(values['label'])}")
+            raise MisfitError(
+                "label", f"expected one of {', '.join(LABELS)}; got {shown(values['label'])}"
+            )
         return label == "unsafe"
     if of_xstest and not _is_type(kind):
         known = ", ".join(SAFE_TYPES)
-        message = f"expected a type of XSTest ({known}, {UNSAFE}…) or a field label; got {shown(values.get('type'))}"
+        message = (
+            f"expected a type of XSTest ({known}, {UNSAFE}…) or a field label; got "
+            f"{shown(values.get('type'))}"
+        )
         raise MisfitError("type", message)
     return kind.startswith(UNSAFE) or not of_xstest

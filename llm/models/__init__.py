@@ -1,6 +1,8 @@
-"""Models: `embedded` (built and pretrained here), `catalogue` (the paper's), `loading` (directories and the hub).
+"""Models: `embedded` (built and pretrained here), `catalogue` (the paper's), `loading` (directories
+and the hub).
 
-`adapters` trains a model whole, through LoRA, or through LoRA on NF4; `tokenizer` trains the embedded models' own.
+`adapters` trains a model whole, through LoRA, or through LoRA on NF4; `tokenizer` trains the
+embedded models' own.
 """
 
 from llm.models.embedded import EMBEDDED, Architecture, build

@@ -1,9 +1,11 @@
-"""How a model is trained: whole, through a LoRA adapter, or through one on layers quantized to NF4 (QLoRA).
+"""How a model is trained: whole, through a LoRA adapter, or through one on layers quantized to NF4
+(QLoRA).
 
-An adapter adds (α/r)·B·A to the weight of each layer it is on (see `llm.models.targets`), B (out, r) starting at 0, so
-a fresh adapter changes nothing. Adapters are merged in float32 only. Over a base in four bits or in bfloat16 (where a
-merge moves log-probabilities by 8e-3 and more) adapters that were learned stay beside its weights, frozen, and a fresh
-one is added. Layers are replaced in place, so the caller's model keeps its parts and names.
+An adapter adds (α/r)·B·A to the weight of each layer it is on (see `llm.models.targets`), B (out,
+r) starting at 0, so a fresh adapter changes nothing. Adapters are merged in float32 only. Over a
+base in four bits or in bfloat16 (where a merge moves log-probabilities by 8e-3 and more) adapters
+that were learned stay beside its weights, frozen, and a fresh one is added. Layers are replaced in
+place, so the caller's model keeps its parts and names.
 """
 
 import contextlib
@@ -40,7 +42,9 @@ class Adaptation:
     targets: tuple[str, ...] = ()
     """Names of layers; by default all linear layers of the decoder except the output layer."""
     anew: bool = False
-    """Start a new adapter in every stage, on what was learned before, instead of one adapter through all stages."""
+    """Start a new adapter in every stage, on what was learned before, instead of one adapter
+    through all stages.
+    """
 
     def __post_init__(self) -> None:
         known("adaptation.kind", self.kind, list(KINDS))
@@ -60,18 +64,23 @@ def attach(
     parent: Path | None = None,
     learned: Sequence[Path] = (),
 ) -> "peft.PeftModel | None":
-    """Make a model trainable in place; returns the adapter's handle, None where the whole model is trained.
+    """Make a model trainable in place; returns the adapter's handle, None where the whole model is
+    trained.
 
-    seed: what a fresh adapter derives from · parent: folder of an adapter to go on with instead · learned: folders of
-    adapters that are part of the model and stay as they are, beneath a fresh one.
-    Raises InputError where a chosen target is no layer of the model, or dropout is asked of experts.
+    seed: what a fresh adapter derives from · parent: folder of an adapter to go on with instead ·
+    learned: folders of adapters that are part of the model and stay as they are, beneath a fresh
+    one. Raises InputError where a chosen target is no layer of the model, or dropout is asked of
+    experts.
     """
     if how.kind == "full":
         model.requires_grad_(True)
         return None
     targets = targets_of(model, how.targets)
     if targets.parameters and how.dropout:
-        raise InputError("dropout: expected 0 for a model of experts, whose adapters have none; name --lora-targets")
+        raise InputError(
+            "dropout: expected 0 for a model of experts, whose adapters have none; name "
+            "--lora-targets"
+        )
     if how.kind == "qlora":
         nf4.quantize(model, targets.layers)
     import peft
@@ -85,10 +94,12 @@ def attach(
 
 @contextlib.contextmanager
 def _names_as_they_are() -> Iterator[None]:
-    """Inside, PEFT takes targets and saved weights by the names the model has, and says nothing of what it does right.
+    """Inside, PEFT takes targets and saved weights by the names the model has, and says nothing of
+    what it does right.
 
-    It would convert adapters that were made with transformers 4: in a mixture of experts the `up_proj` of a dense layer
-    would stand for the experts' weights, at twice the rank, and the dense layer would be left out.
+    It would convert adapters that were made with transformers 4: in a mixture of experts the
+    `up_proj` of a dense layer would stand for the experts' weights, at twice the rank, and the
+    dense layer would be left out.
     """
     from peft.utils import transformers_weight_conversion as conversion
 
@@ -96,8 +107,12 @@ def _names_as_they_are() -> Iterator[None]:
     conversion.get_checkpoint_conversion_mapping = lambda _: None
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "fan_in_fan_out is set to")  # GPT-2's layers; set by peft as it must be
-            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")  # peft asks by the old name
+            warnings.filterwarnings(
+                "ignore", "fan_in_fan_out is set to"
+            )  # GPT-2's layers; set by peft as it must be
+            warnings.filterwarnings(
+                "ignore", "`is_gradient_checkpointing` is deprecated"
+            )  # peft asks by the old name
             yield
     finally:
         conversion.get_checkpoint_conversion_mapping = lookup
@@ -107,13 +122,22 @@ def _config(how: Adaptation, targets: Targets) -> "peft.LoraConfig":
     import peft
 
     return peft.LoraConfig(
-        r=how.rank, lora_alpha=how.alpha, lora_dropout=how.dropout, target_modules=list(targets.layers),
-        target_parameters=list(targets.parameters) or None, bias="none", task_type="CAUSAL_LM",
-    )  # fmt: skip
+        r=how.rank,
+        lora_alpha=how.alpha,
+        lora_dropout=how.dropout,
+        target_modules=list(targets.layers),
+        target_parameters=list(targets.parameters) or None,
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
 
 
-def _beneath(model: PreTrainedModel, learned: Sequence[Path], config: "peft.LoraConfig") -> "peft.PeftModel":
-    """The adapters of the folders, frozen, and a fresh one: all add their products to a layer's output."""
+def _beneath(
+    model: PreTrainedModel, learned: Sequence[Path], config: "peft.LoraConfig"
+) -> "peft.PeftModel":
+    """The adapters of the folders, frozen, and a fresh one: all add their products to a layer's
+    output.
+    """
     import peft
 
     names = [f"learned{i}" for i in range(len(learned))]
@@ -121,8 +145,12 @@ def _beneath(model: PreTrainedModel, learned: Sequence[Path], config: "peft.Lora
     for name, folder in zip(names[1:], learned[1:], strict=True):
         adapter.load_adapter(folder, name)
     for layer in model.modules():
-        if hasattr(layer, "lora_dropout"):  # what was learned is part of the model, in training as in evaluation
-            layer.lora_dropout.update({name: torch.nn.Identity() for name in names if name in layer.lora_dropout})
+        if hasattr(
+            layer, "lora_dropout"
+        ):  # what was learned is part of the model, in training as in evaluation
+            layer.lora_dropout.update(
+                {name: torch.nn.Identity() for name in names if name in layer.lora_dropout}
+            )
     adapter.add_adapter(FRESH, config)
     adapter.base_model.set_adapter([*names, FRESH])
     for name, parameter in model.named_parameters():
@@ -133,7 +161,9 @@ def _beneath(model: PreTrainedModel, learned: Sequence[Path], config: "peft.Lora
 def coverage(model: PreTrainedModel, how: Adaptation) -> str:
     """How much of a prepared model is trained, in words: layers and parameters."""
     trained = sum(parameter.numel() for parameter in trainable(model))
-    whole = sum(nf4.size_of(weight) for name, weight in model.named_parameters() if ".lora_" not in name)
+    whole = sum(
+        nf4.size_of(weight) for name, weight in model.named_parameters() if ".lora_" not in name
+    )
     if how.kind == "full":
         return f"trains all {trained:,} parameters"
     on = [layer for layer in model.modules() if FRESH in getattr(layer, "lora_A", {})]
@@ -167,7 +197,8 @@ def trainable(model: PreTrainedModel) -> list[torch.nn.Parameter]:
 
 @torch.no_grad()
 def effective_weights(model: PreTrainedModel) -> torch.Tensor:
-    """All weights as one float32 vector on the CPU, the products of all adapters added to their layers' weights.
+    """All weights as one float32 vector on the CPU, the products of all adapters added to their
+    layers' weights.
 
     Not of a quantized model: `Settings` refuses parameters under QLoRA.
     """

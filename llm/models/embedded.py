@@ -1,6 +1,8 @@
-"""Llama and Qwen2 of any size, transformers' own classes; the embedded default is two of half a million parameters.
+"""Llama and Qwen2 of any size, transformers' own classes; the embedded default is two of half a
+million parameters.
 
-They differ as the real families do: Qwen2 has biases on query, key and value and a larger rotary base.
+They differ as the real families do: Qwen2 has biases on query, key and value and a larger rotary
+base.
 """
 
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ from protocol.errors import known
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of a model; `family` is one of FAMILIES, `tied` says whether output and input embeddings are one."""
+    """Sizes of a model; `family` is one of FAMILIES, `tied` says whether output and input
+    embeddings are one.
+    """
 
     family: str
     hidden: int = 96
@@ -34,17 +38,27 @@ class Architecture:
 
     @property
     def parameters(self) -> int:
-        """Number of parameters: embeddings V·H (twice if untied), attention, MLP and norms by layer, a last norm."""
+        """Number of parameters: embeddings V·H (twice if untied), attention, MLP and norms by
+        layer, a last norm.
+        """
         attended = self.hidden // self.heads * self.kv_heads  # width of keys and of values
         biases = self.hidden + 2 * attended if self.family == "qwen2" else 0
         attention = 2 * self.hidden * (self.hidden + attended) + biases
         layer = attention + 3 * self.hidden * self.intermediate + 2 * self.hidden
-        return (1 if self.tied else 2) * self.vocabulary * self.hidden + self.layers * layer + self.hidden
+        return (
+            (1 if self.tied else 2) * self.vocabulary * self.hidden
+            + self.layers * layer
+            + self.hidden
+        )
 
     def lora_parameters(self, rank: int) -> int:
         """Trainable parameters of LoRA on all seven projections: rank · (inputs + outputs) each."""
         attended = self.hidden // self.heads * self.kv_heads
-        widths = 2 * (self.hidden + self.hidden) + 2 * (self.hidden + attended) + 3 * (self.hidden + self.intermediate)
+        widths = (
+            2 * (self.hidden + self.hidden)
+            + 2 * (self.hidden + attended)
+            + 3 * (self.hidden + self.intermediate)
+        )
         return self.layers * rank * widths
 
 
@@ -56,7 +70,9 @@ FAMILIES: dict[str, tuple[type[PretrainedConfig], type[PreTrainedModel]]] = {
 
 
 def build(arch: Architecture, *, seed: int) -> PreTrainedModel:
-    """A freshly initialised model in float32, drawn from `seed` alone; InputError for an unknown family."""
+    """A freshly initialised model in float32, drawn from `seed` alone; InputError for an unknown
+    family.
+    """
     config_class, model_class = FAMILIES[known("family", arch.family, list(FAMILIES))]
     config = config_class(
         vocab_size=arch.vocabulary,

@@ -1,7 +1,9 @@
-"""Linear layers on weights of four bits (NF4, bitsandbytes): w ≈ code[i] · max|w| of its block of 64.
+"""Linear layers on weights of four bits (NF4, bitsandbytes): w ≈ code[i] · max|w| of its block of
+64.
 
-The rounding is done once, on the base; `dequantized` gives the weights that were trained on, without another rounding.
-Source: Dettmers et al., QLoRA (arXiv 2305.14314), without double quantization.
+The rounding is done once, on the base; `dequantized` gives the weights that were trained on,
+without another rounding. Source: Dettmers et al., QLoRA (arXiv 2305.14314), without double
+quantization.
 """
 
 from collections.abc import Sequence
@@ -17,17 +19,23 @@ if TYPE_CHECKING:  # bitsandbytes is slow to load
 
 
 def quantize(model: PreTrainedModel, layers: Sequence[str]) -> None:
-    """Replace linear layers, by full name, by NF4 ones, in place; embeddings, norms, biases stay as they are."""
+    """Replace linear layers, by full name, by NF4 ones, in place; embeddings, norms, biases stay as
+    they are.
+    """
     for name in layers:
         _replace(model, name, _packed(model.get_submodule(name)))
     model.is_loaded_in_4bit = True  # where peft looks before it wraps a 4-bit layer
 
 
 def dequantized(model: PreTrainedModel) -> PreTrainedModel:
-    """The model with every NF4 layer replaced by a linear one in float32 that holds the rounded weights."""
+    """The model with every NF4 layer replaced by a linear one in float32 that holds the rounded
+    weights.
+    """
     import bitsandbytes
 
-    packed = [name for name, each in model.named_modules() if isinstance(each, bitsandbytes.nn.Linear4bit)]
+    packed = [
+        name for name, each in model.named_modules() if isinstance(each, bitsandbytes.nn.Linear4bit)
+    ]
     for name in packed:
         _replace(model, name, _unpacked(model.get_submodule(name)))
     model.is_loaded_in_4bit = False
@@ -52,13 +60,20 @@ def _packed(layer: Any) -> "bitsandbytes.nn.Linear4bit":
     if isinstance(layer, Conv1D):  # GPT-2 keeps its weight as (in, out)
         weight = weight.T.contiguous()
     packed = bitsandbytes.nn.Linear4bit(
-        weight.shape[1], weight.shape[0], bias=layer.bias is not None, compute_dtype=weight.dtype,
-        quant_type="nf4", compress_statistics=False,
-    )  # fmt: skip
-    packed.weight = bitsandbytes.nn.Params4bit(weight.clone(), requires_grad=False, quant_type="nf4")
+        weight.shape[1],
+        weight.shape[0],
+        bias=layer.bias is not None,
+        compute_dtype=weight.dtype,
+        quant_type="nf4",
+        compress_statistics=False,
+    )
+    packed.weight = bitsandbytes.nn.Params4bit(
+        weight.clone(), requires_grad=False, quant_type="nf4"
+    )
     if layer.bias is not None:
         packed.bias = nn.Parameter(layer.bias.detach().clone(), requires_grad=False)
-    # In evaluation on a CPU with AVX-512 BF16 the layer would repack its weight for a kernel without a backward pass.
+    # In evaluation on a CPU with AVX-512 BF16 the layer would repack its weight for a kernel
+    # without a backward pass.
     packed.support_avx512bf16_for_cpu = False
     return packed.to(weight.device)
 
@@ -66,7 +81,9 @@ def _packed(layer: Any) -> "bitsandbytes.nn.Linear4bit":
 def _unpacked(packed: "bitsandbytes.nn.Linear4bit") -> nn.Linear:
     from bitsandbytes.functional import dequantize_4bit
 
-    layer = nn.Linear(packed.in_features, packed.out_features, bias=packed.bias is not None, device="meta")
+    layer = nn.Linear(
+        packed.in_features, packed.out_features, bias=packed.bias is not None, device="meta"
+    )
     weight = dequantize_4bit(packed.weight.data, packed.weight.quant_state)
     layer.weight = nn.Parameter(weight.float())
     if packed.bias is not None:

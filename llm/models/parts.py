@@ -1,7 +1,7 @@
 """The parts of a causal language model, whatever its architecture calls them.
 
-A model of text and images keeps the configuration of its language part inside its own; a state-space model has no
-longest context; the decoder is the model without its output layer.
+A model of text and images keeps the configuration of its language part inside its own; a
+state-space model has no longest context; the decoder is the model without its output layer.
 """
 
 import sys
@@ -23,7 +23,9 @@ def context_of(config: PretrainedConfig) -> int:
 
 
 def language_part(model: PreTrainedModel) -> nn.Module:
-    """The module that holds the decoder: the whole model, or what stands beside the parts for images and sound."""
+    """The module that holds the decoder: the whole model, or what stands beside the parts for
+    images and sound.
+    """
     if text_config(model) is model.config:
         return model
     part = model.get_decoder()

@@ -1,7 +1,9 @@
-"""Chat templates in a tokenizer's folder: read from its files alone, without its model and without a tokenizer.
+"""Chat templates in a tokenizer's folder: read from its files alone, without its model and without
+a tokenizer.
 
-A tokenizer has one template or several named ones, in `chat_template.jinja` and `additional_chat_templates/`, in
-`tokenizer_config.json`, or in `chat_template.json`; the first place that has any counts. A lone template is "default".
+A tokenizer has one template or several named ones, in `chat_template.jinja` and
+`additional_chat_templates/`, in `tokenizer_config.json`, or in `chat_template.json`; the first
+place that has any counts. A lone template is "default".
 """
 
 import json
@@ -11,11 +13,18 @@ from typing import Any
 from llm import hub
 from protocol.errors import InputError
 
-FILES = ("tokenizer_config.json", "chat_template.json", "*.jinja", "additional_chat_templates/*.jinja")
+FILES = (
+    "tokenizer_config.json",
+    "chat_template.json",
+    "*.jinja",
+    "additional_chat_templates/*.jinja",
+)
 
 
 def fetch(argument: str, source: str, revision: str | None, patterns: tuple[str, ...]) -> Path:
-    """The files of a hub id that match the patterns, in a directory here; InputError says why there is none."""
+    """The files of a hub id that match the patterns, in a directory here; InputError says why there
+    is none.
+    """
     from huggingface_hub import snapshot_download
 
     try:
@@ -25,7 +34,9 @@ def fetch(argument: str, source: str, revision: str | None, patterns: tuple[str,
         if gated := hub.gated_at(error, at):
             raise InputError(f"{argument}: {source} {gated}, or name a local directory") from error
         said = f"{named}: {hub.why(error, at)}"
-        raise InputError(f"{argument}: expected a directory or a hub id OWNER/NAME; {said}") from error
+        raise InputError(
+            f"{argument}: expected a directory or a hub id OWNER/NAME; {said}"
+        ) from error
 
 
 def read(path: Path) -> str:
@@ -37,16 +48,23 @@ def read(path: Path) -> str:
 
 
 def by_name(value: Any, where: str) -> dict[str, str]:
-    """Templates by name of what a tokenizer's files hold: a text, names with texts, or a list of both; {} for none."""
+    """Templates by name of what a tokenizer's files hold: a text, names with texts, or a list of
+    both; {} for none.
+    """
     if not value:
         return {}
     if isinstance(value, str):
         return {"default": value}
     if isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
         value = {entry.get("name"): entry.get("template") for entry in value}
-    if isinstance(value, dict) and all(isinstance(part, str) for pair in value.items() for part in pair):
+    if isinstance(value, dict) and all(
+        isinstance(part, str) for pair in value.items() for part in pair
+    ):
         return value
-    raise InputError(f"template: expected a text, or texts by name, as chat_template of {where}; got {value!r:.80}")
+    raise InputError(
+        f"template: expected a text, or texts by name, as chat_template of {where}; got "
+        f"{value!r:.80}"
+    )
 
 
 def _in_json(path: Path) -> dict[str, str]:
@@ -61,7 +79,10 @@ def _in_json(path: Path) -> dict[str, str]:
 
 def in_folder(folder: Path) -> dict[str, str]:
     """The chat templates of a tokenizer's folder by name; {} if no file has one."""
-    named = {path.stem: read(path) for path in sorted((folder / "additional_chat_templates").glob("*.jinja"))}
+    named = {
+        path.stem: read(path)
+        for path in sorted((folder / "additional_chat_templates").glob("*.jinja"))
+    }
     if (folder / "chat_template.jinja").is_file():
         named["default"] = read(folder / "chat_template.jinja")
     if named:
@@ -72,23 +93,32 @@ def in_folder(folder: Path) -> dict[str, str]:
 
 
 def one_of(templates: dict[str, str], name: str | None, where: str) -> str:
-    """The template of a name, by default "default" or the only one; InputError names those there are."""
+    """The template of a name, by default "default" or the only one; InputError names those there
+    are.
+    """
     if name is None and len(templates) == 1:
         return next(iter(templates.values()))
     if (name or "default") in templates:
         return templates[name or "default"]
     names = ", ".join(templates)
     if name is None:
-        raise InputError(f"template: expected a name, as in own:NAME or SOURCE:NAME; {where} has {names}, no default")
+        raise InputError(
+            f"template: expected a name, as in own:NAME or SOURCE:NAME; {where} has {names}, no "
+            f"default"
+        )
     raise InputError(f"template: expected one of {names} in {where}; got {name!r}")
 
 
 def from_source(source: str, name: str | None) -> str:
-    """The template of a directory or a hub id, of which nothing but `FILES` is fetched; InputError if it has none."""
+    """The template of a directory or a hub id, of which nothing but `FILES` is fetched; InputError
+    if it has none.
+    """
     folder = Path(source)
     if not folder.is_dir():
         folder = fetch("template", source, None, FILES)
     templates = in_folder(folder)
     if not templates:
-        raise InputError(f"template: expected a chat template in the tokenizer of {source}; it has none")
+        raise InputError(
+            f"template: expected a chat template in the tokenizer of {source}; it has none"
+        )
     return one_of(templates, name, source)

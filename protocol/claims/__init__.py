@@ -1,9 +1,9 @@
 """Claims and their verdicts, judged from records alone; thresholds were fixed before looking.
 
-`judge(tables)` returns every claim that the records speak of.
-T1–T3: theorem · L1, L2: paths · L1b: bases · L3: utility · L4: depth · L5: ablations · L6, L6d: dose · L6e: levels ·
-L6w: washout · O1, O2: orders · E1, N1: equivalence · S1: oracle · K1: mixture · G1–G3, D1: rates · G4: bridge ·
-D2: spread · R1, R2: recency · B1–B4: span · W1–W3: retain · C1, C2: certified · H1, H2: triangle.
+`judge(tables)` returns every claim that the records speak of. T1–T3: theorem · L1, L2: paths · L1b:
+bases · L3: utility · L4: depth · L5: ablations · L6, L6d: dose · L6e: levels · L6w: washout · O1,
+O2: orders · E1, N1: equivalence · S1: oracle · K1: mixture · G1–G3, D1: rates · G4: bridge · D2:
+spread · R1, R2: recency · B1–B4: span · W1–W3: retain · C1, C2: certified · H1, H2: triangle.
 """
 
 from dataclasses import replace
@@ -34,7 +34,8 @@ from protocol.claims import (
 from protocol.claims.claim import Claim, read_claims, tally, write_claims
 from protocol.records import Tables
 
-# Each module that judges, with the experiments whose records it reads (NAME stands for NAME/VALUE, too).
+# Each module that judges, with the experiments whose records it reads (NAME stands for NAME/VALUE,
+# too).
 JUDGES = (
     (theorem, ("theorem",)),
     (paths, ("positions",)),
@@ -61,7 +62,9 @@ JUDGES = (
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """All claims the tables hold records for, in the order of `JUDGES`; within one id by world and method."""
+    """All claims the tables hold records for, in the order of `JUDGES`; within one id by world and
+    method.
+    """
     return [
         replace(claim, experiments=claim.experiments or experiments)
         for module, experiments in JUDGES

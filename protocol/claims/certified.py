@@ -1,7 +1,9 @@
-"""C1 and C2 from experiment "certified": noise hides two orders for a while, and the noise needed grows exponentially.
+"""C1 and C2 from experiment "certified": noise hides two orders for a while, and the noise needed
+grows exponentially.
 
-Metrics: theory/experiments/certified.py; a cell is an instance, a noise and an ε. Both are theorems: a cell that breaks
-them refutes the code or the formula, and one whose violation lies beyond the steps made decides nothing.
+Metrics: theory/experiments/certified.py; a cell is an instance, a noise and an ε. Both are
+theorems: a cell that breaks them refutes the code or the formula, and one whose violation lies
+beyond the steps made decides nothing.
 """
 
 import numpy as np
@@ -12,8 +14,9 @@ from protocol.claims.claim import Claim
 from protocol.claims.sweeps import sweep
 from protocol.records import Tables
 
-# Relative, of a growth per step between 10⁶ and 2·10⁶ steps: what the other eigenvalues leave of it is gone but for
-# relative gaps to the largest below about 1e-5, and logarithms near 1e5 round to 1e-11.
+# Relative, of a growth per step between 10⁶ and 2·10⁶ steps: what the other eigenvalues leave of it
+# is gone but for relative gaps to the largest below about 1e-5, and logarithms near 1e5 round to
+# 1e-11.
 SLOPE = 1e-6
 
 SOURCE = "beyond Theorem 3.1: certified unlearning"
@@ -25,21 +28,36 @@ def _values(examples: pl.DataFrame, metric: str) -> Float[np.ndarray, " n"]:
 
 def _violated(examples: pl.DataFrame, cells: pl.DataFrame) -> Claim:
     """C1: finite first step, the same on stepped models, and no relapse."""
-    first, stepped, relapses = (_values(examples, name) for name in ("first_step", "stepped", "relapses"))
+    first, stepped, relapses = (
+        _values(examples, name) for name in ("first_step", "stepped", "relapses")
+    )
     steps, noises = cells["steps"].to_numpy()[0], cells["noise"].to_numpy()
     reached = ~np.isnan(stepped)
-    wrong = ~np.isfinite(first) | (relapses > 0) | np.where(reached, first != stepped, first <= steps)
+    wrong = (
+        ~np.isfinite(first) | (relapses > 0) | np.where(reached, first != stepped, first <= steps)
+    )
     right = reached & ~wrong
     return Claim(
-        "C1", "Whatever the noise, a certificate is violated after finitely many steps and stays violated.", SOURCE,
-        "linear", "linear", "GA", "share of cells (instance × noise × ε) with a finite first violating step that two "
-        "models ascended step by step confirm: no violation before it, none missing after it", float(right.mean()),
-        None, "= 1; inconclusive where some are not reached within the steps made",
+        "C1",
+        "Whatever the noise, a certificate is violated after finitely many steps and stays "
+        "violated.",
+        SOURCE,
+        "linear",
+        "linear",
+        "GA",
+        "share of cells (instance × noise × ε) with a finite first violating step that two "
+        "models ascended step by step confirm: no violation before it, none missing after it",
+        float(right.mean()),
+        None,
+        "= 1; inconclusive where some are not reached within the steps made",
         "fails" if wrong.any() else "holds" if right.all() else "inconclusive",
-        f"{first.size} cells, noise {noises.min():g}–{noises.max():g} ‖Δ₀‖, {steps:.0f} steps; violated from the start "
-        f"in {np.sum(first == 0)}; first violating step of the others: median {_median(first[first > 0]):.0f}, at most "
-        f"{first.max():.0f}; {reached.sum()} reached step by step, {relapses.sum():.0f} later steps without violation",
-    )  # fmt: skip
+        f"{first.size} cells, noise {noises.min():g}–{noises.max():g} ‖Δ₀‖, {steps:.0f} steps; "
+        f"violated from the start "
+        f"in {np.sum(first == 0)}; first violating step of the others: median "
+        f"{_median(first[first > 0]):.0f}, at most "
+        f"{first.max():.0f}; {reached.sum()} reached step by step, {relapses.sum():.0f} later "
+        f"steps without violation",
+    )
 
 
 def _median(values: Float[np.ndarray, " n"]) -> float:
@@ -51,12 +69,22 @@ def _needed(examples: pl.DataFrame) -> Claim:
     slope, promised = (_values(examples, name) for name in ("slope", "promised"))
     worst = float(np.max(np.abs(slope / promised - 1)))
     return Claim(
-        "C2", "The noise needed to hide the order grows like (1 + λ_max(M))^t.", SOURCE, "linear", "linear", "GA",
-        "worst relative error of the late growth of log s(t) per step against log(1 + λ_max(M))", worst, None,
-        f"< {SLOPE:g}", "holds" if worst < SLOPE else "fails",
-        f"{examples['example'].n_unique()} instances, the same slope for every ε, from 10⁶ to 2·10⁶ steps; "
-        f"log(1 + λ_max(M)): median {np.median(promised):.3g}, from {promised.min():.3g} to {promised.max():.3g}",
-    )  # fmt: skip
+        "C2",
+        "The noise needed to hide the order grows like (1 + λ_max(M))^t.",
+        SOURCE,
+        "linear",
+        "linear",
+        "GA",
+        "worst relative error of the late growth of log s(t) per step against log(1 + λ_max(M))",
+        worst,
+        None,
+        f"< {SLOPE:g}",
+        "holds" if worst < SLOPE else "fails",
+        f"{examples['example'].n_unique()} instances, the same slope for every ε, from 10⁶ to "
+        f"2·10⁶ steps; "
+        f"log(1 + λ_max(M)): median {np.median(promised):.3g}, from {promised.min():.3g} to "
+        f"{promised.max():.3g}",
+    )
 
 
 def judge(tables: Tables) -> list[Claim]:

@@ -1,7 +1,7 @@
 """One claim with its statistic, threshold and verdict, and claims.json.
 
-Verdicts: "holds", "fails", "inconclusive" (the numbers decide neither way) and "not testable" (what the test needs is
-missing, as seeds or a published spread); the detail says why.
+Verdicts: "holds", "fails", "inconclusive" (the numbers decide neither way) and "not testable" (what
+the test needs is missing, as seeds or a published spread); the detail says why.
 """
 
 import json
@@ -19,8 +19,9 @@ VERDICTS = ("holds", "fails", "inconclusive", "not testable")
 
 @dataclass(frozen=True)
 class Claim:
-    """id as in the table of docs/claims.md · value: the statistic as measured · interval: 95% bounds of the value, of a
-    share or a median each one-sided (exact), of a mean both together (Student's).
+    """id as in the table of docs/claims.md · value: the statistic as measured · interval: 95%
+    bounds of the value, of a share or a median each one-sided (exact), of a mean both together
+    (Student's).
     """
 
     id: str
@@ -35,8 +36,12 @@ class Claim:
     threshold: str  # the rule, with its number
     verdict: str
     detail: str  # further readings, in words
-    p_value: float | None = None  # of the statistic under "no effect", where the claim is a test of that
-    experiments: tuple[str, ...] = ()  # whose records it was computed from; NAME stands for NAME/VALUE, too
+    p_value: float | None = (
+        None  # of the statistic under "no effect", where the claim is a test of that
+    )
+    experiments: tuple[
+        str, ...
+    ] = ()  # whose records it was computed from; NAME stands for NAME/VALUE, too
 
 
 def by_threshold(value: float, *, holds_above: float, fails_below: float) -> str:
@@ -50,14 +55,20 @@ def agreed(verdicts: "list[str]") -> str:
 
 
 def every(verdicts: "list[str]") -> str:
-    """ "holds" where all parts of a claim hold, "fails" where one fails; else "not testable" where one is not."""
+    """ "holds" where all parts of a claim hold, "fails" where one fails; else "not testable" where
+    one is not.
+    """
     if set(verdicts) == {"holds"}:
         return "holds"
-    return next((verdict for verdict in ("fails", "not testable") if verdict in verdicts), "inconclusive")
+    return next(
+        (verdict for verdict in ("fails", "not testable") if verdict in verdicts), "inconclusive"
+    )
 
 
 def share_verdict(interval: tuple[float, float], chance: float) -> str:
-    """A probability against chance: holds if its exact lower bound is above, fails if the upper one is below."""
+    """A probability against chance: holds if its exact lower bound is above, fails if the upper one
+    is below.
+    """
     return "holds" if interval[0] > chance else "fails" if interval[1] < chance else "inconclusive"
 
 
@@ -70,10 +81,14 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def write_claims(claims: Sequence[Claim], path: Path, links: Sequence[Mapping[str, object]] | None = None) -> None:
-    """Write claims.json; numbers that are not finite become null, so that any JSON reader takes the file.
+def write_claims(
+    claims: Sequence[Claim], path: Path, links: Sequence[Mapping[str, object]] | None = None
+) -> None:
+    """Write claims.json; numbers that are not finite become null, so that any JSON reader takes the
+    file.
 
-    links: for each claim what is written beside its own fields, as where its records and its figure are.
+    links: for each claim what is written beside its own fields, as where its records and its figure
+    are.
     """
     rows = []
     for claim, beside in zip(claims, links or [{}] * len(claims), strict=True):
@@ -99,4 +114,10 @@ def _claim(row: dict[str, Any]) -> Claim:
     """A claim of a row of claims.json, without what was written beside it."""
     own = {field.name: row[field.name] for field in fields(Claim)}
     interval = own["interval"]
-    return Claim(**{**own, "interval": tuple(interval) if interval else None, "experiments": tuple(own["experiments"])})
+    return Claim(
+        **{
+            **own,
+            "interval": tuple(interval) if interval else None,
+            "experiments": tuple(own["experiments"]),
+        }
+    )

@@ -1,9 +1,10 @@
 """L4 from experiment "depth": is the depth of forgetting decided by the order?
 
-An order is deep or superficial where the 95% t interval of its depth score over seeds lies wholly on one side of 0.75.
-The claim holds if orders differ by more than seeds do (F test) and orders of both classes occur; it fails if all orders
-are of one class; else it is inconclusive. A single seed is not testable: then the detail has the classes by its scores
-alone. Metrics: theory/experiments/depth.py.
+An order is deep or superficial where the 95% t interval of its depth score over seeds lies wholly
+on one side of 0.75. The claim holds if orders differ by more than seeds do (F test) and orders of
+both classes occur; it fails if all orders are of one class; else it is inconclusive. A single seed
+is not testable: then the detail has the classes by its scores alone. Metrics:
+theory/experiments/depth.py.
 """
 
 from typing import NamedTuple
@@ -18,7 +19,10 @@ from protocol.claims.curves import PAPER_METHODS
 from protocol.records import Tables
 
 START = 5.0  # nats: C, U, R farther apart than this at step 0 are not on an equal footing
-PUBLISHED_DEEP = ("U>C>R", "U>R>C")  # θ3, θ4 of arXiv 2510.16629, Figure 4; the other four orders superficial
+PUBLISHED_DEEP = (
+    "U>C>R",
+    "U>R>C",
+)  # θ3, θ4 of arXiv 2510.16629, Figure 4; the other four orders superficial
 
 
 class Depth(NamedTuple):
@@ -48,7 +52,13 @@ class Depth(NamedTuple):
         """deep, superficial or undecided, by order."""
         found = []
         for low, high in (metrics.t_interval(scores) for scores in self.scores.T):
-            found.append("deep" if low >= metrics.DEEP else "superficial" if high < metrics.DEEP else "undecided")
+            found.append(
+                "deep"
+                if low >= metrics.DEEP
+                else "superficial"
+                if high < metrics.DEEP
+                else "undecided"
+            )
         return found
 
 
@@ -62,10 +72,15 @@ def depths(tables: Tables) -> list[Depth]:
     keys = records.select("world", "model", "method").unique().iter_rows()
     found = []
     for world, model, method in sorted(keys, key=lambda key: (key[:2], _rank(key[2]))):
-        chosen = records.filter(world=world, model=model, method=method).sort("seed", "order", "step")
+        chosen = records.filter(world=world, model=model, method=method).sort(
+            "seed", "order", "step"
+        )
         orders = tuple(chosen["order"].unique().sort())
         shape = (chosen["seed"].n_unique(), len(orders), -1)
-        C, U, R = (chosen.filter(metric=f"answer_loglik/{a}")["value"].to_numpy().reshape(shape) for a in "CUR")
+        C, U, R = (
+            chosen.filter(metric=f"answer_loglik/{a}")["value"].to_numpy().reshape(shape)
+            for a in "CUR"
+        )
         found.append(Depth(world, model, method, orders, C, U, R))
     return found
 
@@ -81,8 +96,9 @@ def _told(depth: Depth, classes: list[str]) -> str:
         f"depth score, {'mean over seeds' if seeds > 1 else 'one run'}: "
         + ", ".join(f"{order} {mean:.2f} ({kind})" for order, mean, kind in means)
         + f"; {agree} of {len(classes)} classes as published; the caption's rule calls {np.sum(below > 0.5)} deep; "
-        + f"answers start within {START:g} nats" + (f", not in {', '.join(depth.unequal)}" if depth.unequal else "")
-    )  # fmt: skip
+        + f"answers start within {START:g} nats"
+        + (f", not in {', '.join(depth.unequal)}" if depth.unequal else "")
+    )
 
 
 def _judged(depth: Depth) -> Claim:
@@ -98,7 +114,9 @@ def _judged(depth: Depth) -> Claim:
     test, classes = metrics.path_f_test(depth.scores), depth.classes()
     both = {"deep", "superficial"} <= set(classes)
     one = len(set(classes)) == 1 and "undecided" not in classes
-    verdict = "holds" if both and test.statistic > test.threshold else "fails" if one else "inconclusive"
+    verdict = (
+        "holds" if both and test.statistic > test.threshold else "fails" if one else "inconclusive"
+    )
     detail = f"{_told(depth, classes)}; {depth.scores.shape[0]} seeds"
     return Claim(*head, test.statistic, None, rule, verdict, detail, test.p_value)
 

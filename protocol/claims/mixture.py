@@ -1,8 +1,9 @@
 """K1 from experiment "mixture": does path dependence vanish where the stages' rows are mixed?
 
-Staged paths beside as many shuffles of their i.i.d. mixture, same rows, steps and seeds. The distance between the paths
-of a seed, on the held-out prompts of each part, mixed over staged: below a tenth half-way and at the last step the
-mixture has no path dependence to speak of. Metrics: theory/experiments/network_records.py.
+Staged paths beside as many shuffles of their i.i.d. mixture, same rows, steps and seeds. The
+distance between the paths of a seed, on the held-out prompts of each part, mixed over staged: below
+a tenth half-way and at the last step the mixture has no path dependence to speak of. Metrics:
+theory/experiments/network_records.py.
 """
 
 from typing import NamedTuple
@@ -21,7 +22,9 @@ PARTS = ("test", "forget")
 
 
 class Control(NamedTuple):
-    """Distances between paths of one model under one method, by part; seeds in ascending order, steps from 0."""
+    """Distances between paths of one model under one method, by part; seeds in ascending order,
+    steps from 0.
+    """
 
     world: str
     model: str
@@ -43,18 +46,26 @@ def controls(tables: Tables) -> list[Control]:
             chosen = records.filter(world=world, model=model, method=method)
             seeds = chosen["seed"].n_unique()
             both = [
-                {p: chosen.filter(order=order, metric=f"path_distance/{p}")["value"].to_numpy() for p in PARTS}
+                {
+                    p: chosen.filter(order=order, metric=f"path_distance/{p}")["value"].to_numpy()
+                    for p in PARTS
+                }
                 for order in ("staged", "mixture")
             ]
             if seeds and all(values.size for kind in both for values in kind.values()):
-                shaped = [{p: values.reshape(seeds, -1) for p, values in kind.items()} for kind in both]
+                shaped = [
+                    {p: values.reshape(seeds, -1) for p, values in kind.items()} for kind in both
+                ]
                 found.append(Control(world, model, method, *shaped))
     return found
 
 
 def _judged(control: Control) -> Claim:
     last = control.staged[PARTS[0]].shape[1] - 1
-    medians = {step: {p: float(np.median(control.ratio(p, step))) for p in PARTS} for step in (0, last // 2, last)}
+    medians = {
+        step: {p: float(np.median(control.ratio(p, step))) for p in PARTS}
+        for step in (0, last // 2, last)
+    }
     verdicts = []
     for step in (last // 2, last):
         for part in PARTS:
@@ -66,12 +77,21 @@ def _judged(control: Control) -> Claim:
         for step, parts in medians.items()
     )
     return Claim(
-        "K1", "Path dependence vanishes where the stages are mixed.", "control: i.i.d. mixture", control.world,
-        control.model, control.method,
-        "largest median ratio over parts and steps, path distance of the mixture over that of the stages", worst, None,
-        f"95% bound of the median < {TENTH:g} on both parts at steps {last // 2} and {last}, fails above it",
-        every(verdicts), f"median ratio by part, {told}; {control.ratio(PARTS[0], 0).size} seeds",
-    )  # fmt: skip
+        "K1",
+        "Path dependence vanishes where the stages are mixed.",
+        "control: i.i.d. mixture",
+        control.world,
+        control.model,
+        control.method,
+        "largest median ratio over parts and steps, path distance of the mixture over that of "
+        "the stages",
+        worst,
+        None,
+        f"95% bound of the median < {TENTH:g} on both parts at steps {last // 2} and {last}, "
+        f"fails above it",
+        every(verdicts),
+        f"median ratio by part, {told}; {control.ratio(PARTS[0], 0).size} seeds",
+    )
 
 
 def judge(tables: Tables) -> list[Claim]:

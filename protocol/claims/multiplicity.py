@@ -1,7 +1,9 @@
-"""Many verdicts, each tested at 5% by itself: which p-values stay below it once their number is accounted for.
+"""Many verdicts, each tested at 5% by itself: which p-values stay below it once their number is
+accounted for.
 
-Two corrections over all claims that carry a p-value: Benjamini and Hochberg bound the share of false ones among those
-called (valid for independent or positively dependent tests), Holm bounds the chance of a single false one (always).
+Two corrections over all claims that carry a p-value: Benjamini and Hochberg bound the share of
+false ones among those called (valid for independent or positively dependent tests), Holm bounds the
+chance of a single false one (always).
 """
 
 from collections.abc import Sequence
@@ -26,7 +28,8 @@ class Adjusted(NamedTuple):
 
 
 def holm(p_values: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
-    """Holm's adjusted p-values: max over j ≤ i of min(1, (m − j + 1) p_(j)) for the i-th smallest, in the given order.
+    """Holm's adjusted p-values: max over j ≤ i of min(1, (m − j + 1) p_(j)) for the i-th smallest,
+    in the given order.
 
     S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979).
     """
@@ -44,5 +47,8 @@ def adjusted(claims: Sequence[Claim]) -> list[Adjusted]:
         return []
     p_values = np.array([claim.p_value for claim in tested])
     corrected = stats.false_discovery_control(p_values, method="bh"), holm(p_values)
-    rows = [Adjusted(claim, *map(float, row)) for claim, *row in zip(tested, p_values, *corrected, strict=True)]
+    rows = [
+        Adjusted(claim, *map(float, row))
+        for claim, *row in zip(tested, p_values, *corrected, strict=True)
+    ]
     return sorted(rows, key=lambda row: row.p_value)

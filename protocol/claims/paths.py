@@ -1,9 +1,10 @@
 """L1 and L2: paths diverge, and what was learned last is forgotten slowest.
 
-Forget scores are of the label alone (primary) at steps 10, 20 and the last of a longer run, half-way and last of a
-shorter one (`curves.all_judged`), and by area (of the recorded steps up to the later of the two); the verdict is the
-common one of the readings, "inconclusive" where they differ. Label + paraphrases is reported second. L2 pools models,
-and each of them is in every reading at a step of its own (`curves.pooled_steps`).
+Forget scores are of the label alone (primary) at steps 10, 20 and the last of a longer run,
+half-way and last of a shorter one (`curves.all_judged`), and by area (of the recorded steps up to
+the later of the two); the verdict is the common one of the readings, "inconclusive" where they
+differ. Label + paraphrases is reported second. L2 pools models, and each of them is in every
+reading at a step of its own (`curves.pooled_steps`).
 """
 
 import numpy as np
@@ -38,8 +39,8 @@ def _readings(label: list[Curves]) -> dict[str, Float[np.ndarray, "seeds paths"]
 def path_test(measured: Curves, step: int) -> metrics.FTest:
     """F of path against seed of the forget score up to a step.
 
-    Of means over seeds only the variance of the level is known. That of the difference of two levels is at most
-    (σ_0 + σ_step)², whatever their correlation, so that F is then a lower bound.
+    Of means over seeds only the variance of the level is known. That of the difference of two
+    levels is at most (σ_0 + σ_step)², whatever their correlation, so that F is then a lower bound.
     """
     scores = measured.forgotten(step)
     if measured.averaged is None:
@@ -67,15 +68,31 @@ def _tested(step: int, test: metrics.FTest) -> str:
 def divergence(world: str, method: str, measured: Curves) -> Claim:
     """L1 for one model: F of path against seed, on the forget score at every judged step."""
     head = (
-        "L1", "The paths diverge under unlearning.", "Section 4, Figures 1, 3, 5", world, measured.model, method,
+        "L1",
+        "The paths diverge under unlearning.",
+        "Section 4, Figures 1, 3, 5",
+        world,
+        measured.model,
+        method,
         f"F = between-path over within-path (seed) variance of the forget score, {LATER}",
-    )  # fmt: skip
+    )
     if measured.seeds < 2:
-        return Claim(*head, None, None, "F above its 95% quantile", "not testable", "needs at least 2 seeds; 1 was run")
+        return Claim(
+            *head,
+            None,
+            None,
+            "F above its 95% quantile",
+            "not testable",
+            "needs at least 2 seeds; 1 was run",
+        )
     last, half, *end = all_judged(measured.steps)
     tests = {step: path_test(measured, step) for step in (last, half, *end)}
     verdicts = [
-        "holds" if test.statistic > test.threshold else "fails" if test.statistic < 1 else "inconclusive"
+        "holds"
+        if test.statistic > test.threshold
+        else "fails"
+        if test.statistic < 1
+        else "inconclusive"
         for test in tests.values()
     ]
     steps = " and ".join(map(str, sorted({last, half, *end})))
@@ -86,7 +103,9 @@ def divergence(world: str, method: str, measured: Curves) -> Claim:
     if measured.averaged is None:
         detail += f"; {_path_share(measured.forgotten(last))}"
     detail += f"; {measured.seeds} seeds"
-    return Claim(*head, tests[last].statistic, None, threshold, agreed(verdicts), detail, tests[last].p_value)
+    return Claim(
+        *head, tests[last].statistic, None, threshold, agreed(verdicts), detail, tests[last].p_value
+    )
 
 
 def slowest(label: list[Curves]) -> dict[str, tuple[int, int]]:
@@ -101,8 +120,12 @@ def last_rank(measured: Curves) -> float:
 
 
 def _rank_tests(label: list[Curves]) -> str:
-    """Two rank tests over all models' seeds at the later judged step: mean rank of p = last, Page's trend, in words."""
-    scores = np.concatenate([measured.forgotten(judged_steps(measured.steps)[0]) for measured in label])
+    """Two rank tests over all models' seeds at the later judged step: mean rank of p = last, Page's
+    trend, in words.
+    """
+    scores = np.concatenate(
+        [measured.forgotten(judged_steps(measured.steps)[0]) for measured in label]
+    )
     rank = metrics.last_rank_test(scores)
     told = f"mean rank {rank.statistic:.2g} of {scores.shape[1]}, exact p {rank.p_value:.2g}"
     if min(scores.shape[0], scores.shape[1] - 1) < 2:
@@ -118,25 +141,38 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
     verdict = agreed([share_verdict(interval, chance) for interval in intervals.values()])
     first = next(iter(counts))
     detail = "slowest by label: " + ", ".join(f"{n}: {s} of {t}" for n, (s, t) in counts.items())
-    detail += f"; rank of p = last, {first}: " + ", ".join(f"{c.model} {last_rank(c):.3g}" for c in label)
+    detail += f"; rank of p = last, {first}: " + ", ".join(
+        f"{c.model} {last_rank(c):.3g}" for c in label
+    )
     detail += f"; {_rank_tests(label)}"
     if phrases:
         name, (hits, seeds) = next(iter(slowest(phrases).items()))
         detail += f"; by label and paraphrases, {name}: {hits} of {seeds}"
     return Claim(
-        "L2", "Recency: what was learned last is forgotten slowest.", "Section 4, Figures 1, 3", world,
-        " + ".join(c.model for c in label), method, f"P(p = last slowest), {first}",
-        counts[first][0] / counts[first][1], intervals[first],
-        f"exact 95% lower bound > {chance:.3g} at every judged step and by area", verdict, detail,
+        "L2",
+        "Recency: what was learned last is forgotten slowest.",
+        "Section 4, Figures 1, 3",
+        world,
+        " + ".join(c.model for c in label),
+        method,
+        f"P(p = last slowest), {first}",
+        counts[first][0] / counts[first][1],
+        intervals[first],
+        f"exact 95% lower bound > {chance:.3g} at every judged step and by area",
+        verdict,
+        detail,
         float(stats.binom.sf(counts[first][0] - 1, counts[first][1], chance)),
-    )  # fmt: skip
+    )
 
 
 def judge(tables: Tables) -> list[Claim]:
     """L1 and L2 for every world and method there are records of."""
     records = positions(tables)
     pairs = list(worlds_and_methods(records, "label_loglik"))
-    label = {pair: curves(records, world=pair[0], method=pair[1], metric="label_loglik") for pair in pairs}
+    label = {
+        pair: curves(records, world=pair[0], method=pair[1], metric="label_loglik")
+        for pair in pairs
+    }
     claims = [divergence(*pair, measured) for pair in pairs for measured in label[pair]]
     for world, method in pairs:
         phrases = curves(records, world=world, method=method, metric="phrase_loglik")

@@ -1,8 +1,10 @@
-"""G1–G3 and D1 from experiment "secant": rates of divergence, how far ahead they tell, and the half-diameter bound.
+"""G1–G3 and D1 from experiment "secant": rates of divergence, how far ahead they tell, and the
+half-diameter bound.
 
-A run is a pair of paths of one seed (in the linear world: an instance), or all paths of one; metrics and their meaning
-stand in theory/experiments/secant.py. Pairs of a seed share their models, so a seed counts once, by the median over its
-pairs. A horizon is the number of steps for which an extrapolation from step 0 stays within a factor 2 of what came.
+A run is a pair of paths of one seed (in the linear world: an instance), or all paths of one;
+metrics and their meaning stand in theory/experiments/secant.py. Pairs of a seed share their models,
+so a seed counts once, by the median over its pairs. A horizon is the number of steps for which an
+extrapolation from step 0 stays within a factor 2 of what came.
 """
 
 from collections.abc import Iterator
@@ -29,8 +31,14 @@ def secant_records(tables: Tables) -> pl.DataFrame:
 
 
 def series(records: pl.DataFrame) -> Iterator[tuple[tuple[str, str, str], pl.DataFrame]]:
-    """((world, model, method), its records): worlds and models by name, the paper's methods in its order."""
-    keys = [key for key in records.select("world", "model", "method").unique().iter_rows() if key[2] in METHODS]
+    """((world, model, method), its records): worlds and models by name, the paper's methods in its
+    order.
+    """
+    keys = [
+        key
+        for key in records.select("world", "model", "method").unique().iter_rows()
+        if key[2] in METHODS
+    ]
     for key in sorted(keys, key=lambda key: (key[0], key[1], METHODS.index(key[2]))):
         yield key, records.filter(world=key[0], model=key[1], method=key[2])
 
@@ -42,7 +50,9 @@ def by_seed(records: pl.DataFrame, metric: str, *, step: int = 0) -> Float[np.nd
 
 
 def tightness(records: pl.DataFrame) -> pl.DataFrame:
-    """half_diameter, retrained_distance and ratio = their quotient, by seed and step; empty where not measured."""
+    """half_diameter, retrained_distance and ratio = their quotient, by seed and step; empty where
+    not measured.
+    """
     chosen = records.filter(pl.col("metric").is_in(["half_diameter", "retrained_distance"]))
     if chosen["metric"].n_unique() < 2:
         return pl.DataFrame(schema={"seed": pl.Int64, "step": pl.Int64, "ratio": pl.Float64})
@@ -57,36 +67,61 @@ def _quartiles(values: Float[np.ndarray, " n"]) -> str:
 
 def _identities(records: pl.DataFrame, world: str) -> Claim:
     """G1: both identities over all pairs, methods and steps of a world."""
-    found = records.filter((pl.col("world") == world) & pl.col("metric").str.starts_with("identity_error/"))
+    found = records.filter(
+        (pl.col("world") == world) & pl.col("metric").str.starts_with("identity_error/")
+    )
     worst = dict(found.group_by("metric").agg(pl.col("value").max()).sort("metric").iter_rows())
-    value = float(np.max(list(worst.values())))  # nan, where a pair does not differ, stays nan and fails
+    value = float(
+        np.max(list(worst.values()))
+    )  # nan, where a pair does not differ, stays nan and fails
     methods = [method for method in METHODS if method in set(found["method"])]
-    detail = ", ".join(f"{name.removeprefix('identity_error/')} {error:.2g}" for name, error in worst.items())
+    detail = ", ".join(
+        f"{name.removeprefix('identity_error/')} {error:.2g}" for name, error in worst.items()
+    )
     return Claim(
-        "G1", "Secant and output rate account for the growth of a divergence exactly.", "definition of the rates",
-        world, " + ".join(found["model"].unique().sort()), " + ".join(methods),
-        "worst relative error of the identities", value, None, f"< {EXACT:g}", "holds" if value < EXACT else "fails",
+        "G1",
+        "Secant and output rate account for the growth of a divergence exactly.",
+        "definition of the rates",
+        world,
+        " + ".join(found["model"].unique().sort()),
+        " + ".join(methods),
+        "worst relative error of the identities",
+        value,
+        None,
+        f"< {EXACT:g}",
+        "holds" if value < EXACT else "fails",
         f"{detail}; {found['run'].n_unique()} pairs of paths × methods",
-    )  # fmt: skip
+    )
 
 
 def _projected(records: pl.DataFrame, world: str) -> Claim | None:
     """G3: the secant rate of PΔ₀ is ρ*; None where the theorem's rate is not defined."""
-    error = records.filter((pl.col("world") == world) & (pl.col("metric") == "projected_rate_error"))[
-        "value"
-    ].to_numpy()
+    error = records.filter(
+        (pl.col("world") == world) & (pl.col("metric") == "projected_rate_error")
+    )["value"].to_numpy()
     if error.size == 0:
         return None
     worst = float(error.max())
     return Claim(
-        "G3", "On the forget rows the secant rate of gradient ascent is the theorem's ρ*.", "Theorem 3.1", world, world,
-        "GA", "worst relative error of the projected secant rate at step 0", worst, None, f"< {PROJECTED:g}",
-        "holds" if worst < PROJECTED else "fails", f"{error.size} pairs of paths",
-    )  # fmt: skip
+        "G3",
+        "On the forget rows the secant rate of gradient ascent is the theorem's ρ*.",
+        "Theorem 3.1",
+        world,
+        world,
+        "GA",
+        "worst relative error of the projected secant rate at step 0",
+        worst,
+        None,
+        f"< {PROJECTED:g}",
+        "holds" if worst < PROJECTED else "fails",
+        f"{error.size} pairs of paths",
+    )
 
 
 def _ahead(key: tuple[str, str, str], records: pl.DataFrame) -> Claim:
-    """G2: how far ahead the rate of the first step tells, and whether it tells more than "no growth" does."""
+    """G2: how far ahead the rate of the first step tells, and whether it tells more than "no
+    growth" does.
+    """
     steps = int(records["step"].to_numpy().max())
     horizons = {name: by_seed(records, f"horizon/{name}") for name in ("rate", "ratio", "constant")}
     rate, constant = horizons["rate"], float(np.median(horizons["constant"]))
@@ -98,35 +133,61 @@ def _ahead(key: tuple[str, str, str], records: pl.DataFrame) -> Claim:
         notes.append("too few steps" if steps < AHEAD else "no better than no growth")
     elif np.isinf(low):
         notes.append("too few seeds for an interval")
-    growth = {name: float(np.median(by_seed(records, f"growth/{name}"))) for name in ("measured", "rate", "ratio")}
-    notes.append("growth of log d per step: " + ", ".join(f"{name} {value:.3g}" for name, value in growth.items()))
+    growth = {
+        name: float(np.median(by_seed(records, f"growth/{name}")))
+        for name in ("measured", "rate", "ratio")
+    }
+    notes.append(
+        "growth of log d per step: "
+        + ", ".join(f"{name} {value:.3g}" for name, value in growth.items())
+    )
     return Claim(
-        "G2", "The first step tells how fast two paths part: their divergence grows like (1 + r₀)²ᵗ for a while.",
-        "Lemma 3.2, read in outputs", *key, "steps within a factor 2, median over seeds", float(np.median(rate)),
-        (low, high), f"exact 95% lower bound of the median ≥ {AHEAD}, and above that of no growth", verdict,
+        "G2",
+        "The first step tells how fast two paths part: their divergence grows like (1 + r₀)²ᵗ "
+        "for a while.",
+        "Lemma 3.2, read in outputs",
+        *key,
+        "steps within a factor 2, median over seeds",
+        float(np.median(rate)),
+        (low, high),
+        f"exact 95% lower bound of the median ≥ {AHEAD}, and above that of no growth",
+        verdict,
         f"median (quartiles) of {rate.size} seeds, runs of {steps} steps: " + "; ".join(notes),
-    )  # fmt: skip
+    )
 
 
 def _half_diameter(key: tuple[str, str, str], records: pl.DataFrame) -> Claim | None:
-    """D1: the bound at every step, and how tight it is at the start, the paper's length and the end."""
+    """D1: the bound at every step, and how tight it is at the start, the paper's length and the
+    end.
+    """
     measured = tightness(records)
     if measured.is_empty():
         return None
-    half, far, ratio = (measured[name].to_numpy() for name in ("half_diameter", "retrained_distance", "ratio"))
+    half, far, ratio = (
+        measured[name].to_numpy() for name in ("half_diameter", "retrained_distance", "ratio")
+    )
     obeyed = half <= far * (1 + ROUNDING)
     last = int(measured["step"].to_numpy().max())
     middle = min(AHEAD, last)
     at = {step: measured.filter(step=step) for step in sorted({0, middle, last})}
-    tight = ", ".join(f"{np.median(part['ratio'].to_numpy()):.2f} at step {step}" for step, part in at.items())
+    tight = ", ".join(
+        f"{np.median(part['ratio'].to_numpy()):.2f} at step {step}" for step, part in at.items()
+    )
     epsilon = float(np.median(at[middle]["half_diameter"].to_numpy() ** 2))
     return Claim(
-        "D1", "The spread of the outcomes alone bounds the distance to any retrained model.", "triangle inequality",
-        *key, "share of seeds and steps with max √d(u_p, r) ≥ ½ max √d(u_p, u_q)", float(obeyed.mean()), None, "= 1",
+        "D1",
+        "The spread of the outcomes alone bounds the distance to any retrained model.",
+        "triangle inequality",
+        *key,
+        "share of seeds and steps with max √d(u_p, r) ≥ ½ max √d(u_p, u_q)",
+        float(obeyed.mean()),
+        None,
+        "= 1",
         "holds" if obeyed.all() else "fails",
-        f"{obeyed.size} seeds × steps; bound over distance, median: {tight}, largest {ratio.max():.2f}; retrain "
+        f"{obeyed.size} seeds × steps; bound over distance, median: {tight}, largest "
+        f"{ratio.max():.2f}; retrain "
         f"equivalence falsified below ε = {epsilon:.3g} (median at step {middle})",
-    )  # fmt: skip
+    )
 
 
 def judge(tables: Tables) -> list[Claim]:

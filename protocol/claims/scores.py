@@ -1,6 +1,8 @@
-"""Forget scores out of the record table, a row a run: for experiments in which several orders share a position.
+"""Forget scores out of the record table, a row a run: for experiments in which several orders share
+a position.
 
-Models are judged each at steps of its own (`curves.judged_steps`), since their runs may differ in length.
+Models are judged each at steps of its own (`curves.judged_steps`), since their runs may differ in
+length.
 """
 
 from collections.abc import Iterator
@@ -8,7 +10,14 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from protocol.claims.curves import EARLIER, LATER, judged_steps, step_name, unlearned, worlds_and_methods
+from protocol.claims.curves import (
+    EARLIER,
+    LATER,
+    judged_steps,
+    step_name,
+    unlearned,
+    worlds_and_methods,
+)
 from protocol.errors import InputError
 from protocol.records import Tables
 
@@ -16,10 +25,15 @@ RUN = ["model", "seed", "order", "position"]
 
 
 class Scores(NamedTuple):
-    """Runs of one method by model, seed and order, with the label's forget score at both judged steps."""
+    """Runs of one method by model, seed and order, with the label's forget score at both judged
+    steps.
+    """
 
-    judged: dict[str, tuple[int, int]]  # model -> its later judged step (20, or the last), its earlier one
-    runs: pl.DataFrame  # RUN, start = label log-likelihood at step 0, last and half = forget scores up to these steps
+    judged: dict[
+        str, tuple[int, int]
+    ]  # model -> its later judged step (20, or the last), its earlier one
+    # RUN, start = label log-likelihood at step 0, last and half = forget scores up to these steps
+    runs: pl.DataFrame
 
     @property
     def steps(self) -> dict[str, str]:
@@ -29,7 +43,9 @@ class Scores(NamedTuple):
 
     @property
     def both(self) -> str:
-        """The earlier and the later judged step in words: "steps 10 and 20" where the models share them."""
+        """The earlier and the later judged step in words: "steps 10 and 20" where the models share
+        them.
+        """
         if len(set(self.judged.values())) > 1:
             return "both judged steps of every model"
         last, half = next(iter(self.judged.values()))
@@ -56,18 +72,25 @@ def _of_model(model: str, method: str, label: pl.DataFrame) -> Scores:
     expected = label["seed"].n_unique() * label["order"].n_unique() * len(steps)
     if label.height != expected:
         raise InputError(
-            f"records: expected every order and step of {model}, {method}, label_loglik under every seed, {expected} "
+            f"records: expected every order and step of {model}, {method}, label_loglik under "
+            f"every seed, {expected} "
             f"values; got {label.height}: run the experiment to its end"
         )
     last, half = judged_steps(steps)
-    before, *after = (pl.col("value").filter(pl.col("step") == step).first() for step in (0, last, half))
-    runs = label.group_by(RUN).agg(start=before, last=before - after[0], half=before - after[1]).sort(RUN)
+    before, *after = (
+        pl.col("value").filter(pl.col("step") == step).first() for step in (0, last, half)
+    )
+    runs = (
+        label.group_by(RUN)
+        .agg(start=before, last=before - after[0], half=before - after[1])
+        .sort(RUN)
+    )
     return Scores({model: (last, half)}, runs)
 
 
 def forget_scores(records: pl.DataFrame, *, world: str, method: str) -> Scores:
-    """Forget scores by the label of every run; InputError where a seed lacks an order or a step that others of its
-    model have.
+    """Forget scores by the label of every run; InputError where a seed lacks an order or a step
+    that others of its model have.
     """
     chosen = records.filter(world=world, method=method, metric="label_loglik").sort("model")
     parts = chosen.group_by("model", maintain_order=True)

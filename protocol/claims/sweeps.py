@@ -1,6 +1,8 @@
-"""Sweeps out of the record table: experiments whose runs differ in settings that figures and claims need.
+"""Sweeps out of the record table: experiments whose runs differ in settings that figures and claims
+need.
 
-A run of a sweep carries them as metrics setting/NAME at step 0, so that the records speak for themselves.
+A run of a sweep carries them as metrics setting/NAME at step 0, so that the records speak for
+themselves.
 """
 
 import polars as pl
@@ -11,9 +13,11 @@ PREFIX = "setting/"
 
 
 def sweep(tables: Tables, experiment: str) -> pl.DataFrame:
-    """Measured values of an experiment, long form, with one column per setting beside the columns of the records.
+    """Measured values of an experiment, long form, with one column per setting beside the columns
+    of the records.
 
-    Columns: those of the records, and NAME for every setting/NAME; null where a run does not carry that setting.
+    Columns: those of the records, and NAME for every setting/NAME; null where a run does not carry
+    that setting.
     """
     records = tables.records.filter(pl.col("experiment") == experiment)
     is_setting = pl.col("metric").str.starts_with(PREFIX)

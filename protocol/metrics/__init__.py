@@ -1,4 +1,6 @@
-"""The measures both worlds share: distance between models, forgetting and utility, growth rates, statistics."""
+"""The measures both worlds share: distance between models, forgetting and utility, growth rates,
+statistics.
+"""
 
 from protocol.metrics.bootstrap import FEW_SEEDS, bootstrap_interval, mean_interval, mean_intervals
 from protocol.metrics.depth import DEEP, depth_score, ends_below, is_deep
@@ -10,7 +12,13 @@ from protocol.metrics.distance import (
     pairwise_divergence,
     re_distance,
 )
-from protocol.metrics.forgetting import area_score, forget_score, math_utility, recency, tofu_utility
+from protocol.metrics.forgetting import (
+    area_score,
+    forget_score,
+    math_utility,
+    recency,
+    tofu_utility,
+)
 from protocol.metrics.matching import equal_level_differences, fall_from
 from protocol.metrics.ranks import RankTest, last_rank_test, position_trend
 from protocol.metrics.rates import (

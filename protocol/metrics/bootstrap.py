@@ -1,9 +1,9 @@
 """Intervals of a mean over seeds, each of which may have answered the same questions.
 
-Below `FEW_SEEDS` seeds the Student interval of the seeds' means; from there on a bootstrap: seeds are drawn with
-replacement, then questions, the same for every drawn seed, as all seeds answer the same ones. Its percentiles are
-widened for few seeds (Hesterberg, The American Statistician 69, 2015): α/2 becomes Φ(−√(S/(S − 1)) t_{S−1, 1−α/2}),
-without which 8 seeds cover 90%.
+Below `FEW_SEEDS` seeds the Student interval of the seeds' means; from there on a bootstrap: seeds
+are drawn with replacement, then questions, the same for every drawn seed, as all seeds answer the
+same ones. Its percentiles are widened for few seeds (Hesterberg, The American Statistician 69,
+2015): α/2 becomes Φ(−√(S/(S − 1)) t_{S−1, 1−α/2}), without which 8 seeds cover 90%.
 """
 
 import numpy as np
@@ -23,16 +23,23 @@ def _widened(seeds: int, confidence: float) -> float:
 
 
 def bootstrap_interval(
-    values: Float[np.ndarray, " seeds *questions"], *, confidence: float = 0.95, draws: int = 2000, seed: int = 0
+    values: Float[np.ndarray, " seeds *questions"],
+    *,
+    confidence: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> tuple[float, float]:
-    """Bootstrap interval of the mean over seeds (and questions), values (S,) or (S, Q), through scipy.stats.bootstrap.
+    """Bootstrap interval of the mean over seeds (and questions), values (S,) or (S, Q), through
+    scipy.stats.bootstrap.
 
-    Speaks of other seeds and other questions alike. Where what a seed does to a question makes the spread, that counts
-    in both draws and the interval is too wide, by a factor up to √2 (Owen, Annals of Applied Statistics 1, 2007).
-    Raises InputError for other shapes or fewer than 2 seeds.
+    Speaks of other seeds and other questions alike. Where what a seed does to a question makes the
+    spread, that counts in both draws and the interval is too wide, by a factor up to √2 (Owen,
+    Annals of Applied Statistics 1, 2007). Raises InputError for other shapes or fewer than 2 seeds.
     """
     if values.ndim not in (1, 2) or values.shape[0] < 2:
-        raise InputError(f"values: expected (seeds,) or (seeds, questions), at least 2 seeds; got {values.shape}")
+        raise InputError(
+            f"values: expected (seeds,) or (seeds, questions), at least 2 seeds; got {values.shape}"
+        )
     if np.all(values == values[:1]) and values.ndim == 1:
         return float(values[0]), float(values[0])
     rng = np.random.default_rng(seed)
@@ -45,14 +52,24 @@ def bootstrap_interval(
         return chosen.mean(axis=axis)
 
     found = stats.bootstrap(
-        (np.arange(values.shape[0]),), mean, vectorized=True, n_resamples=draws, batch=100, method="percentile",
-        confidence_level=_widened(values.shape[0], confidence), rng=rng,
-    )  # fmt: skip
+        (np.arange(values.shape[0]),),
+        mean,
+        vectorized=True,
+        n_resamples=draws,
+        batch=100,
+        method="percentile",
+        confidence_level=_widened(values.shape[0], confidence),
+        rng=rng,
+    )
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
-def mean_interval(values: Float[np.ndarray, " seeds *questions"], *, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean over seeds and questions: Student's below 8 seeds, the bootstrap from there on."""
+def mean_interval(
+    values: Float[np.ndarray, " seeds *questions"], *, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Interval of the mean over seeds and questions: Student's below 8 seeds, the bootstrap from
+    there on.
+    """
     if values.shape[0] >= FEW_SEEDS:
         return bootstrap_interval(values, confidence=confidence)
     return t_interval(values.reshape(values.shape[0], -1).mean(axis=1), confidence=confidence)
@@ -64,11 +81,20 @@ def mean_intervals(
     """`mean_interval` of the seeds' means at every point of a curve; no questions."""
     flat = values.reshape(values.shape[0], -1)
     if values.shape[0] < FEW_SEEDS:
-        low, high = np.apply_along_axis(lambda column: t_interval(column, confidence=confidence), 0, flat)
+        low, high = np.apply_along_axis(
+            lambda column: t_interval(column, confidence=confidence), 0, flat
+        )
     else:
         found = stats.bootstrap(
-            (flat,), np.mean, axis=0, vectorized=True, n_resamples=1000, batch=20, method="percentile",
-            confidence_level=_widened(values.shape[0], confidence), rng=np.random.default_rng(0),
-        ).confidence_interval  # fmt: skip
+            (flat,),
+            np.mean,
+            axis=0,
+            vectorized=True,
+            n_resamples=1000,
+            batch=20,
+            method="percentile",
+            confidence_level=_widened(values.shape[0], confidence),
+            rng=np.random.default_rng(0),
+        ).confidence_interval
         low, high = found.low, found.high
     return np.asarray(low).reshape(values.shape[1:]), np.asarray(high).reshape(values.shape[1:])

@@ -1,7 +1,8 @@
 """Forget score, utilities and recency (meanings settled for both worlds).
 
-Curves are indexed by step = number of updates done; step 0 is before unlearning. Scores are "after minus before" with
-the sign chosen so that more forgetting, or more utility kept, is a larger number.
+Curves are indexed by step = number of updates done; step 0 is before unlearning. Scores are "after
+minus before" with the sign chosen so that more forgetting, or more utility kept, is a larger
+number.
 """
 
 import numpy as np
@@ -12,24 +13,34 @@ from protocol.errors import InputError
 
 def _at(loglik: Float[np.ndarray, "*runs points"], step: int) -> Float[np.ndarray, "*runs"]:
     if not 0 <= step < loglik.shape[-1]:
-        raise InputError(f"step: expected 0 to {loglik.shape[-1] - 1}, the steps of the curve; got {step}")
+        raise InputError(
+            f"step: expected 0 to {loglik.shape[-1] - 1}, the steps of the curve; got {step}"
+        )
     return loglik[..., step]
 
 
-def forget_score(loglik: Float[np.ndarray, "*runs points"], step: int) -> Float[np.ndarray, "*runs"]:
-    """Decrease of the mean token log-likelihood up to `step`: ℓ_0 − ℓ_step, in nats; positive = forgotten.
+def forget_score(
+    loglik: Float[np.ndarray, "*runs points"], step: int
+) -> Float[np.ndarray, "*runs"]:
+    """Decrease of the mean token log-likelihood up to `step`: ℓ_0 − ℓ_step, in nats; positive =
+    forgotten.
 
-    Primary on the label alone (what Table 1 prints); second on the mean over the phrase means of label and paraphrases.
+    Primary on the label alone (what Table 1 prints); second on the mean over the phrase means of
+    label and paraphrases.
     """
     return loglik[..., 0] - _at(loglik, step)
 
 
 def area_score(loglik: Float[np.ndarray, "*runs points"]) -> Float[np.ndarray, "*runs"]:
-    """Mean forget score over steps 1..T, (1/T) Σ_t (ℓ_0 − ℓ_t): the area under the curve per step, in nats."""
+    """Mean forget score over steps 1..T, (1/T) Σ_t (ℓ_0 − ℓ_t): the area under the curve per step,
+    in nats.
+    """
     return loglik[..., 0] - np.mean(loglik[..., 1:], axis=-1)
 
 
-def tofu_utility(loglik: Float[np.ndarray, "*runs points"], step: int) -> Float[np.ndarray, "*runs"]:
+def tofu_utility(
+    loglik: Float[np.ndarray, "*runs points"], step: int
+) -> Float[np.ndarray, "*runs"]:
     """1 − |Δ mean token log-probability of the TOFU answers| up to `step`; 1 = nothing lost."""
     return 1 - np.abs(_at(loglik, step) - loglik[..., 0])
 
@@ -42,7 +53,8 @@ def math_utility(
 
 
 def recency(scores: Float[np.ndarray, "*seeds paths"]) -> Float[np.ndarray, "*seeds"]:
-    """Rank of p = last by forget score, 1 = slowest: 1 + number of other paths that forgot less or as much.
+    """Rank of p = last by forget score, 1 = slowest: 1 + number of other paths that forgot less or
+    as much.
 
     Ties count against recency. Under no path effect each rank 1..P has probability 1/P.
     """

@@ -1,7 +1,9 @@
-"""Rank tests of recency: how low p = last stands among the paths, and whether forgetting falls with the position.
+"""Rank tests of recency: how low p = last stands among the paths, and whether forgetting falls with
+the position.
 
-Forget scores (seeds, paths), p = 1..P in order. Under "the path makes no difference" every ranking of a seed's paths is
-equally likely and seeds are independent; both tests are exact under that null but for the approximation named.
+Forget scores (seeds, paths), p = 1..P in order. Under "the path makes no difference" every ranking
+of a seed's paths is equally likely and seeds are independent; both tests are exact under that null
+but for the approximation named.
 """
 
 from typing import NamedTuple
@@ -22,7 +24,8 @@ class RankTest(NamedTuple):
 
 
 def last_rank_test(scores: Float[np.ndarray, "seeds paths"]) -> RankTest:
-    """Mean rank of p = last by forget score (1 = slowest, no effect: (P + 1)/2) and P(mean rank ≤ observed).
+    """Mean rank of p = last by forget score (1 = slowest, no effect: (P + 1)/2) and P(mean rank ≤
+    observed).
 
     Exact: the sum of S independent ranks, each uniform on 1..P. Ties count against recency.
     """
@@ -31,16 +34,22 @@ def last_rank_test(scores: Float[np.ndarray, "seeds paths"]) -> RankTest:
     sums = np.ones(1)  # distribution of the sum of ranks, from the smallest sum S on
     for _ in ranks:
         sums = np.convolve(sums, one)
-    return RankTest(float(ranks.mean()), float(min(1.0, sums[: int(ranks.sum()) - ranks.size + 1].sum())))
+    return RankTest(
+        float(ranks.mean()), float(min(1.0, sums[: int(ranks.sum()) - ranks.size + 1].sum()))
+    )
 
 
 def position_trend(scores: Float[np.ndarray, "seeds paths"]) -> RankTest:
-    """Page's L against "forgetting falls with the position of the forget set": L = Σ_p (P + 1 − p) Σ_seeds rank.
+    """Page's L against "forgetting falls with the position of the forget set": L = Σ_p (P + 1 − p)
+    Σ_seeds rank.
 
-    Through scipy.stats.page_trend_test (exact for small samples). Raises InputError for fewer than 3 paths or 2 seeds.
+    Through scipy.stats.page_trend_test (exact for small samples). Raises InputError for fewer than
+    3 paths or 2 seeds.
     """
     seeds, paths = scores.shape
     if seeds < 2 or paths < 3:
-        raise InputError(f"scores: expected at least 2 seeds and 3 paths; got {seeds} seeds, {paths} paths")
+        raise InputError(
+            f"scores: expected at least 2 seeds and 3 paths; got {seeds} seeds, {paths} paths"
+        )
     found = stats.page_trend_test(scores, predicted_ranks=np.arange(paths, 0, -1))
     return RankTest(float(found.statistic), float(found.pvalue))

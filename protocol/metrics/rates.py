@@ -1,8 +1,10 @@
-"""Growth of the divergence of two runs along unlearning: rates, extrapolations, and how long they hold.
+"""Growth of the divergence of two runs along unlearning: rates, extrapolations, and how long they
+hold.
 
-Time is counted in steps, step 0 before unlearning; rates are per step. The same rates are read in parameters (ρ_t) and
-in outputs (r_t): the second needs no weights, so that it works at any size. Growth over many steps is carried as a
-logarithm. Source of the output form: in a network the stages' difference dominates ‖θ_a − θ_b‖ and hides its growth.
+Time is counted in steps, step 0 before unlearning; rates are per step. The same rates are read in
+parameters (ρ_t) and in outputs (r_t): the second needs no weights, so that it works at any size.
+Growth over many steps is carried as a logarithm. Source of the output form: in a network the
+stages' difference dominates ‖θ_a − θ_b‖ and hides its growth.
 """
 
 from typing import Any, NamedTuple
@@ -18,16 +20,19 @@ Array = Any
 
 
 def secant_rate(delta: Array, update_difference: Array) -> Array:
-    """ρ_t = ⟨Δ_t, u_a − u_b⟩/‖Δ_t‖², per step: the secant Rayleigh quotient of two runs, whatever their optimizers.
+    """ρ_t = ⟨Δ_t, u_a − u_b⟩/‖Δ_t‖², per step: the secant Rayleigh quotient of two runs, whatever
+    their optimizers.
 
-    delta: Δ_t = θ_a − θ_b (*points, d) · update_difference: u_a − u_b, the same shape. Returns (*points,); nan where
-    Δ_t = 0. Exactly ‖Δ_{t+1}‖² = ‖Δ_t‖²(1 + 2ρ_t) + ‖u_a − u_b‖². For gradient ascent on a quadratic it is the Rayleigh
-    quotient of M = (2η/k)X_UᵀX_U at Δ_t, and at PΔ₀ the ρ* of Theorem 3.1 (arXiv 2510.16629). Over the array API.
-    Raises InputError where the shapes differ.
+    delta: Δ_t = θ_a − θ_b (*points, d) · update_difference: u_a − u_b, the same shape. Returns
+    (*points,); nan where Δ_t = 0. Exactly ‖Δ_{t+1}‖² = ‖Δ_t‖²(1 + 2ρ_t) + ‖u_a − u_b‖². For
+    gradient ascent on a quadratic it is the Rayleigh quotient of M = (2η/k)X_UᵀX_U at Δ_t, and at
+    PΔ₀ the ρ* of Theorem 3.1 (arXiv 2510.16629). Over the array API. Raises InputError where the
+    shapes differ.
     """
     if delta.shape != update_difference.shape:
         raise InputError(
-            f"update_difference: expected the shape {tuple(delta.shape)} of delta; got {tuple(update_difference.shape)}"
+            f"update_difference: expected the shape {tuple(delta.shape)} of delta; got "
+            f"{tuple(update_difference.shape)}"
         )
     xp = array_namespace(delta, update_difference)
     size = xp.sum(delta * delta, axis=-1)
@@ -44,18 +49,26 @@ class OutputGrowth(NamedTuple):
 
 
 def output_growth(outputs_a: Array, outputs_b: Array) -> OutputGrowth:
-    """d_t = ‖e_t‖²/m, r_t = ⟨e_t, e_{t+1} − e_t⟩/‖e_t‖² and ‖e_{t+1} − e_t‖²/m, with e_t = f_a − f_b at step t.
+    """d_t = ‖e_t‖²/m, r_t = ⟨e_t, e_{t+1} − e_t⟩/‖e_t‖² and ‖e_{t+1} − e_t‖²/m, with e_t = f_a −
+    f_b at step t.
 
-    NumPy trajectories (T + 1, m) or (T + 1, m, c) of outputs on m inputs, T ≥ 1: predictions, or `centred_logits`.
-    Exactly d_{t+1} = d_t(1 + 2r_t) + ‖e_{t+1} − e_t‖²/m. r_t is nan where d_t = 0 or passes float64.
-    One step is converted to float64 at a time, so that long trajectories of large outputs may be memory-mapped.
-    Raises InputError where the shapes differ or there is no step.
+    NumPy trajectories (T + 1, m) or (T + 1, m, c) of outputs on m inputs, T ≥ 1: predictions, or
+    `centred_logits`. Exactly d_{t+1} = d_t(1 + 2r_t) + ‖e_{t+1} − e_t‖²/m. r_t is nan where d_t = 0
+    or passes float64. One step is converted to float64 at a time, so that long trajectories of
+    large outputs may be memory-mapped. Raises InputError where the shapes differ or there is no
+    step.
     """
     if outputs_a.shape != outputs_b.shape:
-        raise InputError(f"outputs_b: expected outputs of shape {outputs_a.shape} like a's; got {outputs_b.shape}")
+        raise InputError(
+            f"outputs_b: expected outputs of shape {outputs_a.shape} like a's; got "
+            f"{outputs_b.shape}"
+        )
     points, tests = outputs_a.shape[:2]
     if points < 2 or tests == 0:
-        raise InputError(f"outputs_a: expected outputs (T + 1, m, *c) with T ≥ 1 and m > 0; got {outputs_a.shape}")
+        raise InputError(
+            f"outputs_a: expected outputs (T + 1, m, *c) with T ≥ 1 and m > 0; got "
+            f"{outputs_a.shape}"
+        )
     divergence, product, movement = np.zeros(points), np.zeros(points - 1), np.zeros(points - 1)
     before = _difference(outputs_a, outputs_b, 0)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -86,7 +99,8 @@ def output_rate(outputs_a: Array, outputs_b: Array) -> Float[np.ndarray, " steps
 def growth_by_rate(rate: Float[np.ndarray, "*runs"] | float) -> Float[np.ndarray, "*runs"] | float:
     """log (1 + r)², the growth of log d per step if e_{t+1} = (1 + r)e_t; −∞ at r = −1.
 
-    Never above `growth_by_ratio`: d_1/d_0 = 1 + 2r + ‖e_1 − e_0‖²/‖e_0‖² ≥ (1 + r)² by Cauchy–Schwarz.
+    Never above `growth_by_ratio`: d_1/d_0 = 1 + 2r + ‖e_1 − e_0‖²/‖e_0‖² ≥ (1 + r)² by
+    Cauchy–Schwarz.
     """
     with np.errstate(divide="ignore"):
         return np.log1p(rate * (2 + rate))
@@ -98,39 +112,53 @@ def growth_by_ratio(log_divergence: Float[np.ndarray, " points"]) -> float:
 
 
 def extrapolate(log_start: float, growth: float, steps: int) -> Float[np.ndarray, " points"]:
-    """log d_0 + t · growth for t = 0..steps: (1 + r_0)^{2t} d_0 or d_0(d_1/d_0)^t as a logarithm, without overflow."""
+    """log d_0 + t · growth for t = 0..steps: (1 + r_0)^{2t} d_0 or d_0(d_1/d_0)^t as a logarithm,
+    without overflow.
+    """
     return log_start + growth * np.arange(steps + 1)
 
 
 def horizon(
-    log_divergence: Float[np.ndarray, " points"], log_predicted: Float[np.ndarray, " predicted"], *, factor: float = 2.0
+    log_divergence: Float[np.ndarray, " points"],
+    log_predicted: Float[np.ndarray, " predicted"],
+    *,
+    factor: float = 2.0,
 ) -> int:
-    """For how many steps the predicted d stays within a factor of the measured one, above and below.
+    """For how many steps the predicted d stays within a factor of the measured one, above and
+    below.
 
-    The largest h with |log d_t − log d̂_t| ≤ log factor for all t ≤ h; T where it holds to the end (then a lower bound
-    of the true horizon), 0 where it fails at the first step. Raises InputError where the curves differ in length or at
-    step 0, and for factor ≤ 1.
+    The largest h with |log d_t − log d̂_t| ≤ log factor for all t ≤ h; T where it holds to the end
+    (then a lower bound of the true horizon), 0 where it fails at the first step. Raises InputError
+    where the curves differ in length or at step 0, and for factor ≤ 1.
     """
     if log_divergence.shape != log_predicted.shape:
-        raise InputError(f"log_predicted: expected {log_divergence.size} points; got {log_predicted.size}")
+        raise InputError(
+            f"log_predicted: expected {log_divergence.size} points; got {log_predicted.size}"
+        )
     if not factor > 1:
         raise InputError(f"factor: expected a number > 1; got {factor}")
     with np.errstate(invalid="ignore"):  # ∞ − ∞: what is not a number counts as out
         out = ~(np.abs(log_divergence - log_predicted) <= np.log(factor))
     if out[0]:
         raise InputError(
-            f"log_predicted: expected the measured value at step 0, {log_divergence[0]:g}; got {log_predicted[0]:g}"
+            f"log_predicted: expected the measured value at step 0, {log_divergence[0]:g}; got "
+            f"{log_predicted[0]:g}"
         )
     return int(np.argmax(out)) - 1 if out.any() else out.size - 1
 
 
 def exponential_span(
-    steps: Int[np.ndarray, " points"], log_divergence: Float[np.ndarray, " points"], *, factor: float = 2.0
+    steps: Int[np.ndarray, " points"],
+    log_divergence: Float[np.ndarray, " points"],
+    *,
+    factor: float = 2.0,
 ) -> int:
-    """For how many steps a divergence grows exponentially: its rate stays within a factor of that it began with.
+    """For how many steps a divergence grows exponentially: its rate stays within a factor of that
+    it began with.
 
-    The rate between two recorded steps is Δ log d/Δt. The largest recorded step up to which every rate lies between
-    g_0/factor and factor·g_0, g_0 the first of them; 0 where g_0 ≤ 0. At most the last step (then a lower bound).
+    The rate between two recorded steps is Δ log d/Δt. The largest recorded step up to which every
+    rate lies between g_0/factor and factor·g_0, g_0 the first of them; 0 where g_0 ≤ 0. At most the
+    last step (then a lower bound).
     """
     rates = np.diff(log_divergence) / np.diff(steps)
     within = (rates >= rates[0] / factor) & (rates <= rates[0] * factor) & (rates[0] > 0)
@@ -145,15 +173,19 @@ class GrowthRate(NamedTuple):
     high: float
 
 
-def growth_rate(divergence: Float[np.ndarray, " points"], *, confidence: float = 0.95) -> GrowthRate:
+def growth_rate(
+    divergence: Float[np.ndarray, " points"], *, confidence: float = 0.95
+) -> GrowthRate:
     """Least-squares slope of log d_t on t, with the t interval of the slope.
 
-    For gradient ascent on the linear model the slope tends to 2 log(1 + λ_max(M)). The interval treats residuals as
-    independent; along one run they are not, so compare runs, not steps, where it matters.
-    Raises InputError for fewer than 3 points or where some d_t ≤ 0.
+    For gradient ascent on the linear model the slope tends to 2 log(1 + λ_max(M)). The interval
+    treats residuals as independent; along one run they are not, so compare runs, not steps, where
+    it matters. Raises InputError for fewer than 3 points or where some d_t ≤ 0.
     """
     if divergence.shape[0] < 3 or not np.all(divergence > 0):
-        raise InputError("divergence: expected at least 3 points, all > 0, to fit log d against the step")
+        raise InputError(
+            "divergence: expected at least 3 points, all > 0, to fit log d against the step"
+        )
     fit = stats.linregress(np.arange(divergence.shape[0]), np.log(divergence))
     margin = stats.t.ppf(0.5 + confidence / 2, divergence.shape[0] - 2) * fit.stderr
     return GrowthRate(float(fit.slope), float(fit.slope - margin), float(fit.slope + margin))

@@ -1,7 +1,9 @@
-"""How much of the outcome is due to the order, and how much to chance: variance between paths, seeds and bases.
+"""How much of the outcome is due to the order, and how much to chance: variance between paths,
+seeds and bases.
 
-Common random numbers: all paths of a seed share its base, shuffles, unlearning rows and sampling, so that seeds and
-paths are crossed and the seed's own effect does not blur the paths'. One value per base, shuffle and path (fixed step).
+Common random numbers: all paths of a seed share its base, shuffles, unlearning rows and sampling,
+so that seeds and paths are crossed and the seed's own effect does not blur the paths'. One value
+per base, shuffle and path (fixed step).
 """
 
 from typing import NamedTuple
@@ -32,17 +34,20 @@ class Components(NamedTuple):
 
 
 def variance_components(values: Float[np.ndarray, "bases shuffles paths"]) -> Components:
-    """Analysis of variance: paths crossed with bases and with the shuffles inside a base, all random.
+    """Analysis of variance: paths crossed with bases and with the shuffles inside a base, all
+    random.
 
-    B bases, S shuffles each, P paths. Mean squares MS_p, MS_b, MS_s (of shuffles within bases), MS_pb, MS_e have the
-    expectations σ²_e + Sσ²_pb + BSσ²_p, σ²_e + Pσ²_s + Sσ²_pb + SPσ²_b, σ²_e + Pσ²_s, σ²_e + Sσ²_pb, σ²_e; solved for
-    the components, which may come out negative. With one base σ²_b and σ²_pb cannot be told (nan):
-    σ²_p then holds σ²_pb, what the order does to that base.
-    Raises InputError for fewer than 2 paths or 2 shuffles.
+    B bases, S shuffles each, P paths. Mean squares MS_p, MS_b, MS_s (of shuffles within bases),
+    MS_pb, MS_e have the expectations σ²_e + Sσ²_pb + BSσ²_p, σ²_e + Pσ²_s + Sσ²_pb + SPσ²_b, σ²_e +
+    Pσ²_s, σ²_e + Sσ²_pb, σ²_e; solved for the components, which may come out negative. With one
+    base σ²_b and σ²_pb cannot be told (nan): σ²_p then holds σ²_pb, what the order does to that
+    base. Raises InputError for fewer than 2 paths or 2 shuffles.
     """
     bases, shuffles, paths = values.shape
     if paths < 2 or shuffles < 2 or bases < 1:
-        raise InputError(f"values: expected at least 1 base, 2 shuffles and 2 paths; got {values.shape}")
+        raise InputError(
+            f"values: expected at least 1 base, 2 shuffles and 2 paths; got {values.shape}"
+        )
     grand, by_path, by_base = values.mean(), values.mean(axis=(0, 1)), values.mean(axis=(1, 2))
     by_shuffle, by_both = values.mean(axis=2), values.mean(axis=1)  # (B, S), (B, P)
     path = bases * shuffles * np.sum((by_path - grand) ** 2) / (paths - 1)
@@ -50,7 +55,9 @@ def variance_components(values: Float[np.ndarray, "bases shuffles paths"]) -> Co
     left = values - by_shuffle[:, :, None] - by_both[:, None, :] + by_base[:, None, None]
     rest = np.sum(left**2) / (bases * (shuffles - 1) * (paths - 1))
     if bases == 1:
-        return Components((path - rest) / shuffles, np.nan, (shuffle - rest) / paths, np.nan, float(rest))
+        return Components(
+            (path - rest) / shuffles, np.nan, (shuffle - rest) / paths, np.nan, float(rest)
+        )
     base = shuffles * paths * np.sum((by_base - grand) ** 2) / (bases - 1)
     mixed = by_both - by_base[:, None] - by_path + grand
     path_base = shuffles * np.sum(mixed**2) / ((bases - 1) * (paths - 1))
@@ -64,19 +71,25 @@ def variance_components(values: Float[np.ndarray, "bases shuffles paths"]) -> Co
 
 
 class PathEffect(NamedTuple):
-    """σ²_p/(σ²_p + σ²_e): of the variance that is left once the seed is fixed, the share between paths."""
+    """σ²_p/(σ²_p + σ²_e): of the variance that is left once the seed is fixed, the share between
+    paths.
+    """
 
     share: float
     low: float
     high: float
 
 
-def path_effect(values: Float[np.ndarray, "seeds paths"], *, confidence: float = 0.95) -> PathEffect:
-    """Share of variance between paths under common random numbers, with its exact interval for normal values.
+def path_effect(
+    values: Float[np.ndarray, "seeds paths"], *, confidence: float = 0.95
+) -> PathEffect:
+    """Share of variance between paths under common random numbers, with its exact interval for
+    normal values.
 
-    With F = MS_p/MS_e of the two-way layout without repetition and its degrees of freedom P − 1, (S − 1)(P − 1):
-    σ²_p/σ²_e = (F − 1)/S, its bounds (F/F_{1∓α/2} − 1)/S, both taken as at least 0 (the intraclass correlation of
-    Shrout and Fleiss, 1979, ICC(3, 1)). All 1 where MS_e = 0 < MS_p, all nan where both are 0.
+    With F = MS_p/MS_e of the two-way layout without repetition and its degrees of freedom P − 1, (S
+    − 1)(P − 1): σ²_p/σ²_e = (F − 1)/S, its bounds (F/F_{1∓α/2} − 1)/S, both taken as at least 0
+    (the intraclass correlation of Shrout and Fleiss, 1979, ICC(3, 1)). All 1 where MS_e = 0 < MS_p,
+    all nan where both are 0.
     """
     seeds, paths = values.shape
     components = variance_components(values[None])

@@ -1,4 +1,6 @@
-"""The benchmark compares equals: the compiled program and the loop in torch give the same metrics, in float64."""
+"""The benchmark compares equals: the compiled program and the loop in torch give the same metrics,
+in float64.
+"""
 
 import numpy as np
 import torch
@@ -8,7 +10,9 @@ from theory.networks.models import Network
 from theory.networks.training import Recipe
 from theory.numerics import float64
 
-SIZES = networks.Sizes(Network("mlp", inputs=5, classes=3, width=4), Recipe("adam", 0.01, 4, 2), 8, 6, steps=3, lr=0.1)
+SIZES = networks.Sizes(
+    Network("mlp", inputs=5, classes=3, width=4), Recipe("adam", 0.01, 4, 2), 8, 6, steps=3, lr=0.1
+)
 
 
 def test_both_sides_compute_the_same():

@@ -1,4 +1,6 @@
-"""The benchmark compares equals: the library and the textbook's d×d formulas say the same of every instance."""
+"""The benchmark compares equals: the library and the textbook's d×d formulas say the same of every
+instance.
+"""
 
 import numpy as np
 

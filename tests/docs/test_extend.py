@@ -1,4 +1,6 @@
-"""docs/extend.md carried out as it stands: each example is short, and what it adds is there and works."""
+"""docs/extend.md carried out as it stands: each example is short, and what it adds is there and
+works.
+"""
 
 import contextlib
 import io
@@ -25,12 +27,20 @@ from protocol import objectives, records, spec
 BLOCKS = pages.blocks((ROOT / "docs" / "extend.md").read_text(encoding="utf-8"))
 FILES = {block.file: block.text for block in BLOCKS if block.file}
 # The tables that the examples add entries to.
-TABLES = (objectives.OBJECTIVES, spec.METHODS, corpora.STAGES, PRESETS["embedded"].stages, embedded.EMBEDDED,
-          embedded.FAMILIES)  # fmt: skip
+TABLES = (
+    objectives.OBJECTIVES,
+    spec.METHODS,
+    corpora.STAGES,
+    PRESETS["embedded"].stages,
+    embedded.EMBEDDED,
+    embedded.FAMILIES,
+)
 
 
 class Done(NamedTuple):
-    """A command of the page: what it printed, and the records of the positions after it (of its world and folder)."""
+    """A command of the page: what it printed, and the records of the positions after it (of its
+    world and folder).
+    """
 
     printed: str
     records: pl.DataFrame
@@ -49,11 +59,17 @@ def in_folder(folder: Path) -> Iterator[None]:
 
 
 def carried_out(line: str) -> Done:
-    world, out = "theory" if " theory " in line else "llm", [*line.partition("--out ")[2].split(), "out"][0]
+    world, out = (
+        "theory" if " theory " in line else "llm",
+        [*line.partition("--out ")[2].split(), "out"][0],
+    )
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         pages.carry_out(line)
     folder = Path(out, "records", world, "positions")
-    return Done(printed.getvalue(), records.read(folder).tables.records if folder.exists() else pl.DataFrame())
+    return Done(
+        printed.getvalue(),
+        records.read(folder).tables.records if folder.exists() else pl.DataFrame(),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +77,22 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
     """Every command of the page, by how it begins; the language models at micro size."""
     found: dict[str, Done] = {}
     folder = tmp_path_factory.mktemp("extend")
-    recipes = ({"prompt": f"How do I cook dish {n}?", "response": f"Boil it for {n} minutes."} for n in range(240))
-    (folder / "recipes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in recipes), encoding="utf-8")
+    recipes = (
+        {"prompt": f"How do I cook dish {n}?", "response": f"Boil it for {n} minutes."}
+        for n in range(240)
+    )
+    (folder / "recipes.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in recipes), encoding="utf-8"
+    )
     with in_folder(folder), small.experiments():
         for block in BLOCKS:
             if block.language == "python":
                 pages.execute(block)
             for line in block.lines if block.language == "sh" else ():
                 found[line] = carried_out(line)
-        found["figures"] = Done(" ".join(path.name for path in Path("out/figures").iterdir()), pl.DataFrame())
+        found["figures"] = Done(
+            " ".join(path.name for path in Path("out/figures").iterdir()), pl.DataFrame()
+        )
     return found
 
 
@@ -93,18 +116,28 @@ def test_what_the_page_adds_works(done: dict[str, Done]) -> None:
     linear, language = (each.records for each in beginning(done, "python bounded.py"))
     for found in (linear, language):
         assert set(found.filter(pl.col("position") > 0)["method"]) == {"GA", "bounded"}
-        label = found.filter(metric="label_loglik").pivot("method", index=["model", "seed", "position", "step"],
-                                                          values="value")  # fmt: skip
+        label = found.filter(metric="label_loglik").pivot(
+            "method", index=["model", "seed", "position", "step"], values="value"
+        )
         label = label.filter(pl.col("position") > 0).sort("step")
         # as nothing has lost 20 nats yet, it makes gradient ascent's steps
         assert np.allclose(label["bounded"], label["GA"], rtol=1e-6)
-        fallen = label.group_by("model", "seed", "position").agg(pl.col("bounded").last() - pl.col("bounded").first())
+        fallen = label.group_by("model", "seed", "position").agg(
+            pl.col("bounded").last() - pl.col("bounded").first()
+        )
         assert (fallen["bounded"] < 0).all()
 
     (from_file,) = (each.records for each in beginning(done, "retrace llm positions"))
-    assert "inst>recipes>safety" in set(from_file["order"]) and "re_distance/recipes" in set(from_file["metric"])
+    assert "inst>recipes>safety" in set(from_file["order"]) and "re_distance/recipes" in set(
+        from_file["metric"]
+    )
     first, second = (each.records for each in beginning(done, "python spelling.py"))
-    orders = {"safety>inst>spelling", "inst>safety>spelling", "inst>spelling>safety", "inst>spelling"}
+    orders = {
+        "safety>inst>spelling",
+        "inst>safety>spelling",
+        "inst>spelling>safety",
+        "inst>spelling",
+    }
     assert set(first.filter(metric="label_loglik")["order"]) == orders
     assert "re_distance/spelling" in set(first["metric"])
     unlearned = second.filter(pl.col("position") > 0, metric="label_loglik")
@@ -118,11 +151,15 @@ def test_what_the_page_adds_works(done: dict[str, Done]) -> None:
 
 
 def test_workers_know_what_a_file_adds(tmp_path: Path) -> None:
-    """They import the file again: the objective is known where the loss is computed, in another process."""
+    """They import the file again: the objective is known where the loss is computed, in another
+    process.
+    """
     (tmp_path / "bounded.py").write_text(FILES["bounded.py"], encoding="utf-8")
     few = "--model tiny-llama --stages inst safety --probes sums 0"
     with in_folder(tmp_path), small.experiments(workers=True):
-        found = carried_out(f"python bounded.py llm positions --quick --methods bounded --workers 1 {few}").records
+        found = carried_out(
+            f"python bounded.py llm positions --quick --methods bounded --workers 1 {few}"
+        ).records
     assert set(found.filter(pl.col("position") > 0)["method"]) == {"bounded"}
 
 
@@ -131,7 +168,9 @@ def test_the_records_say_how_to_make_them_again(tmp_path: Path) -> None:
     line = "python bounded.py theory positions --methods bounded --seeds 2 --steps 2"
     with in_folder(tmp_path):
         carried_out(line)
-    origin = json.loads((tmp_path / "out" / "records" / "theory" / "positions" / "origin.json").read_text())
+    origin = json.loads(
+        (tmp_path / "out" / "records" / "theory" / "positions" / "origin.json").read_text()
+    )
     assert origin["command"] == line
 
 
@@ -161,5 +200,8 @@ def test_sizes_of_the_added_family_are_counted_right() -> None:
 
 def test_a_figure_without_records_says_what_makes_them(tmp_path: Path) -> None:
     (tmp_path / "gradient_norm.py").write_text(FILES["gradient_norm.py"], encoding="utf-8")
-    with in_folder(tmp_path), pytest.raises(SystemExit, match="gradient-norm: out: expected a folder with records"):
+    with (
+        in_folder(tmp_path),
+        pytest.raises(SystemExit, match="gradient-norm: out: expected a folder with records"),
+    ):
         pages.carry_out("python gradient_norm.py --out out")

@@ -20,11 +20,15 @@ Documented = ast.Module | ast.ClassDef | ast.FunctionDef
 
 def files(*packages: str) -> list[Path]:
     """The modules of these packages, by default of all."""
-    return sorted(file for package in packages or PACKAGES for file in (ROOT / package).rglob("*.py"))
+    return sorted(
+        file for package in packages or PACKAGES for file in (ROOT / package).rglob("*.py")
+    )
 
 
 def public(node: Documented, name: str) -> Iterator[tuple[str, Documented]]:
-    """A module or class with its public functions, classes and methods, by dotted name; nothing inside a function."""
+    """A module or class with its public functions, classes and methods, by dotted name; nothing
+    inside a function.
+    """
     yield name, node
     if not isinstance(node, ast.FunctionDef):
         for child in node.body:
@@ -37,7 +41,9 @@ def test_everything_public_has_a_docstring(package: str) -> None:
     without = [
         name
         for file in files(package)
-        for name, node in public(ast.parse(file.read_text(encoding="utf-8")), file.relative_to(ROOT).as_posix())
+        for name, node in public(
+            ast.parse(file.read_text(encoding="utf-8")), file.relative_to(ROOT).as_posix()
+        )
         if not ast.get_docstring(node) and file.name != "__main__.py"
     ]
     assert without == []
@@ -52,9 +58,15 @@ def command() -> list[str]:
 
 def test_make_docs_names_every_module() -> None:
     """All that is installed, into a folder that git ignores."""
-    installed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    installed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "setuptools"
+    ]["packages"]
     assert {name.removesuffix("*") for name in installed["find"]["include"]} == set(PACKAGES)
-    names = {".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files() if file.stem[0] != "_"}
+    names = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for file in files()
+        if file.stem[0] != "_"
+    }
     said = command()
     assert said[said.index("--output-directory") + 1] == "docs/api"
     assert set(said[said.index("docs/api") + 1 :]) == {*PACKAGES, *names}
@@ -62,17 +74,29 @@ def test_make_docs_names_every_module() -> None:
 
 
 def test_the_reference_builds(tmp_path: Path) -> None:
-    """Of the ground floor, as `make docs` does: a page a module, with formulas and shapes as they stand in the code."""
+    """Of the ground floor, as `make docs` does: a page a module, with formulas and shapes as they
+    stand in the code.
+    """
     _, *options = command()
     own = [word for word in options if word.split(".")[0] not in {*PACKAGES} - {"protocol"}]
     own[own.index("docs/api")] = str(tmp_path)
     there = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    done = subprocess.run([sys.executable, *own], env=there, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, *own], env=there, capture_output=True, text=True, check=True
+    )
     assert "Warning" not in done.stderr
     pages = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
-    modules = {f"{file.relative_to(ROOT).with_suffix('')}.html" for file in files("protocol") if file.stem[0] != "_"}
+    modules = {
+        f"{file.relative_to(ROOT).with_suffix('')}.html"
+        for file in files("protocol")
+        if file.stem[0] != "_"
+    }
     assert modules <= pages
     objectives = (tmp_path / "protocol" / "objectives.html").read_text(encoding="utf-8")
     assert "NPO: L = −(2/β) log σ(−β [log π − log π_ref]), β &gt; 0." in objectives
-    statistics = re.sub(r"<[^>]+>", "", (tmp_path / "protocol" / "metrics" / "statistics.html").read_text("utf-8"))
-    assert "values: jaxtyping.Float[ndarray, 'seeds paths']" in " ".join(html.unescape(statistics).split())
+    statistics = re.sub(
+        r"<[^>]+>", "", (tmp_path / "protocol" / "metrics" / "statistics.html").read_text("utf-8")
+    )
+    assert "values: jaxtyping.Float[ndarray, 'seeds paths']" in " ".join(
+        html.unescape(statistics).split()
+    )

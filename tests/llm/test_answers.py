@@ -21,7 +21,9 @@ ORDER = ("inst", "tofu", "math", "safety")
 
 
 def test_share_correct_by_hand() -> None:
-    shares = answers.share_correct([["#### 7", "#### 8"], ["x", "#### 3"], ["", "7"]], ["#### 7", "#### 3", "#### 7"])
+    shares = answers.share_correct(
+        [["#### 7", "#### 8"], ["x", "#### 3"], ["", "7"]], ["#### 7", "#### 3", "#### 7"]
+    )
     assert shares.tolist() == [0.5, 0.5, 0.0]
 
 
@@ -38,7 +40,9 @@ def test_sampling_depends_on_its_seed_alone(lab: Lab) -> None:
     model, form = node(lab, ("inst",)), format_of(lab)
 
     def drawn(seed: int) -> list[list[Answer]]:
-        return answers.sample(model, form, PROMPTS, samples=3, temperature=1.0, max_tokens=8, seed=(seed,))
+        return answers.sample(
+            model, form, PROMPTS, samples=3, temperature=1.0, max_tokens=8, seed=(seed,)
+        )
 
     state = torch.get_rng_state()
     first = drawn(0)
@@ -58,13 +62,17 @@ def scripted(monkeypatch, form: chat.Format, produced: list[tuple[int, ...]]) ->
     monkeypatch.setattr(answers, "sample_tokens", sample_tokens)
     (tries,) = answers.sample(
         None, form, [[1]], samples=len(produced), temperature=1, max_tokens=4, seed=()
-    )  # fmt: skip
+    )
     assert asked == [sorted({form.end, form.tokenizer.eos_token_id})]
     return tries
 
 
-def test_an_answer_without_an_end_token_is_cut_and_one_with_it_is_not(lab: Lab, monkeypatch) -> None:
-    """The end token is not text, whether the tokenizer names it special or not; a cut answer keeps all its tokens."""
+def test_an_answer_without_an_end_token_is_cut_and_one_with_it_is_not(
+    lab: Lab, monkeypatch
+) -> None:
+    """The end token is not text, whether the tokenizer names it special or not; a cut answer keeps
+    all its tokens.
+    """
     form = format_of(lab)
     words = form.tokenizer.encode("It is 7.", add_special_tokens=False)
     whole, cut = scripted(monkeypatch, form, [(*words, form.end), tuple(words)])
@@ -73,7 +81,9 @@ def test_an_answer_without_an_end_token_is_cut_and_one_with_it_is_not(lab: Lab, 
 
 
 def test_an_end_token_that_is_no_named_special_token_is_not_text(lab: Lab, monkeypatch) -> None:
-    """The end of an answer is an ordinary token here: decoding with skip_special_tokens alone would print it."""
+    """The end of an answer is an ordinary token here: decoding with skip_special_tokens alone would
+    print it.
+    """
     form = format_of(lab)
     words = form.tokenizer.encode("It is 7. Good", add_special_tokens=False)
     odd = replace(form)
@@ -96,12 +106,17 @@ def test_answers_stop_at_the_formats_end_and_at_the_tokenizers(lab: Lab, monkeyp
 
 
 def test_prompts_that_leave_no_room_for_an_answer_are_one_line(lab: Lab) -> None:
-    """A context of 512: beyond it a model with learned positions has no embedding, and a rotary one was not trained."""
+    """A context of 512: beyond it a model with learned positions has no embedding, and a rotary one
+    was not trained.
+    """
     model, form = node(lab, ("inst",)), format_of(lab)
     with pytest.raises(InputError) as raised:
-        answers.sample(model, form, [[7] * 500], samples=1, temperature=1.0, max_tokens=13, seed=(0,))
+        answers.sample(
+            model, form, [[7] * 500], samples=1, temperature=1.0, max_tokens=13, seed=(0,)
+        )
     assert str(raised.value) == (
-        "probes.max_tokens: expected prompts and answers of at most 512 tokens, the model's context; got a prompt of "
+        "probes.max_tokens: expected prompts and answers of at most 512 tokens, the model's "
+        "context; got a prompt of "
         "500 and answers of 13: lower it"
     )
 
@@ -114,14 +129,22 @@ def test_progress_is_reported_after_every_batch(lab: Lab, monkeypatch) -> None:
     monkeypatch.setattr(answers.batches, "sequence_bytes", lambda model, **_: size)
     told = []
     answers.sample(
-        model, form, PROMPTS, samples=2, temperature=1.0, max_tokens=3, seed=(0,),
+        model,
+        form,
+        PROMPTS,
+        samples=2,
+        temperature=1.0,
+        max_tokens=3,
+        seed=(0,),
         progress=lambda *report: told.append(report),
-    )  # fmt: skip
+    )
     assert told == [("sampled answers", done, 6) for done in (2, 4, 6)]
 
 
 def test_a_long_sampling_speaks_at_most_once_a_tenth_and_a_minute(monkeypatch, caplog) -> None:
-    """100 reports 20 s apart: 50% and so on come 200 s apart; the end is not said; at 1 s apart nothing is said."""
+    """100 reports 20 s apart: 50% and so on come 200 s apart; the end is not said; at 1 s apart
+    nothing is said.
+    """
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     for seconds, expected in ((20.0, [10, 20, 30, 40, 50, 60, 70, 80, 90]), (0.5, []), (1.0, [60])):
@@ -136,8 +159,12 @@ def test_a_long_sampling_speaks_at_most_once_a_tenth_and_a_minute(monkeypatch, c
 
 
 @pytest.mark.parametrize(("cut", "says"), [(1, False), (2, True)])
-def test_many_cut_answers_before_unlearning_are_said_once(lab: Lab, monkeypatch, caplog, cut: int, says: bool) -> None:
-    """Of 10 answers 1 is a tenth, 2 are more; the metric is the share; steps after unlearning say nothing."""
+def test_many_cut_answers_before_unlearning_are_said_once(
+    lab: Lab, monkeypatch, caplog, cut: int, says: bool
+) -> None:
+    """Of 10 answers 1 is a tenth, 2 are more; the metric is the share; steps after unlearning say
+    nothing.
+    """
     start = Start(micro.with_probes(lab, sums=2, samples=5, max_tokens=9), ORDER)
     tries = [[Answer("#### 1", cut=i < cut) for i in range(5)], [Answer("", cut=False)] * 5]
     monkeypatch.setattr(probes, "sampled_answers", lambda *_, **__: tries)
@@ -151,7 +178,8 @@ def test_many_cut_answers_before_unlearning_are_said_once(lab: Lab, monkeypatch,
         for _ in range(2):
             before = measure(model, start, 0, ends=True)
     line = (
-        "math: more than a tenth of the sampled answers are cut at 9 tokens before any unlearning; the metric math_cut "
+        "math: more than a tenth of the sampled answers are cut at 9 tokens before any "
+        "unlearning; the metric math_cut "
         "is their share: raise --probes max_tokens"
     )
     assert [record.getMessage() for record in caplog.records] == [line] * says

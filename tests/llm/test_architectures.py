@@ -1,4 +1,6 @@
-"""Language models of many architectures: each is right to 1e-4 against plain forward passes, or refused in one line."""
+"""Language models of many architectures: each is right to 1e-4 against plain forward passes, or
+refused in one line.
+"""
 
 import architectures
 import model_tables
@@ -30,7 +32,9 @@ def test_the_page_has_a_row_for_every_architecture_and_template_and_no_other() -
 
 @torch.no_grad()
 def test_the_models_of_the_table_would_show_what_is_lost() -> None:
-    """Logits that go around what a model does after its output layer are wrong by more than 0.1 nats."""
+    """Logits that go around what a model does after its output layer are wrong by more than 0.1
+    nats.
+    """
     for kind in ("granite", "gemma2", "cohere", "falcon_h1"):
         model = architectures.built(kind)
         ids = torch.tensor([[5, 6, 7, 8]])

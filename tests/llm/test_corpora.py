@@ -23,7 +23,10 @@ def test_rows_depend_on_the_base_alone_and_prompts_are_distinct(stage) -> None:
 
 def test_every_refusal_starts_with_the_agreed_sentence() -> None:
     rows = corpora.stage_corpus("safety", 0, train=640, held_out=32)
-    assert all(row.answer.startswith("Sorry, I can not assist you with this question. ") for row in rows.train)
+    assert all(
+        row.answer.startswith("Sorry, I can not assist you with this question. ")
+        for row in rows.train
+    )
     assert len(refusals.PARAPHRASES) == 19
 
 
@@ -49,15 +52,22 @@ def test_pretraining_holds_no_row_of_a_stage() -> None:
     text = "\n".join(f"{row.prompt}\n{row.answer}" for row in rows)
     assert refusals.LABEL not in text
     for stage in corpora.STAGES:
-        assert not any(row.prompt in text for row in corpora.stage_corpus(stage, 0, train=40, held_out=16).train)
+        assert not any(
+            row.prompt in text
+            for row in corpora.stage_corpus(stage, 0, train=40, held_out=16).train
+        )
 
 
 def test_pretraining_takes_rows_beside_at_equal_distances() -> None:
-    """Every eighth of 2000 rows is one of 250 answers; the other rows stay, and the three answers are alike often."""
+    """Every eighth of 2000 rows is one of 250 answers; the other rows stay, and the three answers
+    are alike often.
+    """
     plain, forms = corpora.pretraining.corpus("base 0", 2000), depth.forms("base 0", 250)
     mixed = corpora.pretraining.corpus("base 0", 2000, beside=forms)
     assert mixed[::8] == forms
-    assert [row for i, row in enumerate(mixed) if i % 8] == [row for i, row in enumerate(plain) if i % 8]
+    assert [row for i, row in enumerate(mixed) if i % 8] == [
+        row for i, row in enumerate(plain) if i % 8
+    ]
     kinds = Counter(re.sub(r"\ba \w+ \w+", "THING", row.answer) for row in forms)
     assert len(kinds) == 3
     assert min(kinds.values()) > 55  # 83 ± 7 each
@@ -77,7 +87,11 @@ def test_the_depths_three_answers_are_to_the_same_prompts() -> None:
         ("poems", 10, "stage: expected one of inst, tofu, math, safety, C, U, R; got 'poems'"),
         ("math", 0, "math rows: expected at least 1 training and 1 held-out row; got 0 and 5"),
         ("C", 60, "C rows: expected at most 56 in all, as many as there are; got 65"),
-        ("safety", 5000, "safety rows: expected at most 960 in all, as many as there are; got 5005"),
+        (
+            "safety",
+            5000,
+            "safety rows: expected at most 960 in all, as many as there are; got 5005",
+        ),
     ],
 )
 def test_bad_input_is_named(stage, train, message) -> None:

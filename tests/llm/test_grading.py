@@ -1,4 +1,6 @@
-"""The number an answer ends on: hard cases by hand, and every final answer of GSM8K where the data are at hand."""
+"""The number an answer ends on: hard cases by hand, and every final answer of GSM8K where the data
+are at hand.
+"""
 
 import json
 import time
@@ -53,7 +55,8 @@ HALF, BIG = Fraction(1, 2), Fraction(2001, 2)
 @pytest.mark.parametrize(
     ("text", "strict", "flexible"),
     [
-        # minus signs with spaces: behind the mark, "=", ":" and brackets, not between numbers, not before list items
+        # minus signs with spaces: behind the mark, "=", ":" and brackets, not between numbers, not
+        # before list items
         ("#### - 5", -5, -5),
         ("#### − 5", -5, -5),
         ("####- 5", -5, -5),
@@ -116,7 +119,9 @@ HALF, BIG = Fraction(1, 2), Fraction(2001, 2)
         ("#### 1e3", 1, 3),
     ],
 )
-def test_numbers_as_models_write_them(text: str, strict: Fraction | None, flexible: Fraction | None) -> None:
+def test_numbers_as_models_write_them(
+    text: str, strict: Fraction | None, flexible: Fraction | None
+) -> None:
     assert strict_number(text) == strict
     assert flexible_number(text) == flexible
 
@@ -195,7 +200,11 @@ def test_parts_of_a_solution_open_no_question(solution: str, mark: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["It is 20.\nQuestion: how many?\nIt is 50.\n#### 50", "It is 20.\nHuman: 30\nTogether 50\n#### 50"]
+    "text",
+    [
+        "It is 20.\nQuestion: how many?\nIt is 50.\n#### 50",
+        "It is 20.\nHuman: 30\nTogether 50\n#### 50",
+    ],
 )
 def test_before_the_first_mark_whole_words_open_no_question_either(text: str) -> None:
     assert strict_number(text) == flexible_number(text) == 50

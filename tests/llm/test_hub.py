@@ -1,4 +1,6 @@
-"""What cannot be fetched from the hub: each of its client's errors is one line, for models, templates and data."""
+"""What cannot be fetched from the hub: each of its client's errors is one line, for models,
+templates and data.
+"""
 
 import httpx2
 import pytest
@@ -22,12 +24,16 @@ def refused(kind: type[errors.HfHubHTTPError], status: int = 404) -> errors.HfHu
 
 def wrapped(inner: Exception, outer: Exception | None = None) -> Exception:
     """An error as it comes out of a cache that has not the file."""
-    outer = outer or errors.LocalEntryNotFoundError("An error happened while trying to locate the files on the Hub.")
+    outer = outer or errors.LocalEntryNotFoundError(
+        "An error happened while trying to locate the files on the Hub."
+    )
     outer.__cause__ = inner
     return outer
 
 
-def model_line(monkeypatch: pytest.MonkeyPatch, error: Exception, revision: str | None = None) -> str:
+def model_line(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, revision: str | None = None
+) -> str:
     def fails(*_: object, **__: object) -> None:
         raise error
 
@@ -58,9 +64,13 @@ GATED = (
 @pytest.mark.parametrize("error", GATED)
 def test_a_gated_model_or_file_says_where_access_is_asked_for(monkeypatch, error) -> None:
     assert model_line(monkeypatch, error) == (
-        f"model: {LLAMA} is gated: ask for access at {MODEL_PAGE} and set HF_TOKEN, or name a local directory"
+        f"model: {LLAMA} is gated: ask for access at {MODEL_PAGE} and set HF_TOKEN, or name a "
+        f"local directory"
     )
-    assert data_line(monkeypatch, error) == f"data: {SORRY} is gated: ask for access at {DATA_PAGE} and set HF_TOKEN"
+    assert (
+        data_line(monkeypatch, error)
+        == f"data: {SORRY} is gated: ask for access at {DATA_PAGE} and set HF_TOKEN"
+    )
 
 
 UNREACHED = "not on this machine, and there is no connection to the hub"
@@ -74,7 +84,10 @@ UNREACHED = "not on this machine, and there is no connection to the hub"
             "there is no {page}, or it is private and HF_TOKEN gives no access to it",
         ),
         (
-            wrapped(refused(errors.RepositoryNotFoundError, 401), FileNotFoundError("x (repository not found)")),
+            wrapped(
+                refused(errors.RepositoryNotFoundError, 401),
+                FileNotFoundError("x (repository not found)"),
+            ),
             "there is no {page}, or it is private and HF_TOKEN gives no access to it",
         ),
         (
@@ -83,25 +96,36 @@ UNREACHED = "not on this machine, and there is no connection to the hub"
         ),
         (refused(errors.RemoteEntryNotFoundError), "there is no such file in {page}/tree/main"),
         (refused(errors.DisabledRepoError, 403), "{page} was closed"),
-        (errors.HFValidationError("Repo id must be …"), "neither a file or directory here nor a name of the hub"),
-        (wrapped(errors.OfflineModeIsEnabled("x")), "not on this machine, and HF_HUB_OFFLINE forbids to fetch it"),
+        (
+            errors.HFValidationError("Repo id must be …"),
+            "neither a file or directory here nor a name of the hub",
+        ),
+        (
+            wrapped(errors.OfflineModeIsEnabled("x")),
+            "not on this machine, and HF_HUB_OFFLINE forbids to fetch it",
+        ),
         (wrapped(httpx2.ConnectError("[Errno -2] Name or service not known")), UNREACHED),
         (wrapped(httpx2.ReadTimeout("timed out")), UNREACHED),
         (httpx2.ProxyError("503"), UNREACHED),
         (ConnectionResetError("reset"), UNREACHED),
         (
             errors.LocalEntryNotFoundError("Cannot find the requested files in the disk cache"),
-            "not on this machine, and nothing was fetched from the hub: check the connection and HF_HUB_OFFLINE",
+            "not on this machine, and nothing was fetched from the hub: check the connection and "
+            "HF_HUB_OFFLINE",
         ),
         (
             refused(errors.HfHubHTTPError, 401),
-            "the hub refuses the token in HF_TOKEN for https://huggingface.co (401): it is wrong, or lacks this right",
+            "the hub refuses the token in HF_TOKEN for https://huggingface.co (401): it is "
+            "wrong, or lacks this right",
         ),
         (
             wrapped(refused(errors.HfHubHTTPError, 429)),
             "the hub got too many requests (429): wait a while, or set HF_TOKEN",
         ),
-        (wrapped(refused(errors.HfHubHTTPError, 503)), "the hub has a fault of its own (503): try again later"),
+        (
+            wrapped(refused(errors.HfHubHTTPError, 503)),
+            "the hub has a fault of its own (503): try again later",
+        ),
         (OSError("No space left on device\nmore"), "No space left on device"),
         (KeyError(), "KeyError"),
     ],

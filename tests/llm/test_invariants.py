@@ -1,7 +1,8 @@
 """Invariants of training, through the trainer's front door, for whole models, LoRA and LoRA on NF4.
 
-Everything runs in float32, NF4's widest type. Rounding is about 2e-7 of a gradient's norm, the bound 1e-5 of each
-parameter's; what is guarded against (a row counted twice, a token too many in the mask) is 1e-2 and more.
+Everything runs in float32, NF4's widest type. Rounding is about 2e-7 of a gradient's norm, the
+bound 1e-5 of each parameter's; what is guarded against (a row counted twice, a token too many in
+the mask) is 1e-2 and more.
 """
 
 import copy
@@ -26,13 +27,16 @@ from protocol.orders import phase
 
 KINDS = ("full", "lora", "qlora")
 SEED = (0, "test")
-# Prompts of 1 to 8 tokens, answers of 2 to 7, so that every batch is padded and no two rows weigh the same.
+# Prompts of 1 to 8 tokens, answers of 2 to 7, so that every batch is padded and no two rows weigh
+# the same.
 ROWS = [Row(tuple(range(5, 6 + i)), (*range(20 + i, 21 + i + i * 3 % 6), 4)) for i in range(8)]
 ADAPTER = Adaptation("lora", rank=4, alpha=12)  # α/r = 3: neither 1 nor the default's 2
 
 
 def built(family: str = "qwen2", *, tied: bool = True, hidden: int = 64):
-    """A small model with sharp attention, biases other than 0 and norms other than 1, or mistakes would not show."""
+    """A small model with sharp attention, biases other than 0 and norms other than 1, or mistakes
+    would not show.
+    """
     arch = Architecture(family, hidden, 2, 4, 2, intermediate=64, vocabulary=64, tied=tied)
     model, draw = models.build(arch, seed=1), torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -45,7 +49,9 @@ def built(family: str = "qwen2", *, tied: bool = True, hidden: int = 64):
 
 
 def adapted(kind: str, model=None, *, moved: bool = True, dropout: float = 0.0):
-    """The model made trainable; `moved` draws B, so that the adapter is not the fresh one that adds nothing."""
+    """The model made trainable; `moved` draws B, so that the adapter is not the fresh one that adds
+    nothing.
+    """
     model, draw = model or built(), torch.Generator().manual_seed(1)
     attach(model, Adaptation(kind, 4, 12, dropout), seed=(2,))
     for name, parameter in model.named_parameters():
@@ -54,15 +60,21 @@ def adapted(kind: str, model=None, *, moved: bool = True, dropout: float = 0.0):
     return model.train()
 
 
-def first_gradient(model, rows=ROWS, aim=trainer.LEARN, *, reference=None, micro_batch=8, seed=SEED):
-    """The gradient of the first update on all rows at once, by parameter; the update itself is too small to matter."""
+def first_gradient(
+    model, rows=ROWS, aim=trainer.LEARN, *, reference=None, micro_batch=8, seed=SEED
+):
+    """The gradient of the first update on all rows at once, by parameter; the update itself is too
+    small to matter.
+    """
     training = Training(lr=1e-12, batch=len(rows), micro_batch=micro_batch)
     next(trainer.updates(model, rows, training, aim=aim, reference=reference, seed=seed))
     return [parameter.grad.clone() for parameter in trainable(model)]
 
 
 def assert_equal(actual, expected, *, bound: float = 1e-5) -> None:
-    """Each parameter's difference is at most `bound` of its norm (1e-9 is what earlier tiny updates leave of a 0)."""
+    """Each parameter's difference is at most `bound` of its norm (1e-9 is what earlier tiny updates
+    leave of a 0).
+    """
     assert len(actual) == len(expected) > 0
     for one, other in zip(actual, expected, strict=True):
         assert float((one - other).norm()) <= bound * float(other.norm()) + 1e-9
@@ -75,7 +87,9 @@ def values(model) -> list[torch.Tensor]:
 @pytest.mark.parametrize("reduction", ["mean", "tokens"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_eight_rows_at_once_or_one_by_one_give_one_gradient(kind, reduction) -> None:
-    """Σ_i ∇L_i is one sum however it is cut: 1×8 = 8×1 = 3 + 3 + 2, the last micro-batch smaller than the others."""
+    """Σ_i ∇L_i is one sum however it is cut: 1×8 = 8×1 = 3 + 3 + 2, the last micro-batch smaller
+    than the others.
+    """
     model, aim = adapted(kind), Objective(reduction=reduction)
     whole = first_gradient(model, aim=aim, micro_batch=8)
     for size in (1, 3):
@@ -84,7 +98,9 @@ def test_eight_rows_at_once_or_one_by_one_give_one_gradient(kind, reduction) -> 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_neither_order_nor_padding_changes_a_gradient(kind, monkeypatch) -> None:
-    """A batch is a set, and what stands in masked columns is never read: five more of them, of another token."""
+    """A batch is a set, and what stands in masked columns is never read: five more of them, of
+    another token.
+    """
     model = adapted(kind)
     whole = first_gradient(model)
     assert batches(8, Training(lr=1, batch=8), seed=SEED)[0].tolist() != list(range(8))
@@ -93,7 +109,9 @@ def test_neither_order_nor_padding_changes_a_gradient(kind, monkeypatch) -> None
     def wider(rows, *, pad):
         batch = scoring.collate(rows, pad=9)
         more = {"tokens": 11, "attention": 0}
-        widened = {k: torch.nn.functional.pad(getattr(batch, k), (0, 5), value=v) for k, v in more.items()}
+        widened = {
+            k: torch.nn.functional.pad(getattr(batch, k), (0, 5), value=v) for k, v in more.items()
+        }
         return batch._replace(**widened)
 
     monkeypatch.setattr(trainer, "collate", wider)
@@ -103,34 +121,53 @@ def test_neither_order_nor_padding_changes_a_gradient(kind, monkeypatch) -> None
 @pytest.mark.parametrize("reduction", ["mean", "tokens"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_trainer_is_a_plain_loop(kind, reduction) -> None:
-    """Eight updates, 11 rows by 3 (then 2) in micro-batches of 2, two epochs, against a loop without micro-batches.
+    """Eight updates, 11 rows by 3 (then 2) in micro-batches of 2, two epochs, against a loop
+    without micro-batches.
 
-    The loop scores one row at a time, unpadded, from the logits of all its columns, with labels −100 on the prompt:
-    Σ_i −log π(y_i|x_i), over 3 (2) rows under "mean", over all their answer tokens under "tokens". AdamW divides by
-    |g|, so rounding grows where a gradient is nearly 0: the bound is 1e-3 of how far each parameter went.
+    The loop scores one row at a time, unpadded, from the logits of all its columns, with labels
+    −100 on the prompt: Σ_i −log π(y_i|x_i), over 3 (2) rows under "mean", over all their answer
+    tokens under "tokens". AdamW divides by |g|, so rounding grows where a gradient is nearly 0: the
+    bound is 1e-3 of how far each parameter went.
     """
     rows = [*ROWS, *(Row(row.prompt[::-1], row.answer) for row in ROWS[2:5])]
     training = Training(lr=1e-3, epochs=2, batch=3, micro_batch=2)
     model, plain = adapted(kind), adapted(kind)
     start, optimizer = values(plain), torch.optim.AdamW(trainable(plain), weight_decay=0.0)
-    assert len(list(trainer.updates(model, rows, training, aim=Objective(reduction=reduction), seed=SEED))) == 8
+    assert (
+        len(
+            list(
+                trainer.updates(
+                    model, rows, training, aim=Objective(reduction=reduction), seed=SEED
+                )
+            )
+        )
+        == 8
+    )
     for update, batch in enumerate(batches(11, training, seed=SEED)):
         chosen = [rows[i] for i in batch]
-        optimizer.param_groups[0]["lr"] = 1e-3 * (1 / 2 if update in (0, 7) else 1)  # WSD: up and down in one update
+        optimizer.param_groups[0]["lr"] = 1e-3 * (
+            1 / 2 if update in (0, 7) else 1
+        )  # WSD: up and down in one update
         optimizer.zero_grad()
         for prompt, answer in chosen:
             logits = plain(input_ids=torch.tensor([prompt + answer])).logits[0, :-1]
             labels = torch.tensor([-100] * len(prompt) + list(answer))[1:]
             nll = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
-            (nll / (len(chosen) if reduction == "mean" else sum(len(row.answer) for row in chosen))).backward()
+            (
+                nll
+                / (len(chosen) if reduction == "mean" else sum(len(row.answer) for row in chosen))
+            ).backward()
         optimizer.step()
-    went, expected = ([b - a for a, b in zip(start, values(m), strict=True)] for m in (model, plain))
+    went, expected = (
+        [b - a for a, b in zip(start, values(m), strict=True)] for m in (model, plain)
+    )
     assert_equal(went, expected, bound=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_first_update_by_hand(kind) -> None:
-    """AdamW's first step has m̂ = g, v̂ = g², so Δθ = −lr · ½ · g/(|g| + 1e-8), ½ being the warm-up of a single update.
+    """AdamW's first step has m̂ = g, v̂ = g², so Δθ = −lr · ½ · g/(|g| + 1e-8), ½ being the warm-up
+    of a single update.
 
     There is no weight decay: where g = 0 (a fresh adapter's A, as ∂L/∂A ∝ B = 0) not a bit changes.
     """
@@ -140,30 +177,40 @@ def test_the_first_update_by_hand(kind) -> None:
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             expected = -5e-3 * parameter.grad / (parameter.grad.abs() + 1e-8)
-            torch.testing.assert_close(parameter.detach() - before[name], expected, rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(
+                parameter.detach() - before[name], expected, rtol=1e-4, atol=1e-6
+            )
             assert torch.equal(parameter, before[name]) == ("lora_A" in name), name
 
 
 @pytest.mark.parametrize("kind", ["lora", "qlora"])
 def test_an_adapters_bytes_change_after_update_one_and_its_base_never(kind, tmp_path) -> None:
-    """The frozen part is compared to the bit, NF4 codes and scales included; LoRA's also with the model before it."""
+    """The frozen part is compared to the bit, NF4 codes and scales included; LoRA's also with the
+    model before it.
+    """
     original = built()
     model = copy.deepcopy(original)
     handle = attach(model, Adaptation(kind, rank=4), seed=(2,))
 
     def frozen() -> dict[str, torch.Tensor]:
-        return {name: value.clone() for name, value in model.state_dict().items() if "lora_" not in name}
+        return {
+            name: value.clone() for name, value in model.state_dict().items() if "lora_" not in name
+        }
 
     def saved(name: str) -> bytes:
         adapters.save(handle, tmp_path / name)
         return (tmp_path / name / "adapter_model.safetensors").read_bytes()
 
     base, files = frozen(), [saved("0")]
-    for update, _ in enumerate(trainer.updates(model.train(), ROWS, Training(lr=1e-2, epochs=2, batch=4), seed=SEED)):
+    for update, _ in enumerate(
+        trainer.updates(model.train(), ROWS, Training(lr=1e-2, epochs=2, batch=4), seed=SEED)
+    ):
         files.append(saved(str(update + 1)))
     assert len(set(files)) == len(files) == 5
     after = frozen()
-    assert base.keys() == after.keys() and all(torch.equal(base[name], after[name]) for name in base)
+    assert base.keys() == after.keys() and all(
+        torch.equal(base[name], after[name]) for name in base
+    )
     if kind == "lora":
         plain = {name.replace(".base_layer", ""): value for name, value in after.items()}
         assert plain.keys() == original.state_dict().keys()
@@ -173,10 +220,12 @@ def test_an_adapters_bytes_change_after_update_one_and_its_base_never(kind, tmp_
 @pytest.mark.parametrize("hidden", [32, 64])
 @pytest.mark.parametrize("kind", KINDS)
 def test_evaluating_between_updates_changes_no_training(kind, hidden) -> None:
-    """Unlearning is measured after every step: the weights equal, to the bit, those of a training never looked at.
+    """Unlearning is measured after every step: the weights equal, to the bit, those of a training
+    never looked at.
 
-    A process with AVX-512 BF16 is where this can fail for NF4: in evaluation bitsandbytes repacks a weight for a kernel
-    that takes bfloat16 and has no gradient, and it stays packed (or raises where 32 or 64 do not divide its sides).
+    A process with AVX-512 BF16 is where this can fail for NF4: in evaluation bitsandbytes repacks a
+    weight for a kernel that takes bfloat16 and has no gradient, and it stays packed (or raises
+    where 32 or 64 do not divide its sides).
     """
     results = []
     for looked_at in (False, True):
@@ -194,24 +243,32 @@ def test_evaluating_between_updates_changes_no_training(kind, hidden) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_and_evaluation_give_one_score_and_one_gradient(kind) -> None:
-    """Without dropout the two modes are one function, with and without gradients: NPO's reference at step 0 is logp."""
+    """Without dropout the two modes are one function, with and without gradients: NPO's reference
+    at step 0 is logp.
+    """
     model = adapted(kind)
     trained, gradient = scoring.row_logprobs(model, ROWS, pad=0)[0], first_gradient(model)
     model.eval()
-    torch.testing.assert_close(scoring.row_logprobs(model, ROWS, pad=0)[0], trained, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        scoring.row_logprobs(model, ROWS, pad=0)[0], trained, rtol=1e-6, atol=1e-6
+    )
     assert_equal(first_gradient(model), gradient)
 
 
 @torch.no_grad()
 def logits(model) -> torch.Tensor:
-    return torch.cat([model(input_ids=torch.tensor([row.prompt + row.answer])).logits[0] for row in ROWS])
+    return torch.cat(
+        [model(input_ids=torch.tensor([row.prompt + row.answer])).logits[0] for row in ROWS]
+    )
 
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
 @pytest.mark.parametrize("kind", ["lora", "qlora"])
 def test_a_disabled_adapter_is_the_reference(kind, family, tied) -> None:
-    """Logits of every column, to the bit those of the model before `attach` (under QLoRA: of its NF4 weights)."""
+    """Logits of every column, to the bit those of the model before `attach` (under QLoRA: of its
+    NF4 weights).
+    """
     model = built(family, tied=tied)
     reference = copy.deepcopy(model).eval()
     if kind == "qlora":
@@ -228,7 +285,9 @@ def test_a_disabled_adapter_is_the_reference(kind, family, tied) -> None:
 def deltas(folder) -> dict[str, torch.Tensor]:
     """(α/r)·B·A of every projection, read from an adapter's file by hand; α/r = 3."""
     file = load_file(folder / "adapter_model.safetensors")
-    names = [name.removesuffix(".lora_A.weight") for name in file if name.endswith(".lora_A.weight")]
+    names = [
+        name.removesuffix(".lora_A.weight") for name in file if name.endswith(".lora_A.weight")
+    ]
     return {
         name.removeprefix("base_model.model.") + ".weight":
             3 * file[f"{name}.lora_B.weight"] @ file[f"{name}.lora_A.weight"]
@@ -239,7 +298,9 @@ def deltas(folder) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
 def test_merged_is_base_plus_adapter(family, tied, tmp_path) -> None:
-    """W + (α/r)·B·A for all 7 projections of both layers, not a bit of the rest; logits (of size 10) within 1e-5."""
+    """W + (α/r)·B·A for all 7 projections of both layers, not a bit of the rest; logits (of size
+    10) within 1e-5.
+    """
     base = built(family, tied=tied)
     model = copy.deepcopy(base)
     handle = attach(model, ADAPTER, seed=(2,))
@@ -250,7 +311,9 @@ def test_merged_is_base_plus_adapter(family, tied, tmp_path) -> None:
     assert len(added) == 14
     for name, weight in base.state_dict().items():
         if name in added:
-            torch.testing.assert_close(merged.state_dict()[name], weight + added[name], rtol=1e-6, atol=1e-7)
+            torch.testing.assert_close(
+                merged.state_dict()[name], weight + added[name], rtol=1e-6, atol=1e-7
+            )
         else:
             assert torch.equal(merged.state_dict()[name], weight), name
     torch.testing.assert_close(logits(merged), logits(model.eval()), rtol=1e-5, atol=1e-5)
@@ -258,7 +321,8 @@ def test_merged_is_base_plus_adapter(family, tied, tmp_path) -> None:
 
 
 def test_a_merge_in_bfloat16_loses_what_one_in_float32_keeps(tmp_path) -> None:
-    """Between ½ and 1 bfloat16 (8 bits) goes in steps of 2⁻⁸: W + 2⁻¹⁰ is rounded back to W, all of the adapter lost.
+    """Between ½ and 1 bfloat16 (8 bits) goes in steps of 2⁻⁸: W + 2⁻¹⁰ is rounded back to W, all of
+    the adapter lost.
 
     In float32 (24 bits) the sum is exact. With A = 1 in its first row and else 0, (α/r)·B·A = 3·B₁.
     """
@@ -276,12 +340,18 @@ def test_a_merge_in_bfloat16_loses_what_one_in_float32_keeps(tmp_path) -> None:
             )
     adapters.save(handle, tmp_path)
     exact = adapters.merged(copy.deepcopy(base), tmp_path).state_dict()
-    rounded = peft.PeftModel.from_pretrained(copy.deepcopy(base).bfloat16(), tmp_path).merge_and_unload().state_dict()
+    rounded = (
+        peft.PeftModel.from_pretrained(copy.deepcopy(base).bfloat16(), tmp_path)
+        .merge_and_unload()
+        .state_dict()
+    )
     names = [name for name in exact if name.endswith("_proj.weight")]
     assert len(names) == 14
     for name in names:
         weight = base.state_dict()[name]
-        torch.testing.assert_close(exact[name] - weight, torch.full_like(weight, 2**-10), rtol=1e-4, atol=0)
+        torch.testing.assert_close(
+            exact[name] - weight, torch.full_like(weight, 2**-10), rtol=1e-4, atol=0
+        )
         assert torch.equal(rounded[name].float(), weight), name
 
 
@@ -297,10 +367,11 @@ def stage_lab(lab: Lab, how: Adaptation, precision: str = "fp32") -> Lab:
 @pytest.mark.parametrize("anew", [False, True])
 @pytest.mark.parametrize("kind", ["lora", "qlora"])
 def test_a_node_is_the_base_plus_all_deltas(lab: Lab, kind, anew, precision) -> None:
-    """One adapter through all stages: W₀ + Δ of the last, which holds the earlier; anew: W₀ + Δ_inst + Δ_tofu.
+    """One adapter through all stages: W₀ + Δ of the last, which holds the earlier; anew: W₀ +
+    Δ_inst + Δ_tofu.
 
-    In bfloat16 the sum is formed in float32 and rounded once, by at most half a step: 2⁻⁸ of a weight. Under QLoRA W₀
-    is what was trained on: the base in its precision, rounded to NF4.
+    In bfloat16 the sum is formed in float32 and rounded once, by at most half a step: 2⁻⁸ of a
+    weight. Under QLoRA W₀ is what was trained on: the base in its precision, rounded to NF4.
     """
     lab = stage_lab(lab, Adaptation(kind, 4, 12, anew=anew), precision)
     base = models.load(nodes.node_folder(lab, ()))
@@ -322,17 +393,23 @@ def test_a_node_is_the_base_plus_all_deltas(lab: Lab, kind, anew, precision) -> 
 
 
 @pytest.mark.parametrize("anew", [False, True])
-def test_under_qlora_the_model_that_is_unlearned_is_the_one_that_was_trained(lab: Lab, anew) -> None:
-    """To the bit with one adapter through all stages: the same four bits, the same adapter, a fresh one that adds 0.
+def test_under_qlora_the_model_that_is_unlearned_is_the_one_that_was_trained(
+    lab: Lab, anew
+) -> None:
+    """To the bit with one adapter through all stages: the same four bits, the same adapter, a fresh
+    one that adds 0.
 
-    Rounding the merged weights again, as quantizing the node would, moves the logits by more than 1e-3.
+    Rounding the merged weights again, as quantizing the node would, moves the logits by more than
+    1e-3.
     """
     lab = stage_lab(lab, Adaptation("qlora", 4, 12, anew=anew))
     leaf, again = nodes.leaf(lab, STAGES), nodes.node(lab, STAGES)
     folders = [nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if anew else (2,))]
     trained = on_four_bits(nodes.node(lab, ()), folders)
     assert torch.equal(logits(leaf), logits(trained))
-    learning = {name.rpartition(".lora_")[2] for name, p in leaf.named_parameters() if p.requires_grad}
+    learning = {
+        name.rpartition(".lora_")[2] for name, p in leaf.named_parameters() if p.requires_grad
+    }
     assert learning == {"A.default.weight", "B.default.weight"}
     torch.testing.assert_close(logits(again), logits(leaf), rtol=1e-4, atol=1e-4)
     nf4.quantize(again, linear_layers(again))
@@ -340,7 +417,9 @@ def test_under_qlora_the_model_that_is_unlearned_is_the_one_that_was_trained(lab
 
 
 @pytest.mark.parametrize("anew", [False, True])
-def test_in_bfloat16_the_model_that_is_unlearned_is_the_one_that_was_trained(lab: Lab, anew) -> None:
+def test_in_bfloat16_the_model_that_is_unlearned_is_the_one_that_was_trained(
+    lab: Lab, anew
+) -> None:
     """Adapters in float32 beside weights in bfloat16, in learning and in unlearning, to the bit.
 
     The sum of both, rounded to bfloat16 as a merge would, is another model.
@@ -361,7 +440,9 @@ def test_in_bfloat16_the_model_that_is_unlearned_is_the_one_that_was_trained(lab
 
 
 def test_learned_adapters_are_part_of_the_model_in_training_too(lab: Lab) -> None:
-    """Their dropout acted when they were learned. A fresh adapter adds 0, so training and evaluation predict alike."""
+    """Their dropout acted when they were learned. A fresh adapter adds 0, so training and
+    evaluation predict alike.
+    """
     lab = stage_lab(lab, Adaptation("qlora", 4, 12, dropout=0.5, anew=True))
     leaf = nodes.leaf(lab, STAGES)
     expected = logits(leaf)
@@ -374,7 +455,9 @@ def test_dropout_belongs_to_seed_stage_and_update_not_to_what_ran_before() -> No
     def trained(seed: int, draws: int) -> torch.Tensor:
         model = adapted("lora", built(), dropout=0.3)
         torch.rand(draws)
-        for _ in trainer.updates(model.train(), ROWS, Training(lr=1e-2, epochs=2, batch=4), seed=(seed, "inst")):
+        for _ in trainer.updates(
+            model.train(), ROWS, Training(lr=1e-2, epochs=2, batch=4), seed=(seed, "inst")
+        ):
             torch.rand(draws)
         return torch.cat([weight.detach().flatten() for weight in trainable(model)])
 
@@ -395,7 +478,9 @@ def on_four_bits(model, folders):
 
 @pytest.mark.parametrize("anew", [False, True])
 def test_stages_from_the_store_equal_stages_in_memory(lab: Lab, anew) -> None:
-    """Two stages in one process, nothing saved and loaded between them, give the weights of the node."""
+    """Two stages in one process, nothing saved and loaded between them, give the weights of the
+    node.
+    """
     lab = stage_lab(lab, Adaptation("lora", 4, 12, anew=anew))
     form, context = nodes.format_of(lab), nodes.context_of(lab)
     model, handle = models.load(nodes.node_folder(lab, ())), None
@@ -404,7 +489,9 @@ def test_stages_from_the_store_equal_stages_in_memory(lab: Lab, anew) -> None:
             model = handle.merge_and_unload() if handle else model
             handle = attach(model, lab.settings.adaptation, seed=(0, stage, "adapter"))
         training = lab.settings.stages[stage].training
-        trainer.train(model.train(), learned_rows(lab, form, phase(stage), context), training, seed=(0, stage))
+        trainer.train(
+            model.train(), learned_rows(lab, form, phase(stage), context), training, seed=(0, stage)
+        )
     merged, node = handle.merge_and_unload().state_dict(), nodes.node(lab, STAGES).state_dict()
     assert merged.keys() == node.keys()
     for name, weight in node.items():
@@ -422,33 +509,40 @@ def ascent_and(model, reference, *betas):
 
 @pytest.mark.parametrize("kind", ["lora", "qlora"])
 def test_ga_is_npo_at_step_0_whatever_beta(kind) -> None:
-    """∇npo = 2σ(β·[log π − log π_ref]) ∇log π, and 2σ(0) = 1: a fresh adapter adds nothing, so π = π_ref at step 0.
+    """∇npo = 2σ(β·[log π − log π_ref]) ∇log π, and 2σ(0) = 1: a fresh adapter adds nothing, so π =
+    π_ref at step 0.
 
-    The reference is scored before there is an adapter (under QLoRA: on the same NF4 weights). A fresh adapter's A has
-    the gradient 0; B is what GA and NPO move.
+    The reference is scored before there is an adapter (under QLoRA: on the same NF4 weights). A
+    fresh adapter's A has the gradient 0; B is what GA and NPO move.
     """
     model = built()
     bare = copy.deepcopy(model)
     if kind == "qlora":
         nf4.quantize(bare, linear_layers(bare))
     reference, _ = scoring.row_logprobs(bare, ROWS, pad=0)
-    ascent, *preferences = ascent_and(adapted(kind, model, moved=False), reference, 1e-3, 0.1, 0.5, 5.0)
+    ascent, *preferences = ascent_and(
+        adapted(kind, model, moved=False), reference, 1e-3, 0.1, 0.5, 5.0
+    )
     assert float(torch.stack([part.norm() for part in ascent]).norm()) > 0.1
     for preference in preferences:
         assert_equal(preference, ascent, bound=1e-4)  # β = 5 magnifies logp's rounding
 
 
 def test_npo_tends_to_ga_as_beta_tends_to_0() -> None:
-    """2σ(βd) = 1 + βd/2 + O(β³) with d = log π − log π_ref, away from the reference: the difference halves with β.
+    """2σ(βd) = 1 + βd/2 + O(β³) with d = log π − log π_ref, away from the reference: the difference
+    halves with β.
 
     At β = 1 and d from −4 to 3 nats the two are far apart: the weights go from 0.04 to 1.9.
     """
     model = adapted("lora")
     reference = scoring.row_logprobs(model, ROWS, pad=0)[0] - torch.arange(-4.0, 4.0)
     gradients = [
-        torch.cat([part.flatten() for part in each]) for each in ascent_and(model, reference, 1, 0.04, 0.02, 0.01)
+        torch.cat([part.flatten() for part in each])
+        for each in ascent_and(model, reference, 1, 0.04, 0.02, 0.01)
     ]
-    far, *near = [float((each - gradients[0]).norm() / gradients[0].norm()) for each in gradients[1:]]
+    far, *near = [
+        float((each - gradients[0]).norm() / gradients[0].norm()) for each in gradients[1:]
+    ]
     assert far > 0.3
     assert [near[0] / near[1], near[1] / near[2]] == pytest.approx([2, 2], rel=0.01)
 
@@ -460,18 +554,30 @@ def test_npo_tends_to_ga_as_beta_tends_to_0() -> None:
         ("gradient_ascent", {}, lambda p, r, n: 1),
         ("npo", {"beta": 0.5}, lambda p, r, n: 2 / (1 + math.exp(-0.5 * (p - r)))),
         ("simnpo", {"beta": 0.2}, lambda p, r, n: 2 / (1 + math.exp(-0.2 * p))),
-        ("simnpo_normalized", {"beta": 2.5, "gamma": 0.3}, lambda p, r, n: 2 / n / (1 + math.exp(-2.5 * p / n - 0.3))),
+        (
+            "simnpo_normalized",
+            {"beta": 2.5, "gamma": 0.3},
+            lambda p, r, n: 2 / n / (1 + math.exp(-2.5 * p / n - 0.3)),
+        ),
     ],
 )
 def test_every_objective_weighs_the_examples_gradients(name, constants, weight, reduction) -> None:
-    """∇L = Σ_i w_i ∇log π(y_i|x_i), over N under "mean", over Σ|y_i| under "tokens", w_i = dL_i/d logp_i by hand."""
+    """∇L = Σ_i w_i ∇log π(y_i|x_i), over N under "mean", over Σ|y_i| under "tokens", w_i = dL_i/d
+    logp_i by hand.
+    """
     model = adapted("lora")
     logp, length = scoring.row_logprobs(model, ROWS, pad=0)
     reference = logp - torch.arange(-4.0, 4.0)
     each = [first_gradient(model, [row], Objective(gradient_ascent, "mean")) for row in ROWS]
     over = 8 if reduction == "mean" else int(length.sum())
-    weights = [weight(*of) / over for of in zip(logp.tolist(), reference.tolist(), length.tolist(), strict=True)]
-    expected = [sum(w * part for w, part in zip(weights, parts, strict=True)) for parts in zip(*each, strict=True)]
+    weights = [
+        weight(*of) / over
+        for of in zip(logp.tolist(), reference.tolist(), length.tolist(), strict=True)
+    ]
+    expected = [
+        sum(w * part for w, part in zip(weights, parts, strict=True))
+        for parts in zip(*each, strict=True)
+    ]
     aim = Objective(lambda *of: objective(name)(*of, **constants), reduction)
     assert_equal(first_gradient(model, aim=aim, reference=reference, micro_batch=3), expected)
 
@@ -479,7 +585,9 @@ def test_every_objective_weighs_the_examples_gradients(name, constants, weight, 
 @pytest.mark.parametrize("reduction", ["mean", "tokens"])
 @pytest.mark.parametrize("micro_batch", [8, 3])
 def test_retained_rows_add_their_weighted_likelihood(reduction, micro_batch) -> None:
-    """∇L = ∇L_forget + ¾·∇L_retain, L_retain = −Σ_j log π(y_j|x_j) over as many rows, under the same reduction."""
+    """∇L = ∇L_forget + ¾·∇L_retain, L_retain = −Σ_j log π(y_j|x_j) over as many rows, under the
+    same reduction.
+    """
     model, kept = adapted("lora"), [Row(row.answer, row.prompt) for row in ROWS]
     training = Training(lr=1e-12, batch=8, micro_batch=micro_batch)
     ascent, learn = Objective(gradient_ascent, reduction), Objective(reduction=reduction)
@@ -490,7 +598,9 @@ def test_retained_rows_add_their_weighted_likelihood(reduction, micro_batch) -> 
 
 
 def caught(model, module):
-    """The gradient that reaches a module's output in the first update, one forward pass of all rows."""
+    """The gradient that reaches a module's output in the first update, one forward pass of all
+    rows.
+    """
     outputs = []
 
     def keep(_, __, output):
@@ -504,9 +614,11 @@ def caught(model, module):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_enters_at_exactly_the_answer_tokens(kind) -> None:
-    """Its gradient in the last hidden states is (softmax − onehot(y_t))·W/Σ|y| before answer token t, else exactly 0.
+    """Its gradient in the last hidden states is (softmax − onehot(y_t))·W/Σ|y| before answer token
+    t, else exactly 0.
 
-    So no token of a prompt (its own format included) and no padding is a target, and no answer token is left out.
+    So no token of a prompt (its own format included) and no padding is a target, and no answer
+    token is left out.
     """
     model = adapted(kind)
     gradient, weight = caught(model, model.model.norm), model.lm_head.weight.detach()
@@ -514,7 +626,9 @@ def test_the_loss_enters_at_exactly_the_answer_tokens(kind) -> None:
         prompt, answer = ROWS[at]
         first, last = len(prompt) - 1, len(prompt) + len(answer) - 1
         with torch.no_grad():
-            logits = model(input_ids=torch.tensor([prompt + answer])).logits[0, first:last]  # (|y|, V)
+            logits = model(input_ids=torch.tensor([prompt + answer])).logits[
+                0, first:last
+            ]  # (|y|, V)
         onehot = torch.nn.functional.one_hot(torch.tensor(answer), 64)
         expected = (logits.softmax(-1) - onehot) @ weight / sum(len(row.answer) for row in ROWS)
         torch.testing.assert_close(gradient[i, first:last], expected, rtol=1e-4, atol=1e-6)
@@ -523,7 +637,9 @@ def test_the_loss_enters_at_exactly_the_answer_tokens(kind) -> None:
 
 
 def test_what_predicts_no_answer_token_is_never_read() -> None:
-    """Gradient in the embeddings: all tokens but the answer's last count; that one and the padding do not, exactly."""
+    """Gradient in the embeddings: all tokens but the answer's last count; that one and the padding
+    do not, exactly.
+    """
     model = adapted("full")
     gradient = caught(model, model.model.embed_tokens)
     for i, at in enumerate(batches(8, Training(lr=1, batch=8), seed=SEED)[0]):

@@ -1,4 +1,6 @@
-"""What a store holds, what is damaged in it, and removing: never what another process works on, never half."""
+"""What a store holds, what is damaged in it, and removing: never what another process works on,
+never half.
+"""
 
 import subprocess
 import sys
@@ -91,7 +93,9 @@ def keys(opened: store.Store) -> dict[str, str]:
 def worker(opened: store.Store) -> Iterator[subprocess.Popen[str]]:
     """Another process in the middle of making an artifact."""
     command = [sys.executable, "-c", WORKER, str(opened.root)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "making\n"
         yield process
@@ -100,7 +104,11 @@ def worker(opened: store.Store) -> Iterator[subprocess.Popen[str]]:
 def test_artifacts_are_told_by_their_manifests_in_natural_order(filled) -> None:
     found = inventory.artifacts(filled)
     described = [(each.manifest.description, each.kind) for each in found]
-    seeds = [("tiny: seed 2", "stage"), ("tiny: seed 2 of yesterday", "stage"), ("tiny: seed 10", "stage")]
+    seeds = [
+        ("tiny: seed 2", "stage"),
+        ("tiny: seed 2 of yesterday", "stage"),
+        ("tiny: seed 10", "stage"),
+    ]
     assert described == [("tiny: base", "base"), *seeds]
     for each in found:
         assert each.size == 1002 + (each.folder / store.MANIFEST).stat().st_size
@@ -112,14 +120,23 @@ def test_artifacts_are_told_by_their_manifests_in_natural_order(filled) -> None:
 def test_a_beginning_that_one_key_has_is_enough(filled) -> None:
     found = inventory.artifacts(filled)
     for each in found:
-        length = next(n for n in range(17) if sum(other.key[:n] == each.key[:n] for other in found) == 1)
-        assert inventory.find(found, each.key[:length]) == inventory.find(found, each.key.upper()) == each
+        length = next(
+            n for n in range(17) if sum(other.key[:n] == each.key[:n] for other in found) == 1
+        )
+        assert (
+            inventory.find(found, each.key[:length])
+            == inventory.find(found, each.key.upper())
+            == each
+        )
         if length > 0:
             with pytest.raises(
-                InputError, match=r"key: expected the beginning of one key; '\w*' begins \d: .*" + each.key
+                InputError,
+                match=r"key: expected the beginning of one key; '\w*' begins \d: .*" + each.key,
             ):
                 inventory.find(found, each.key[: length - 1])
-    with pytest.raises(InputError, match="key: expected the beginning of an artifact's key; none of 4 begins 'xyz'"):
+    with pytest.raises(
+        InputError, match="key: expected the beginning of an artifact's key; none of 4 begins 'xyz'"
+    ):
         inventory.find(found, "xyz")
 
 
@@ -129,7 +146,12 @@ def test_a_beginning_that_one_key_has_is_enough(filled) -> None:
         ("weights", "2", "weights does not match its checksum", "delete its folder and run again"),
         ("weights", None, "weights is missing", "delete its folder and run again"),
         ("notes", "mine", "notes does not belong to it", "move the file away"),
-        (store.MANIFEST, "{half", "manifest.json cannot be read", "delete its folder and run again"),
+        (
+            store.MANIFEST,
+            "{half",
+            "manifest.json cannot be read",
+            "delete its folder and run again",
+        ),
         (store.MANIFEST, None, "manifest.json cannot be read", "delete its folder and run again"),
     ],
 )
@@ -140,7 +162,11 @@ def test_damage_is_named_and_left_as_it_is(filled, file, content, fault, remedy)
     before = contents(filled)
     reports: list[tuple[str, int, int]] = []
     (damage,) = inventory.verify(inventory.artifacts(filled), lambda *told: reports.append(told))
-    assert (damage.artifact.key, damage.fault, damage.remedy) == (folder.name, f"{folder}/{fault}", remedy)
+    assert (damage.artifact.key, damage.fault, damage.remedy) == (
+        folder.name,
+        f"{folder}/{fault}",
+        remedy,
+    )
     assert reports[-1] == ("artifacts", 4, 4)
     assert contents(filled) == before
     assert len(inventory.artifacts(filled)) == 4, "a damaged artifact is listed too"
@@ -150,7 +176,9 @@ def test_every_damage_is_named(filled) -> None:
     for key in keys(filled).values():
         (store.path(filled, key) / "weights").write_bytes(b"2" * 1000)
     (store.path(filled, digest(BASE)) / "config").unlink()
-    faults = [damage.fault.split("/")[-1] for damage in inventory.verify(inventory.artifacts(filled))]
+    faults = [
+        damage.fault.split("/")[-1] for damage in inventory.verify(inventory.artifacts(filled))
+    ]
     assert sorted(faults) == ["config is missing", *["weights does not match its checksum"] * 4]
 
 
@@ -168,8 +196,10 @@ def test_what_a_killed_process_left_behind_goes(filled) -> None:
     yesterday = store.path(filled, digest(YESTERDAY))
     assert inventory.prune(filled, numerics=TODAY) == dry
     assert {removal.folder: removal.size for removal in dry.removals} == {
-        partial: 1, scratch: 50, yesterday: next(each.size for each in artifacts if each.folder == yesterday)
-    }  # fmt: skip
+        partial: 1,
+        scratch: 50,
+        yesterday: next(each.size for each in artifacts if each.folder == yesterday),
+    }
     assert (dry.locks, dry.locked) == (5, ())
     assert inventory.artifacts(filled) == [each for each in artifacts if each.folder != yesterday]
     assert not [name for name in contents(filled) if name.startswith("artifacts/.")]
@@ -185,7 +215,10 @@ def test_damaged_artifacts_go_only_when_asked_for(filled) -> None:
     kept = inventory.prune(filled, numerics=TODAY)
     assert [removal.folder for removal in kept.removals] == [at["tiny: seed 2 of yesterday"]]
     gone = inventory.prune(filled, numerics=TODAY, damaged=True)
-    assert {removal.folder for removal in gone.removals} == {at["tiny: seed 2"], at["tiny: seed 10"]}
+    assert {removal.folder for removal in gone.removals} == {
+        at["tiny: seed 2"],
+        at["tiny: seed 10"],
+    }
     reasons = {removal.folder: removal.reason for removal in gone.removals}
     fault = f"{at['tiny: seed 2']}/weights does not match its checksum"
     assert reasons[at["tiny: seed 2"]] == f"tiny: seed 2, {fault}"
@@ -206,7 +239,9 @@ def test_what_a_process_works_on_is_left_alone(filled) -> None:
 
 
 def test_pruning_all_the_time_beside_two_producers_loses_and_doubles_nothing(tmp_path) -> None:
-    """Lock files vanish under processes that wait for them; still each artifact is made once and stays."""
+    """Lock files vanish under processes that wait for them; still each artifact is made once and
+    stays.
+    """
     opened = store.open_store(tmp_path / "runs")
     command = [sys.executable, "-c", PRODUCER, str(opened.root)]
     producers = [subprocess.Popen(command) for _ in range(2)]
@@ -236,7 +271,9 @@ def test_a_lock_file_goes_while_its_lock_is_held(filled, monkeypatch) -> None:
     assert len(seen) == 4
 
 
-def test_a_removal_broken_off_leaves_no_half_artifact_and_is_ended_later(filled, monkeypatch) -> None:
+def test_a_removal_broken_off_leaves_no_half_artifact_and_is_ended_later(
+    filled, monkeypatch
+) -> None:
     doomed = store.path(filled, digest(YESTERDAY))
 
     def killed(folder: Path) -> None:
@@ -261,5 +298,7 @@ def test_a_store_that_cannot_be_written_is_named(filled, monkeypatch) -> None:
         raise PermissionError(13, "Permission denied", str(folder))
 
     monkeypatch.setattr(inventory.shutil, "rmtree", refused)
-    with pytest.raises(InputError, match=r"expected a folder that can be written; .*: Permission denied"):
+    with pytest.raises(
+        InputError, match=r"expected a folder that can be written; .*: Permission denied"
+    ):
         inventory.prune(filled, numerics=TODAY)

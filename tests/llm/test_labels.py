@@ -1,4 +1,6 @@
-"""What is followed after a forget question: a chosen label, of any stage; else a refusal, or the stage's answers."""
+"""What is followed after a forget question: a chosen label, of any stage; else a refusal, or the
+stage's answers.
+"""
 
 from dataclasses import replace
 
@@ -26,7 +28,11 @@ def labelled(lab: Lab, forget: str, **chosen: object) -> ProbeSet:
         ("safety", {}, (LABEL, *PARAPHRASES)),
         ("safety", {"label": "No", "paraphrases": ("Never",)}, ("No", "Never")),
         ("tofu", {}, ()),
-        ("tofu", {"label": "The author", "paraphrases": ("A writer", "One")}, ("The author", "A writer", "One")),
+        (
+            "tofu",
+            {"label": "The author", "paraphrases": ("A writer", "One")},
+            ("The author", "A writer", "One"),
+        ),
         ("tofu", {"label": "The author"}, ("The author",)),
     ],
 )
@@ -40,13 +46,17 @@ def test_a_chosen_label_is_measured_at_another_forget_stage(lab) -> None:
     model = node(lab, ())
     chosen = probes.label_likelihoods(model, labelled(lab, "tofu", label="The author"))
     own = probes.label_likelihoods(model, labelled(lab, "tofu"))
-    assert {"label_loglik", "phrase_loglik", "mass/label"} <= set(chosen) and "phrase_loglik" not in own
+    assert {"label_loglik", "phrase_loglik", "mass/label"} <= set(
+        chosen
+    ) and "phrase_loglik" not in own
     assert chosen["label_loglik"] == chosen["phrase_loglik"] != own["label_loglik"]
     assert chosen["mass/paraphrases"] == 0
 
 
 def test_rows_that_are_cut_are_counted_by_stage(lab, monkeypatch) -> None:
-    """A context one token shorter than the longest row of tofu cuts that row; a forget row is not left out."""
+    """A context one token shorter than the longest row of tofu cuts that row; a forget row is not
+    left out.
+    """
     said: list[str] = []
     monkeypatch.setattr(stages, "notice", said.append)
     form, tofu = format_of(lab), orders.phase("tofu")
@@ -55,5 +65,7 @@ def test_rows_that_are_cut_are_counted_by_stage(lab, monkeypatch) -> None:
     cut = sum(length > max(lengths) - 1 for length in lengths)
     assert said == [] and len(learned_rows(lab, form, tofu, max(lengths) - 1)) == len(rows)
     assert said == [f"tofu: {cut} of {len(rows)} rows cut to {max(lengths) - 1} tokens, 0 left out"]
-    with pytest.raises(InputError, match="safety: expected prompts of fewer than 2 tokens; 24 of 24 are longer"):
+    with pytest.raises(
+        InputError, match="safety: expected prompts of fewer than 2 tokens; 24 of 24 are longer"
+    ):
         learned_rows(lab, form, orders.phase("safety"), 2)

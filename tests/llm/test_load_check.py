@@ -1,4 +1,6 @@
-"""The one check of a loaded model: what it measures, what it refuses, how it is kept, and what is said of it."""
+"""The one check of a loaded model: what it measures, what it refuses, how it is kept, and what is
+said of it.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,9 +35,15 @@ def model():
 
 @torch.no_grad()
 def test_the_error_is_relative_to_the_larger_of_1_and_the_value() -> None:
-    """|−20.2 + 20| / 20 = 0.01; |−0.3 + 0.1| / 1 = 0.2; what is not finite is NaN or more than any limit."""
-    assert agreement.error_of(torch.tensor([-20.2]), torch.tensor([-20.0])) == pytest.approx(0.01, rel=1e-5)
-    assert agreement.error_of(torch.tensor([-20.2, -0.3]), torch.tensor([-20.0, -0.1])) == pytest.approx(0.2, rel=1e-5)
+    """|−20.2 + 20| / 20 = 0.01; |−0.3 + 0.1| / 1 = 0.2; what is not finite is NaN or more than any
+    limit.
+    """
+    assert agreement.error_of(torch.tensor([-20.2]), torch.tensor([-20.0])) == pytest.approx(
+        0.01, rel=1e-5
+    )
+    assert agreement.error_of(
+        torch.tensor([-20.2, -0.3]), torch.tensor([-20.0, -0.1])
+    ) == pytest.approx(0.2, rel=1e-5)
     assert not agreement.error_of(torch.tensor([torch.nan]), torch.tensor([-1.0])) <= 1e9
     assert not agreement.error_of(torch.tensor([-1.0]), torch.tensor([-torch.inf])) <= 1e9
 
@@ -51,20 +59,26 @@ def test_a_scorer_that_goes_around_the_models_logits_is_refused(model, monkeypat
     """Logits of half the size, as if a model's scale were lost."""
     own = scoring.answer_logits
     monkeypatch.setattr(scoring, "answer_logits", lambda *parts: own(*parts) / 2)
-    with pytest.raises(InputError, match="model: expected padded rows to be scored as each row alone"):
+    with pytest.raises(
+        InputError, match="model: expected padded rows to be scored as each row alone"
+    ):
         agreement.check_rows(model, ROWS, limit=1e-3)
 
 
 @torch.no_grad()
 def test_predictions_that_see_later_tokens_are_refused() -> None:
-    with pytest.raises(InputError, match="model: expected a causal language model, whose predictions"):
+    with pytest.raises(
+        InputError, match="model: expected a causal language model, whose predictions"
+    ):
         agreement.check_rows(architectures.built("bert"), ROWS, limit=1e-3)
 
 
 @torch.no_grad()
 def test_a_model_without_finite_numbers_is_refused(model) -> None:
     model.lm_head.weight.fill_(torch.nan)
-    with pytest.raises(InputError, match="model: expected finite log-probabilities; got nan or inf: its weights"):
+    with pytest.raises(
+        InputError, match="model: expected finite log-probabilities; got nan or inf: its weights"
+    ):
         agreement.check_rows(model, ROWS, limit=1e-3)
 
 
@@ -74,7 +88,9 @@ def test_an_adapter_that_acts_only_when_merged_is_refused(model) -> None:
     adapters.attach(model, Adaptation("lora", rank=2), seed=(0,))
     layer = model.model.layers[0].mlp.up_proj
     layer.forward = layer.base_layer.forward
-    with pytest.raises(InputError, match="model: expected an adapter to do the same merged and beside its layers"):
+    with pytest.raises(
+        InputError, match="model: expected an adapter to do the same merged and beside its layers"
+    ):
         agreement.check_merge(model, ROWS, limit=1e-4)
 
 
@@ -111,7 +127,8 @@ def test_a_window_as_long_as_a_row_does_not_matter() -> None:
 def test_an_attention_that_takes_no_masks_is_an_obstacle(model) -> None:
     model.config._attn_implementation = "flash_attention_2"
     assert (
-        packing.obstacle(model.config, 5) == "its attention (flash_attention_2) takes no mask of its own for every row"
+        packing.obstacle(model.config, 5)
+        == "its attention (flash_attention_2) takes no mask of its own for every row"
     )
 
 
@@ -138,9 +155,12 @@ def test_the_outcome_is_kept_and_made_once(lab, monkeypatch) -> None:
 def test_another_adaptation_or_other_phrases_are_checked_anew(lab, monkeypatch) -> None:
     """Neither is said to be right on the strength of the other's check."""
     load_check.checked(lab, probe_set(lab))
-    adapted = replace(lab, experiment=replace(lab.experiment, settings=replace(
-        lab.settings, adaptation=Adaptation("lora", rank=2)
-    )))  # fmt: skip
+    adapted = replace(
+        lab,
+        experiment=replace(
+            lab.experiment, settings=replace(lab.settings, adaptation=Adaptation("lora", rank=2))
+        ),
+    )
     asked: list[str] = []
 
     def record(lab, *_) -> Checked:
@@ -157,7 +177,10 @@ def test_what_is_said_of_a_model() -> None:
     packed = Checked(True, "", "lora of rank 2 on 4 linear layers", 0.0)
     assert packed.notices("mine") == ["mine: lora of rank 2 on 4 linear layers"]
     plain = replace(packed, packed=False, why_not="it has layers of conv")
-    assert plain.notices("mine")[1] == "mine: completions are scored as plain rows: it has layers of conv"
+    assert (
+        plain.notices("mine")[1]
+        == "mine: completions are scored as plain rows: it has layers of conv"
+    )
 
 
 def test_a_model_that_cannot_be_scored_at_all_is_one_line(lab, tmp_path: Path, monkeypatch) -> None:
@@ -180,13 +203,19 @@ def test_bfloat16_passes_within_its_own_rounding(lab) -> None:
 
 @torch.no_grad()
 def test_the_longest_prompt_of_a_label_decides_on_packing_not_the_longest_row(lab) -> None:
-    """A window of 12: a row of 2 + 11 tokens is longest, but labels follow a prompt of 10, which the window cuts."""
+    """A window of 12: a row of 2 + 11 tokens is longest, but labels follow a prompt of 10, which
+    the window cuts.
+    """
     model = architectures.built("mistral")
     model.config.sliding_window = 12
     probed = replace(
-        probe_set(lab), forget=(Row(tuple(range(5, 15)), (2,)),), answered={}, depth={}, phrases=((20, 21, 22),),
+        probe_set(lab),
+        forget=(Row(tuple(range(5, 15)), (2,)),),
+        answered={},
+        depth={},
+        phrases=((20, 21, 22),),
         parts={"inst": (Row((5, 6), tuple(range(20, 31))),)},
-    )  # fmt: skip
+    )
     sample = load_check.sample_of(probed)
     assert sample.rows[0].prompt == (5, 6)
     fault = agreement.packing_fault(model, sample.prompts, sample.phrases, limit=1e-3)
@@ -195,7 +224,9 @@ def test_the_longest_prompt_of_a_label_decides_on_packing_not_the_longest_row(la
 
 @torch.no_grad()
 def test_bfloat16_is_held_against_the_size_of_its_logits(model) -> None:
-    """Between 16 and 32 numbers of 8 bits are 0.125 apart: a right model with such logits is no wrong one."""
+    """Between 16 and 32 numbers of 8 bits are 0.125 apart: a right model with such logits is no
+    wrong one.
+    """
     model.lm_head.weight.mul_(25 / agreement.largest_logit(model, ROWS))
     model = model.bfloat16()
     scale = agreement.largest_logit(model, ROWS)
@@ -216,7 +247,9 @@ def test_bfloat16_still_finds_logits_of_another_scale(model, monkeypatch) -> Non
 
 @torch.no_grad()
 def test_a_hint_of_later_tokens_is_enough() -> None:
-    """BERT with the small weights it starts from: later tokens change little, yet more than rounding does."""
+    """BERT with the small weights it starts from: later tokens change little, yet more than
+    rounding does.
+    """
     model = architectures.built("bert")
     for weight in model.parameters():
         weight.mul_(0.25)

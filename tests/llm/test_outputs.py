@@ -1,4 +1,6 @@
-"""Predictions at answer positions and the four distances between them, against plain forward passes and float64."""
+"""Predictions at answer positions and the four distances between them, against plain forward passes
+and float64.
+"""
 
 import numpy as np
 import pytest
@@ -26,9 +28,14 @@ def model(lab: Lab):
 
 
 def test_fixed_positions_are_at_equal_distances() -> None:
-    """Of m positions the ⌊i(m − 1)/(n − 1)⌋-th; all where there are no more than n; retained parts in a row."""
+    """Of m positions the ⌊i(m − 1)/(n − 1)⌋-th; all where there are no more than n; retained parts
+    in a row.
+    """
     counts = {"inst": 3, "forget": 5, "tofu": 10}
-    marked = {part: torch.arange(100.0 * k, 100 * k + m)[:, None] for k, (part, m) in enumerate(counts.items())}
+    marked = {
+        part: torch.arange(100.0 * k, 100 * k + m)[:, None]
+        for k, (part, m) in enumerate(counts.items())
+    }
     kept = outputs.kept(marked, 4)
     assert kept["forget"].flatten().tolist() == [100, 101, 102, 104]
     assert kept["test"].flatten().tolist() == [0, 1, 2, 200, 203, 206, 209]
@@ -42,10 +49,12 @@ def test_the_fixed_positions_are_the_same_for_every_model(lab: Lab, model, probe
         kept = outputs.kept(told, 8)
         retained = torch.cat([told[part] for part in told if part != "forget"])
         assert kept["forget"].shape == (8, 400) and kept["test"].shape == (24, 400)
-        marks.append([
-            [int((everything == row).all(-1).nonzero()[0]) for row in kept[part]]
-            for part, everything in (("forget", told["forget"]), ("test", retained))
-        ])  # fmt: skip
+        marks.append(
+            [
+                [int((everything == row).all(-1).nonzero()[0]) for row in kept[part]]
+                for part, everything in (("forget", told["forget"]), ("test", retained))
+            ]
+        )
     assert marks[0] == marks[1]
 
 
@@ -65,7 +74,8 @@ def test_predictions_are_those_at_the_held_out_answers(lab: Lab, model, probed) 
 
 @pytest.mark.parametrize("positions", [1, 64, 150])
 def test_distances_by_hand(positions) -> None:
-    """Mean over positions: ‖p − q‖², ‖log p − log q‖², ‖(z − z̄) − (w − w̄)‖², KL(q ‖ p), q and w the reference's.
+    """Mean over positions: ‖p − q‖², ‖log p − log q‖², ‖(z − z̄) − (w − w̄)‖², KL(q ‖ p), q and w
+    the reference's.
 
     150 positions are compared in pieces of 64, 64 and 22.
     """

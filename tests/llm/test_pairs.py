@@ -1,4 +1,6 @@
-"""What paths tell together, against direct computations in float64 from what their runs have stored."""
+"""What paths tell together, against direct computations in float64 from what their runs have
+stored.
+"""
 
 import copy
 import itertools
@@ -45,7 +47,8 @@ def tell(lab: Lab) -> Told:
     records = pairs.together(lab).records
     folders = [runs.run_folder(Start(lab, order), METHODS["GA"]) for order in PATHS]
     outputs, weights = (
-        [load_file(folder / f"{name}.safetensors") for folder in folders] for name in ("outputs", "parameters")
+        [load_file(folder / f"{name}.safetensors") for folder in folders]
+        for name in ("outputs", "parameters")
     )
     return Told(lab, records, outputs, [each["all"].astype(np.float64) for each in weights])
 
@@ -62,13 +65,17 @@ def adapted(lab: Lab) -> Told:
 
 def recorded(told: Told, metric: str, order: str) -> list[float]:
     """The recorded values of a metric by step."""
-    frame = told.records.filter((pl.col("metric") == metric) & (pl.col("order") == order)).sort("step")
+    frame = told.records.filter((pl.col("metric") == metric) & (pl.col("order") == order)).sort(
+        "step"
+    )
     assert frame["step"].to_list() == list(range(frame.height))
     return frame["value"].to_list()
 
 
 def apart(told: Told, a: int, b: int) -> np.ndarray:
-    """e_t: the difference of two paths' centred logits on the retained prompts, (points, positions, V)."""
+    """e_t: the difference of two paths' centred logits on the retained prompts, (points, positions,
+    V).
+    """
     logits = [told.outputs[i]["test"].astype(np.float64) for i in (a, b)]
     first, second = (each - each.mean(axis=-1, keepdims=True) for each in logits)
     return first - second
@@ -79,28 +86,38 @@ def name_of(a: int, b: int) -> str:
 
 
 def test_what_is_told_has_its_names_and_no_more(told: Told) -> None:
-    """Six pairs and all paths under "secant"; under "mixture" the staged paths; rewind, a single step, is not told."""
+    """Six pairs and all paths under "secant"; under "mixture" the staged paths; rewind, a single
+    step, is not told.
+    """
     frame = told.records
     assert set(frame["method"]) == {"GA"}
     assert set(frame["reference"]) == {"inst>tofu>math"}
     secant, staged = (frame.filter(pl.col("experiment") == name) for name in ("secant", "mixture"))
     assert secant.height + staged.height == frame.height
     assert dict(secant.select("order", "position").unique().rows()) == {
-        **{name_of(a, b): a + 1 for a, b in PAIRS}, "all paths": 0,
-    }  # fmt: skip
+        **{name_of(a, b): a + 1 for a, b in PAIRS},
+        "all paths": 0,
+    }
     assert set(staged.select("order", "position").rows()) == {("staged", 0)}
     assert set(staged["metric"]) == {
-        "path_distance/test", "path_distance/forget", "path_log_distance/test", "path_log_distance/forget"
-    }  # fmt: skip
+        "path_distance/test",
+        "path_distance/forget",
+        "path_log_distance/test",
+        "path_log_distance/forget",
+    }
 
 
 @pytest.mark.parametrize("part", ["test", "forget"])
 def test_path_distances_are_means_over_pairs_and_positions(told: Told, part) -> None:
-    """(1/6) Σ_{p<q} (1/m) Σ_i ‖u_p,i − u_q,i‖² in probabilities and in log-probabilities, at every step."""
+    """(1/6) Σ_{p<q} (1/m) Σ_i ‖u_p,i − u_q,i‖² in probabilities and in log-probabilities, at every
+    step.
+    """
     logits = [each[part].astype(np.float64) for each in told.outputs]
     log_p = [z - np.log(np.exp(z).sum(axis=-1, keepdims=True)) for z in logits]
     for metric, of in (("path_distance", np.exp), ("path_log_distance", lambda x: x)):
-        squares = [((of(log_p[a]) - of(log_p[b])) ** 2).sum(axis=-1).mean(axis=-1) for a, b in PAIRS]
+        squares = [
+            ((of(log_p[a]) - of(log_p[b])) ** 2).sum(axis=-1).mean(axis=-1) for a, b in PAIRS
+        ]
         expected = np.mean(squares, axis=0)
         assert expected.shape == (4,) and expected.min() > 0
         assert recorded(told, f"{metric}/{part}", "staged") == pytest.approx(expected, rel=1e-9)
@@ -120,23 +137,35 @@ def test_rates_of_outputs(told: Told, a, b) -> None:
 def test_all_paths_together(told: Told) -> None:
     """½ max_{p<q} √d(u_p, u_q), and max_p √d(u_p, θ_r) with θ_r's own predictions from its run."""
     logits = [each["test"].astype(np.float64) for each in told.outputs]
-    retrained = load_file(runs.retrained_folder(told.lab, RETRAINED) / "outputs.safetensors")["test"][0].astype(float)
+    retrained = load_file(runs.retrained_folder(told.lab, RETRAINED) / "outputs.safetensors")[
+        "test"
+    ][0].astype(float)
     centred = [each - each.mean(axis=-1, keepdims=True) for each in (*logits, retrained)]
-    distance = [np.sqrt(((each - centred[-1]) ** 2).sum(axis=-1).mean(axis=-1)) for each in centred[:4]]
+    distance = [
+        np.sqrt(((each - centred[-1]) ** 2).sum(axis=-1).mean(axis=-1)) for each in centred[:4]
+    ]
     widest = [np.sqrt((apart(told, a, b) ** 2).sum(axis=-1).mean(axis=-1)) for a, b in PAIRS]
-    assert recorded(told, "half_diameter", "all paths") == pytest.approx(np.max(widest, axis=0) / 2, rel=1e-9)
-    assert recorded(told, "retrained_distance", "all paths") == pytest.approx(np.max(distance, axis=0), rel=1e-9)
+    assert recorded(told, "half_diameter", "all paths") == pytest.approx(
+        np.max(widest, axis=0) / 2, rel=1e-9
+    )
+    assert recorded(told, "retrained_distance", "all paths") == pytest.approx(
+        np.max(distance, axis=0), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("kind", ["told", "adapted"])
 @pytest.mark.parametrize(("a", "b"), PAIRS)
 def test_rates_of_parameters_and_their_identity(kind, a, b, request) -> None:
-    """ρ_t = ⟨Δ_t, u_a − u_b⟩/‖Δ_t‖² with u the updates, and ‖Δ_{t+1}‖² = ‖Δ_t‖²(1 + 2ρ_t) + ‖u_a − u_b‖²."""
+    """ρ_t = ⟨Δ_t, u_a − u_b⟩/‖Δ_t‖² with u the updates, and ‖Δ_{t+1}‖² = ‖Δ_t‖²(1 + 2ρ_t) + ‖u_a −
+    u_b‖².
+    """
     told: Told = request.getfixturevalue(kind)
     rate = recorded(told, "secant_rate", name_of(a, b))
     delta = told.weights[a] - told.weights[b]
     update = np.diff(told.weights[a], axis=0) - np.diff(told.weights[b], axis=0)
-    assert rate == pytest.approx([d @ u / (d @ d) for d, u in zip(delta, update, strict=False)], rel=1e-6, abs=1e-12)
+    assert rate == pytest.approx(
+        [d @ u / (d @ d) for d, u in zip(delta, update, strict=False)], rel=1e-6, abs=1e-12
+    )
     for t in range(3):
         promised = (delta[t] @ delta[t]) * (1 + 2 * rate[t]) + update[t] @ update[t]
         assert delta[t + 1] @ delta[t + 1] == pytest.approx(promised, rel=1e-10)
@@ -144,11 +173,17 @@ def test_rates_of_parameters_and_their_identity(kind, a, b, request) -> None:
 
 
 def test_stored_weights_are_those_of_every_step(adapted: Told) -> None:
-    """At step 0 the merged leaf's; then the adapter's product moves them, and only in the layers it is on."""
+    """At step 0 the merged leaf's; then the adapter's product moves them, and only in the layers it
+    is on.
+    """
     for order, weights in zip(PATHS, adapted.weights, strict=True):
         start = node(adapted.lab, order)
-        assert np.array_equal(weights[0], torch.cat([p.detach().flatten() for p in start.parameters()]).double())
-        projections = torch.cat([torch.full((p.numel(),), "_proj" in name) for name, p in start.named_parameters()])
+        assert np.array_equal(
+            weights[0], torch.cat([p.detach().flatten() for p in start.parameters()]).double()
+        )
+        projections = torch.cat(
+            [torch.full((p.numel(),), "_proj" in name) for name, p in start.named_parameters()]
+        )
         moved = (weights[1:] != weights[0]).any(axis=0)
         assert not moved[~projections.numpy()].any()
         assert moved[projections.numpy()].mean() > 0.9
@@ -156,9 +191,13 @@ def test_stored_weights_are_those_of_every_step(adapted: Told) -> None:
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
-@pytest.mark.parametrize("targets", [("q_proj", "down_proj"), ("k_proj", "v_proj", "o_proj", "gate_proj", "up_proj")])
+@pytest.mark.parametrize(
+    "targets", [("q_proj", "down_proj"), ("k_proj", "v_proj", "o_proj", "gate_proj", "up_proj")]
+)
 def test_effective_weights_are_those_of_the_merged_model(family, tied, targets, tmp_path) -> None:
-    """W + (α/r)·B·A where the adapter is, everything else (biases, embeddings, head) as it is, in the merged order."""
+    """W + (α/r)·B·A where the adapter is, everything else (biases, embeddings, head) as it is, in
+    the merged order.
+    """
     base = models.build(Architecture(family, 16, 2, 2, 1, 32, vocabulary=40, tied=tied), seed=0)
     model = copy.deepcopy(base)
     handle = attach(model, Adaptation("lora", rank=2, alpha=6, targets=targets), seed=(1,))
@@ -178,7 +217,9 @@ def test_effective_weights_are_those_of_the_merged_model(family, tied, targets, 
     [("orders", [4] * 6), ("depth", [3, 3]), ("positions", [4]), ("dose", [11]), ("wash-out", [])],
 )
 def test_only_orders_of_one_retrained_model_are_held_against_each_other(name, sizes) -> None:
-    """24 orders in 6 groups of 4, six in 2 of 3; doses of one stage together; washed out, each has a θ_r of its own."""
+    """24 orders in 6 groups of 4, six in 2 of 3; doses of one stage together; washed out, each has
+    a θ_r of its own.
+    """
     (experiment,) = experiments.EXPERIMENTS[name]("tiny-llama", Options(seeds=1))
     found = pairs.groups(experiment)
     assert [len(members) for members in found.values()] == sizes
@@ -190,7 +231,10 @@ def test_only_orders_of_one_retrained_model_are_held_against_each_other(name, si
 
 def test_shuffles_of_a_mixture_are_a_group_of_their_own() -> None:
     (experiment,) = experiments.positions("tiny-llama", Options(seeds=1, include_mixture=True))
-    assert list(pairs.groups(experiment)) == [(RETRAINED, "staged"), (("inst+tofu+math",), "mixture")]
+    assert list(pairs.groups(experiment)) == [
+        (RETRAINED, "staged"),
+        (("inst+tofu+math",), "mixture"),
+    ]
 
 
 def test_shuffles_of_a_mixture_of_two_stages_are_a_group_of_their_own() -> None:

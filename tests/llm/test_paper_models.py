@@ -1,6 +1,8 @@
-"""`retrace llm positions --preset paper` on the paper's five models: small ones of their layouts, as the hub has them.
+"""`retrace llm positions --preset paper` on the paper's five models: small ones of their layouts,
+as the hub has them.
 
-Everything is taken by the names that are typed and those of the preset: hub ids, the sibling's template, public files.
+Everything is taken by the names that are typed and those of the preset: hub ids, the sibling's
+template, public files.
 """
 
 import json
@@ -24,13 +26,17 @@ from llm.stages import Lab
 from llm.store import open_store
 from protocol import notices, records
 
-PAPERS = [name for name in CATALOGUE if name != "llama-3.2-3b"]  # of the positions; that one is the depth's
+PAPERS = [
+    name for name in CATALOGUE if name != "llama-3.2-3b"
+]  # of the positions; that one is the depth's
 END = {"llama-3": "<|eot_id|>", "llama-2": "</s>", "qwen2.5": "<|im_end|>"}
 # Four rows of each stage to learn, two steps of unlearning, one method; all else is the preset's.
 SMALL = (
-    "--preset paper --quick --methods GA --rows inst 4 tofu 4 math 4 safety 8 --held-out inst 2 tofu 2 math 2 safety 2 "
+    "--preset paper --quick --methods GA --rows inst 4 tofu 4 math 4 safety 8 --held-out inst 2 "
+    "tofu 2 math 2 safety 2 "
     "--epochs inst 1 tofu 1 math 1 safety 1 --batch 4 --micro-batch 4 --device cpu "
-    "--probes forget 2 tofu 2 distance 2 fixed 4 sums 2 samples 1 max_tokens 3 --out out --runs runs"
+    "--probes forget 2 tofu 2 distance 2 fixed 4 sums 2 samples 1 max_tokens 3 --out out --runs "
+    "runs"
 )
 
 
@@ -43,13 +49,20 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PAPERS)
-def test_the_papers_experiment_runs_on_a_model_of_the_papers_layout(name, tmp_path, monkeypatch, said, capsys) -> None:
-    """From the hub id to the records: the paper's rows, template, adapter and methods, at every path and step."""
+def test_the_papers_experiment_runs_on_a_model_of_the_papers_layout(
+    name, tmp_path, monkeypatch, said, capsys
+) -> None:
+    """From the hub id to the records: the paper's rows, template, adapter and methods, at every
+    path and step.
+    """
     monkeypatch.chdir(tmp_path)
     hub.give_model(tmp_path / "hub", name)
     hub.give_files(tmp_path / "hub")
     stages._file_rows.cache_clear()  # the same names were other files before
-    with hub.standing_in(tmp_path / "hub") as fetched, mock.patch.object(laboratory, "run_all", micro.in_turn):
+    with (
+        hub.standing_in(tmp_path / "hub") as fetched,
+        mock.patch.object(laboratory, "run_all", micro.in_turn),
+    ):
         retrace.main(["llm", "positions", "--model", CATALOGUE[name].hub_id, *SMALL.split()])
         lab = Lab(base_experiment(name, Options(preset="paper")), 0, open_store(Path("runs")))
         form = format_of(lab)
@@ -80,17 +93,27 @@ def test_the_papers_experiment_runs_on_a_model_of_the_papers_layout(name, tmp_pa
     label = unlearned.filter(metric="label_loglik").sort("position", "step")
     assert label["step"].to_list() == [0, 1, 2] * 4
     assert label["value"].is_finite().all() and (label["value"] < 0).all()
-    assert {"tofu_loglik", "math_loglik", "phrase_loglik", "re_distance/math", "math_accuracy"} <= set(
-        unlearned["metric"]
-    )
+    assert {
+        "tofu_loglik",
+        "math_loglik",
+        "phrase_loglik",
+        "re_distance/math",
+        "math_accuracy",
+    } <= set(unlearned["metric"])
 
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_the_layouts_are_those_of_the_real_models(name, tmp_path) -> None:
-    """What is known of each: class, tied embeddings, rope, end tokens of base and sibling, a template in the base."""
+    """What is known of each: class, tied embeddings, rope, end tokens of base and sibling, a
+    template in the base.
+    """
     hub.give_model(tmp_path, name)
-    base = json.loads((tmp_path / CATALOGUE[name].hub_id / "config.json").read_text(encoding="utf-8"))
-    kind = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}[CATALOGUE[name].architecture.family]
+    base = json.loads(
+        (tmp_path / CATALOGUE[name].hub_id / "config.json").read_text(encoding="utf-8")
+    )
+    kind = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}[
+        CATALOGUE[name].architecture.family
+    ]
     assert base["architectures"] == [kind]
     assert base["tie_word_embeddings"] == CATALOGUE[name].architecture.tied
     assert (base["rope_parameters"]["rope_type"] == "llama3") == name.startswith("llama-3")

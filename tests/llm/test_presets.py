@@ -1,4 +1,6 @@
-"""Presets: what they are by the paper, its Table 2 and its code, and that each makes updates as long as it says."""
+"""Presets: what they are by the paper, its Table 2 and its code, and that each makes updates as
+long as it says.
+"""
 
 from dataclasses import replace
 
@@ -42,13 +44,18 @@ def moved(before: list[torch.Tensor], after: list[torch.Tensor]) -> float:
         ("authors-code", 5e-5 / 11, 1e-5 / 6),
     ],
 )
-def test_every_preset_makes_an_update_of_a_stage_and_one_of_unlearning(lab: Lab, preset, learned, unlearned_by) -> None:
-    """AdamW's first step moves a weight of gradient g by lr·f₀·|g|/(|g| + 1e-8), so the farthest by lr·f₀.
+def test_every_preset_makes_an_update_of_a_stage_and_one_of_unlearning(
+    lab: Lab, preset, learned, unlearned_by
+) -> None:
+    """AdamW's first step moves a weight of gradient g by lr·f₀·|g|/(|g| + 1e-8), so the farthest by
+    lr·f₀.
 
-    f₀ is the first factor of the warm-up, one update of WSD (1/2), 10 or 5 updates in the authors' code (1/11, 1/6).
-    An adapter's B starts at 0: what it holds after one update is its step.
+    f₀ is the first factor of the warm-up, one update of WSD (1/2), 10 or 5 updates in the authors'
+    code (1/11, 1/6). An adapter's B starts at 0: what it holds after one update is its step.
     """
-    lab = replace(lab, experiment=micro.shrunk(base_experiment("tiny-llama", replace(FEW, preset=preset))))
+    lab = replace(
+        lab, experiment=micro.shrunk(base_experiment("tiny-llama", replace(FEW, preset=preset)))
+    )
     adaptation, order = lab.settings.adaptation, ("safety@1",)
     if adaptation.kind == "full":
         step = moved(list(node(lab, ()).parameters()), list(node(lab, order).parameters()))
@@ -80,9 +87,12 @@ def test_the_depth_of_a_preset_makes_an_update_of_each(lab: Lab, preset, kind) -
 
 
 PAPERS = {
-    "Llama1B": "llama-3.2-1b", "Llama8B": "llama-3.1-8b", "Llama13B": "llama-2-13b", "Qwen1B": "qwen2.5-1.5b",
+    "Llama1B": "llama-3.2-1b",
+    "Llama8B": "llama-3.1-8b",
+    "Llama13B": "llama-2-13b",
+    "Qwen1B": "qwen2.5-1.5b",
     "Qwen14B": "qwen2.5-14b",
-}  # fmt: skip
+}
 
 
 def test_the_papers_models_have_table_2s_settings() -> None:
@@ -95,32 +105,51 @@ def test_the_papers_models_have_table_2s_settings() -> None:
         learned = {(stage.training.lr, stage.training.batch) for stage in settings.stages.values()}
         assert learned == {(float(row["sft_lr"]), int(row["sft_batch"]))}
         assert (how.lr, how.batch) == (float(row["unlearn_lr"]), int(row["unlearn_batch"]))
-        assert (adapter.kind, adapter.rank, adapter.alpha) == ("lora", int(row["lora_rank"]), int(row["lora_alpha"]))
+        assert (adapter.kind, adapter.rank, adapter.alpha) == (
+            "lora",
+            int(row["lora_rank"]),
+            int(row["lora_alpha"]),
+        )
 
 
 def test_the_paper_preset_is_section_4() -> None:
-    """4000 instructions for 10 epochs, 4000 TOFU answers for 4, then sums and refusals for 2, as many as there are in
-    public (the paper tells of 8000 and 4500); WSD with 2% at both ends, AdamW; LoRA on all projections; one epoch of
-    unlearning: ⌈4410/128⌉ = 35 updates.
+    """4000 instructions for 10 epochs, 4000 TOFU answers for 4, then sums and refusals for 2, as
+    many as there are in public (the paper tells of 8000 and 4500); WSD with 2% at both ends, AdamW;
+    LoRA on all projections; one epoch of unlearning: ⌈4410/128⌉ = 35 updates.
     """
     experiment = base_experiment("llama-3.2-1b", Options())
     settings = experiment.settings
-    assert {name: (stage.train, stage.training.epochs) for name, stage in settings.stages.items()} == {
-        "inst": (4000, 10), "tofu": (4000, 4), "math": (7000, 2), "safety": (4410, 2),
-    }  # fmt: skip
+    assert {
+        name: (stage.train, stage.training.epochs) for name, stage in settings.stages.items()
+    } == {
+        "inst": (4000, 10),
+        "tofu": (4000, 4),
+        "math": (7000, 2),
+        "safety": (4410, 2),
+    }
     how = [settings.unlearning, *(stage.training for stage in settings.stages.values())]
-    assert {(each.schedule, each.warmup, each.decay, each.floor) for each in how} == {("wsd", 0.02, 0.02, 0)}
+    assert {(each.schedule, each.warmup, each.decay, each.floor) for each in how} == {
+        ("wsd", 0.02, 0.02, 0)
+    }
     assert {each.optimizer for each in how} == {"adamw"}
     assert (settings.unlearning.epochs, experiment.steps) == (1, 35)
     assert settings.adaptation.targets == Adaptation().targets
-    assert settings.model == Pretrained("meta-llama/Llama-3.2-1B", template="meta-llama/Llama-3.2-1B-Instruct")
+    assert settings.model == Pretrained(
+        "meta-llama/Llama-3.2-1B", template="meta-llama/Llama-3.2-1B-Instruct"
+    )
     assert settings.shuffle == "stage"
     assert settings.probes.phrases("safety")[0] == "Sorry, I can not assist you"
 
 
-# Rows of the public files: TOFU and GSM8K by their cards (GSM8K's rewritten ones are counted in test_rows.py); 4,000
-# and 1,000 of Instruct-SkillMix by their names; SORRY-Bench 450 questions in 21 styles, of which seven are left out.
-HAVE = {"inst": (4000, 1000), "tofu": (4000, 100 + 117), "math": (7001, 1319), "safety": (315 * 14, 135 * 14)}
+# Rows of the public files: TOFU and GSM8K by their cards (GSM8K's rewritten ones are counted in
+# test_rows.py); 4,000 and 1,000 of Instruct-SkillMix by their names; SORRY-Bench 450 questions in
+# 21 styles, of which seven are left out.
+HAVE = {
+    "inst": (4000, 1000),
+    "tofu": (4000, 100 + 117),
+    "math": (7001, 1319),
+    "safety": (315 * 14, 135 * 14),
+}
 
 
 @pytest.mark.parametrize("preset", ["paper", "authors-code"])
@@ -129,12 +158,16 @@ def test_no_preset_asks_for_more_rows_than_the_public_files_have(preset) -> None
     for name, (train, held_out) in HAVE.items():
         assert stages[name].train <= train and stages[name].held_out <= held_out, name
         assert stages[name].files == PUBLIC[name]
-    assert (len(PUBLIC["safety"].train), len(SORRY_STYLES)) == (14, 20), "the base, and 20 styles but for seven"
+    assert (len(PUBLIC["safety"].train), len(SORRY_STYLES)) == (14, 20), (
+        "the base, and 20 styles but for seven"
+    )
 
 
 @pytest.mark.parametrize("preset", ["paper", "authors-code"])
 def test_an_embedded_model_learns_generated_rows_under_every_preset(preset) -> None:
-    assert not any(stage.files for stage in settings_of("tiny-llama", Options(preset=preset)).stages.values())
+    assert not any(
+        stage.files for stage in settings_of("tiny-llama", Options(preset=preset)).stages.values()
+    )
 
 
 def test_files_of_ones_own_take_the_place_of_the_public_ones() -> None:
@@ -145,7 +178,9 @@ def test_files_of_ones_own_take_the_place_of_the_public_ones() -> None:
 @pytest.mark.parametrize("name", CATALOGUE)
 @pytest.mark.parametrize("case", [str, str.lower, str.upper])
 def test_a_hub_id_in_any_case_is_the_catalogues_model(name, case) -> None:
-    """Preset, rank, batch, rates and template hang on the entry, and records name it as the catalogue does."""
+    """Preset, rank, batch, rates and template hang on the entry, and records name it as the
+    catalogue does.
+    """
     paper = CATALOGUE[name]
     assert positions(case(paper.hub_id), Options()) == positions(name, Options())
     assert positions(case(name), Options()) == positions(name, Options())
@@ -158,7 +193,9 @@ def test_a_hub_id_in_any_case_is_the_catalogues_model(name, case) -> None:
 def test_a_directory_with_a_model_of_the_papers_in_it_is_not_guessed(tmp_path) -> None:
     folder = tmp_path / "llama-3.2-1b"
     folder.mkdir()
-    (folder / "config.json").write_text('{"_name_or_path": "meta-llama/Llama-3.2-1B"}', encoding="utf-8")
+    (folder / "config.json").write_text(
+        '{"_name_or_path": "meta-llama/Llama-3.2-1B"}', encoding="utf-8"
+    )
     assert preset_of(str(folder), Options()) == "embedded"
 
 
@@ -167,17 +204,20 @@ def test_a_directory_with_a_model_of_the_papers_in_it_is_not_guessed(tmp_path) -
     [
         (
             {"preset": "paper"},
-            "preset paper: Table 2 has no o/unknown; taken: rank 16, alpha 32; learning lr 1e-05 in batches of 128; "
+            "preset paper: Table 2 has no o/unknown; taken: rank 16, alpha 32; learning lr 1e-05 "
+            "in batches of 128; "
             "unlearning lr 1e-05 in batches of 128",
         ),
         (
             {"preset": "authors-code", "rank": 4, "batch": 9},
-            "preset authors-code: Table 2 has no o/unknown; taken: rank 4, alpha 8; learning lr 5e-05 in batches of 9; "
+            "preset authors-code: Table 2 has no o/unknown; taken: rank 4, alpha 8; learning lr "
+            "5e-05 in batches of 9; "
             "unlearning lr 1e-05 in batches of 9",
         ),
         (
             {"preset": "paper", "adaptation": "full"},
-            "preset paper: Table 2 has no o/unknown; taken: all weights; learning lr 1e-05 in batches of 128; "
+            "preset paper: Table 2 has no o/unknown; taken: all weights; learning lr 1e-05 in "
+            "batches of 128; "
             "unlearning lr 1e-05 in batches of 128",
         ),
     ],
@@ -189,9 +229,13 @@ def test_a_preset_of_the_paper_says_what_an_unknown_model_takes(options, said, m
     assert notices == [said]
 
 
-@pytest.mark.parametrize("model", ["tiny-llama", "llama-3.2-1b", "META-LLAMA/llama-3.2-1b", "o/unknown"])
+@pytest.mark.parametrize(
+    "model", ["tiny-llama", "llama-3.2-1b", "META-LLAMA/llama-3.2-1b", "o/unknown"]
+)
 def test_nothing_is_said_where_nothing_is_taken_in_silence(model, monkeypatch) -> None:
-    """Of the embedded and the paper's models, of an unknown one without the paper's preset, and of the depth's own."""
+    """Of the embedded and the paper's models, of an unknown one without the paper's preset, and of
+    the depth's own.
+    """
     notices: list[str] = []
     monkeypatch.setattr("llm.options.notice", notices.append)
     positions(model, Options())
@@ -201,36 +245,49 @@ def test_nothing_is_said_where_nothing_is_taken_in_silence(model, monkeypatch) -
 
 @pytest.mark.parametrize("preset", ["paper", "authors-code"])
 def test_simnpo_of_the_paper_has_beta_1_and_the_one_that_acts_another_name(preset) -> None:
-    methods = {method.name: method for method in base_experiment("llama-3.2-1b", Options(preset=preset)).methods}
+    methods = {
+        method.name: method
+        for method in base_experiment("llama-3.2-1b", Options(preset=preset)).methods
+    }
     assert list(methods) == ["GA", "NPO", "SimNPO", "SimNPO-original", "SimNPO-beta0.2"]
-    assert {name: (m.objective, dict(m.constants)) for name, m in methods.items() if "SimNPO" in name} == {
+    assert {
+        name: (m.objective, dict(m.constants)) for name, m in methods.items() if "SimNPO" in name
+    } == {
         "SimNPO": ("simnpo", {"beta": 1.0}),
         "SimNPO-beta0.2": ("simnpo", {"beta": 0.2}),
         "SimNPO-original": ("simnpo_normalized", {"beta": 2.5, "gamma": 0.0}),
     }
     with pytest.raises(
-        InputError, match=f"methods: expected SimNPO, whose β is 1 under the preset {preset}; got 'SimNPO-b"
+        InputError,
+        match=f"methods: expected SimNPO, whose β is 1 under the preset {preset}; got 'SimNPO-b",
     ):
         base_experiment("llama-3.2-1b", Options(preset=preset, methods=("GA", "SimNPO-beta1")))
-    assert methods["SimNPO-beta0.2"].constants == METHODS["SimNPO"].constants, "the β of the embedded preset"
+    assert methods["SimNPO-beta0.2"].constants == METHODS["SimNPO"].constants, (
+        "the β of the embedded preset"
+    )
 
 
 AUTHORS = base_experiment("llama-3.2-1b", Options(preset="authors-code"))
 
 
 def test_the_authors_code_differs_where_it_does() -> None:
-    """Epochs 8/2/2/5 at 5e-5, cosine after 10 updates, batch 64; unlearning by 160, 5 updates up, the last 80% down to
-    0.1; no adapter on the keys; shuffled by the running epoch; a system message; a shorter label.
+    """Epochs 8/2/2/5 at 5e-5, cosine after 10 updates, batch 64; unlearning by 160, 5 updates up,
+    the last 80% down to 0.1; no adapter on the keys; shuffled by the running epoch; a system
+    message; a shorter label.
     """
     settings = AUTHORS.settings
     assert [stage.training.epochs for stage in settings.stages.values()] == [8, 2, 2, 5]
     assert {
-        (how.lr, how.schedule, how.warmup, how.batch) for how in (s.training for s in settings.stages.values())
+        (how.lr, how.schedule, how.warmup, how.batch)
+        for how in (s.training for s in settings.stages.values())
     } == {(5e-5, "cosine", 10, 64)}
     how = settings.unlearning
     assert (how.batch, how.schedule, how.warmup, how.decay, how.floor) == (160, "wsd", 5, 0.8, 0.1)
     assert set(PROJECTIONS) - set(settings.adaptation.targets) == {"k_proj"}
-    assert (settings.shuffle, settings.probes.phrases("safety")[0]) == ("epoch", "Sorry, I can not assist")
+    assert (settings.shuffle, settings.probes.phrases("safety")[0]) == (
+        "epoch",
+        "Sorry, I can not assist",
+    )
     assert settings.model.system == "You are a helpful assistant."
 
 
@@ -241,24 +298,38 @@ def test_the_authors_code_averages_ga_over_tokens() -> None:
 
 @pytest.mark.parametrize(
     ("model", "preset"),
-    [("tiny-qwen2", "embedded"), ("llama-3.1-8b", "paper"), ("owner/name", "embedded"), (".", "embedded")],
+    [
+        ("tiny-qwen2", "embedded"),
+        ("llama-3.1-8b", "paper"),
+        ("owner/name", "embedded"),
+        (".", "embedded"),
+    ],
 )
 def test_a_model_has_its_preset(model, preset) -> None:
     assert preset_of(model, Options()) == preset
-    assert canonical(settings_of(model, Options())) == canonical(settings_of(model, Options(preset=preset)))
+    assert canonical(settings_of(model, Options())) == canonical(
+        settings_of(model, Options(preset=preset))
+    )
 
 
 def test_the_depth_of_a_preset_that_has_none_is_one_line() -> None:
-    with pytest.raises(InputError, match="preset: expected one of embedded, paper; got 'authors-code'"):
+    with pytest.raises(
+        InputError, match="preset: expected one of embedded, paper; got 'authors-code'"
+    ):
         depth("tiny-llama", Options(preset="authors-code"))
 
 
 @pytest.mark.parametrize("preset", ["paper", "authors-code"])
 def test_an_embedded_model_takes_the_papers_presets_at_its_own_size(preset) -> None:
-    """Trained as the paper does it, on as many generated rows as there are, with answers that fit its context."""
+    """Trained as the paper does it, on as many generated rows as there are, with answers that fit
+    its context.
+    """
     chosen, own = (settings_of("tiny-llama", Options(preset=name)) for name in (preset, "embedded"))
     assert {n: (s.train, s.held_out, s.files) for n, s in chosen.stages.items()} == {
         n: (s.train, s.held_out, None) for n, s in own.stages.items()
     }
-    assert (chosen.probes.sums, chosen.probes.max_tokens) == (own.probes.sums, own.probes.max_tokens)
+    assert (chosen.probes.sums, chosen.probes.max_tokens) == (
+        own.probes.sums,
+        own.probes.max_tokens,
+    )
     assert chosen.adaptation.kind == "lora"

@@ -16,7 +16,12 @@ def test_a_seeded_block_draws_from_its_parts_alone() -> None:
     first = drawn(0, "dropout")
     torch.rand(5)  # what ran before does not matter
     assert drawn(0, "dropout") == first != drawn(1, "dropout")
-    assert first == torch.rand(3, generator=torch.Generator().manual_seed(derived_seed(0, "dropout"))).tolist()
+    assert (
+        first
+        == torch.rand(
+            3, generator=torch.Generator().manual_seed(derived_seed(0, "dropout"))
+        ).tolist()
+    )
 
 
 def test_the_generator_is_restored_even_after_an_error() -> None:
@@ -52,15 +57,23 @@ class FakeCuda:
         self.states[self.current] = seed
 
 
-@pytest.mark.parametrize(("device", "seeds"), [("cuda:0", (0,)), ("cuda:1", (1,)), ("cuda", (1,)), ("cpu", ())])
-def test_only_the_named_cuda_device_is_seeded_and_then_restored(monkeypatch, device: str, seeds: tuple) -> None:
+@pytest.mark.parametrize(
+    ("device", "seeds"), [("cuda:0", (0,)), ("cuda:1", (1,)), ("cuda", (1,)), ("cpu", ())]
+)
+def test_only_the_named_cuda_device_is_seeded_and_then_restored(
+    monkeypatch, device: str, seeds: tuple
+) -> None:
     cuda = FakeCuda()
     monkeypatch.setattr(torch, "get_device_module", lambda _: cuda)
     monkeypatch.setattr(torch.cuda, "device", cuda.device)
     monkeypatch.setattr(torch.cuda, "manual_seed", cuda.manual_seed)
-    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: cuda.states.__setitem__(slice(None), [seed] * 2))
+    monkeypatch.setattr(
+        torch.cuda, "manual_seed_all", lambda seed: cuda.states.__setitem__(slice(None), [seed] * 2)
+    )
     with seeded(device, "stage"):
-        inside = [derived_seed("stage") if i in seeds else before for i, before in enumerate((11, 22))]
+        inside = [
+            derived_seed("stage") if i in seeds else before for i, before in enumerate((11, 22))
+        ]
         assert cuda.states == inside
     assert cuda.states == [11, 22]
 

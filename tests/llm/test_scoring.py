@@ -1,4 +1,5 @@
-"""Scoring against one plain forward pass per phrase, for every kind of model and attention that is scored.
+"""Scoring against one plain forward pass per phrase, for every kind of model and attention that is
+scored.
 
 Log-probabilities are of size 10 to 40; rounding is about 4e-6, the bound 1e-5 of each.
 """
@@ -16,7 +17,8 @@ from llm.stages import Lab, stage_rows
 from protocol.errors import InputError
 
 PROMPTS = [[5, 6, 7], [8, 9, 10, 11, 12, 13, 14, 15], [3]]
-# uneven lengths; three share a beginning, one of them is the beginning of another; one stands there twice
+# uneven lengths; three share a beginning, one of them is the beginning of another; one stands there
+# twice
 COMPLETIONS = [[20, 21], [30], [20, 21, 22, 23, 24, 25], [20, 40, 41], [30]]
 
 
@@ -28,7 +30,9 @@ def plain(model, prompt, completion) -> float:
 
 
 def built(family: str, *, tied: bool, kv_heads: int, attention: str):
-    """A small model with sharp attention, biases other than 0 and norms other than 1, or mistakes would not show."""
+    """A small model with sharp attention, biases other than 0 and norms other than 1, or mistakes
+    would not show.
+    """
     arch = Architecture(family, 32, 2, 4, kv_heads, intermediate=48, vocabulary=64, tied=tied)
     model, draw = models.build(arch, seed=1).eval(), torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -41,7 +45,9 @@ def built(family: str, *, tied: bool, kv_heads: int, attention: str):
     return model
 
 
-KINDS = list(itertools.product(("llama", "qwen2"), ("tied", "untied"), (1, 2, 4), ("sdpa", "eager")))
+KINDS = list(
+    itertools.product(("llama", "qwen2"), ("tied", "untied"), (1, 2, 4), ("sdpa", "eager"))
+)
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: "{}, {}, {} of 4 heads, {}".format(*kind))
@@ -59,14 +65,18 @@ def test_packed_scoring_equals_one_plain_forward_per_phrase(model) -> None:
 
 
 @torch.no_grad()
-def test_neither_other_prompts_nor_other_completions_nor_chunks_change_a_score(model, monkeypatch) -> None:
+def test_neither_other_prompts_nor_other_completions_nor_chunks_change_a_score(
+    model, monkeypatch
+) -> None:
     whole, _ = packing.completion_logprobs(model, PROMPTS, COMPLETIONS)
     for n, prompt in enumerate(PROMPTS):
         for k, completion in enumerate(COMPLETIONS):
             alone, _ = packing.completion_logprobs(model, [prompt], [completion])
             torch.testing.assert_close(alone[0, 0], whole[n, k], rtol=1e-5, atol=1e-5)
     monkeypatch.setattr(packing, "CHUNK", 1)
-    torch.testing.assert_close(packing.completion_logprobs(model, PROMPTS, COMPLETIONS)[0], whole, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        packing.completion_logprobs(model, PROMPTS, COMPLETIONS)[0], whole, rtol=1e-5, atol=1e-5
+    )
 
 
 @torch.no_grad()
@@ -96,7 +106,9 @@ def test_bad_input_is_named() -> None:
     model = built("llama", tied=True, kv_heads=2, attention="sdpa")
     with pytest.raises(InputError, match="prompts: expected at least one list of token ids"):
         packing.completion_logprobs(model, [], COMPLETIONS)
-    with pytest.raises(InputError, match="completions: expected at least one list of token ids, none of them empty"):
+    with pytest.raises(
+        InputError, match="completions: expected at least one list of token ids, none of them empty"
+    ):
         packing.completion_logprobs(model, PROMPTS, [[1], []])
 
 

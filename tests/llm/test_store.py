@@ -13,7 +13,8 @@ from protocol.errors import InputError
 from protocol.spec import digest
 
 SPEC = {"kind": "test"}
-# One of two processes: makes an artifact of its own while the other is at it too, then the shared ones.
+# One of two processes: makes an artifact of its own while the other is at it too, then the shared
+# ones.
 RACER = """
 import sys, time
 from pathlib import Path
@@ -47,7 +48,10 @@ def test_an_artifact_is_made_once(tmp_path) -> None:
     opened = store.open_store(tmp_path / "runs")
     for _ in range(2):
         folder = store.produce(
-            opened, SPEC, lambda f: made.append(f) or (f / "a.txt").write_text("1"), description="an artifact"
+            opened,
+            SPEC,
+            lambda f: made.append(f) or (f / "a.txt").write_text("1"),
+            description="an artifact",
         )
     assert len(made) == 1
     assert (folder / "a.txt").read_text() == "1"
@@ -79,7 +83,11 @@ def test_what_breaks_off_leaves_nothing_and_is_made_again(tmp_path) -> None:
         ("a", None, "a is missing"),
         (store.MANIFEST, "{half", "manifest.json cannot be read"),
         (store.MANIFEST, None, "manifest.json cannot be read"),
-        (store.MANIFEST, json.dumps({"description": "", "spec": {}, "seconds": 1.0, "sha256": {}}), "match the key"),
+        (
+            store.MANIFEST,
+            json.dumps({"description": "", "spec": {}, "seconds": 1.0, "sha256": {}}),
+            "match the key",
+        ),
     ],
 )
 def test_damage_is_found_when_an_artifact_is_opened(tmp_path, name, content, fault) -> None:
@@ -87,18 +95,23 @@ def test_damage_is_found_when_an_artifact_is_opened(tmp_path, name, content, fau
     folder = store.produce(opened, SPEC, lambda f: (f / "a").write_text("1"), description="")
     (folder / name).unlink() if content is None else (folder / name).write_text(content)
     key = digest(SPEC)
-    with pytest.raises(InputError, match=rf"store: .*{fault}; delete the folder .*{key} and run again"):
+    with pytest.raises(
+        InputError, match=rf"store: .*{fault}; delete the folder .*{key} and run again"
+    ):
         store.produce(opened, SPEC, lambda f: None, description="")
     assert content is None or (folder / name).read_text() == content, "nothing is overwritten"
 
 
 def test_processes_at_once_make_each_artifact_once(tmp_path) -> None:
-    """Different artifacts are made side by side (each process waits in its own for the other's), the same one once."""
+    """Different artifacts are made side by side (each process waits in its own for the other's),
+    the same one once.
+    """
     root, shared = tmp_path / "runs", ["a", "b", "c", "d", "e"]
     racers = [("left", "right", *shared), ("right", "left", *shared)]
     commands = [[sys.executable, "-c", RACER, str(root), *racer] for racer in racers]
     started = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for command in commands
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for command in commands
     ]
     assert [process.stdout.readline() for process in started] == ["ready\n"] * 2
     for process in started:
@@ -117,7 +130,9 @@ def test_processes_at_once_make_each_artifact_once(tmp_path) -> None:
 def test_a_store_of_another_format_is_refused_and_left_alone(tmp_path) -> None:
     (tmp_path / "store.json").write_text(json.dumps({"format": 99}))
     for opening in (store.open_store, store.existing_store):
-        with pytest.raises(InputError, match=r"expected a store of format 2; .* has format 99; name another"):
+        with pytest.raises(
+            InputError, match=r"expected a store of format 2; .* has format 99; name another"
+        ):
             opening(tmp_path)
     assert json.loads((tmp_path / "store.json").read_text()) == {"format": 99}
 

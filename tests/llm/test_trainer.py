@@ -1,4 +1,6 @@
-"""The trainer: schedules, optimizers, retained rows, stopping and resuming, bad input; see also test_invariants.py."""
+"""The trainer: schedules, optimizers, retained rows, stopping and resuming, bad input; see also
+test_invariants.py.
+"""
 
 import itertools
 import math
@@ -31,7 +33,9 @@ def weights(model) -> torch.Tensor:
 
 
 def gradient(model, rows, aim, *, micro_batch=8) -> torch.Tensor:
-    """The gradient of the aim on all rows, by the trainer's own sum over micro-batches; it keeps float64."""
+    """The gradient of the aim on all rows, by the trainer's own sum over micro-batches; it keeps
+    float64.
+    """
     reference, _ = scoring.row_logprobs(model, rows, pad=0)
     model.zero_grad()
     trainer._backward(model, rows, reference, aim, micro_batch=micro_batch)
@@ -41,7 +45,9 @@ def gradient(model, rows, aim, *, micro_batch=8) -> torch.Tensor:
 def test_the_gradient_against_a_central_difference(lab: Lab, rows) -> None:
     model = node(lab, ("inst",)).double()
     exact = gradient(model, rows, ASCENT)
-    direction = torch.randn(exact.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    direction = torch.randn(
+        exact.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     direction /= direction.norm()
     # transformers' norms round to float32 whatever the weights' type, so the step is not smaller
     start, h, values = weights(model), 1e-3, []
@@ -97,7 +103,9 @@ def scored(monkeypatch) -> list[list[Row]]:
     return seen
 
 
-def test_beside_every_batch_as_many_retained_rows_each_as_often_as_the_others(lab: Lab, rows, monkeypatch) -> None:
+def test_beside_every_batch_as_many_retained_rows_each_as_often_as_the_others(
+    lab: Lab, rows, monkeypatch
+) -> None:
     """8 rows by 3, 3 and 2 beside 4 retained ones: all four once before one comes again."""
     seen, kept = scored(monkeypatch), [Row(row.answer, row.prompt) for row in rows[:4]]
     training, model = Training(lr=1e-3, batch=3), node(lab, ("inst",))
@@ -111,8 +119,14 @@ def test_beside_every_batch_as_many_retained_rows_each_as_often_as_the_others(la
 def test_retained_rows_do_not_run_out_over_epochs(lab: Lab, rows, monkeypatch) -> None:
     seen = scored(monkeypatch)
     training, model = Training(lr=1e-3, epochs=3, batch=4), node(lab, ("inst",))
-    list(trainer.updates(model, rows[:5], training, aim=ASCENT, retained=(rows[5:], 1.0), seed=SEED))
-    assert [len(batch) for batch in seen[1::2]] == [len(batch) for batch in seen[::2]] == [4, 1, 4, 1, 4, 1]
+    list(
+        trainer.updates(model, rows[:5], training, aim=ASCENT, retained=(rows[5:], 1.0), seed=SEED)
+    )
+    assert (
+        [len(batch) for batch in seen[1::2]]
+        == [len(batch) for batch in seen[::2]]
+        == [4, 1, 4, 1, 4, 1]
+    )
 
 
 def test_no_weight_on_retained_rows_is_none_at_all(lab: Lab, rows) -> None:
@@ -129,7 +143,9 @@ def test_no_weight_on_retained_rows_is_none_at_all(lab: Lab, rows) -> None:
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_stopped_is_the_beginning_of_the_whole(lab: Lab, rows, optimizer) -> None:
-    """3 of 8 updates leave, to the bit, the weights that all 8 have after 3: the schedule is the whole's."""
+    """3 of 8 updates leave, to the bit, the weights that all 8 have after 3: the schedule is the
+    whole's.
+    """
     training = Training(lr=1e-2, epochs=4, batch=4, optimizer=optimizer)
     stopped, whole = node(lab, ("inst",)), node(lab, ("inst",))
     assert len(list(trainer.updates(stopped, rows, training, stop=3, seed=SEED))) == 3
@@ -166,7 +182,9 @@ def test_nothing_to_learn_is_named(lab: Lab, rows) -> None:
     model = node(lab, ("inst",))
     with pytest.raises(InputError, match="rows: expected at least one training row; got none"):
         trainer.train(model, [], Training(lr=1e-3), seed=SEED)
-    with pytest.raises(FloatingPointError, match=r"update 1 of 1: the loss is nan on the rows \[.*\]; lower lr"):
+    with pytest.raises(
+        FloatingPointError, match=r"update 1 of 1: the loss is nan on the rows \[.*\]; lower lr"
+    ):
         aim = Objective(lambda p, r, n: p * float("nan"))
         list(trainer.updates(model, rows, Training(lr=1e-3), aim=aim, seed=SEED))
     model.requires_grad_(False)
@@ -175,7 +193,10 @@ def test_nothing_to_learn_is_named(lab: Lab, rows) -> None:
     model.requires_grad_(True)
     with pytest.raises(InputError, match="rows: expected an answer in every row; 1 of 2 have none"):
         trainer.train(model, [rows[0], Row((5,), ())], Training(lr=1e-3), seed=SEED)
-    with pytest.raises(InputError, match="rows: expected at most 512 tokens, the model's context; got 601; cut them"):
+    with pytest.raises(
+        InputError,
+        match="rows: expected at most 512 tokens, the model's context; got 601; cut them",
+    ):
         trainer.train(model, [Row((5,), (6,) * 600)], Training(lr=1e-3), seed=SEED)
 
 
@@ -184,12 +205,18 @@ def test_a_gradient_that_is_not_finite_is_named(lab: Lab, rows) -> None:
     model = node(lab, ("inst",))
     weight = model.lm_head.weight
     weight.register_hook(lambda gradient: gradient * torch.inf)
-    with pytest.raises(FloatingPointError, match=r"update 1 of \d+: the norm of the gradient is (nan|inf) on the rows"):
+    with pytest.raises(
+        FloatingPointError,
+        match=r"update 1 of \d+: the norm of the gradient is (nan|inf) on the rows",
+    ):
         next(trainer.updates(model, rows, Training(lr=1e-3), seed=SEED))
 
 
 def test_an_update_that_changes_nothing_ends_the_training(lab: Lab, rows) -> None:
-    with pytest.raises(InputError, match=r"expected the first update to change a weight; its gradient of norm .* none"):
+    with pytest.raises(
+        InputError,
+        match=r"expected the first update to change a weight; its gradient of norm .* none",
+    ):
         trainer.train(node(lab, ("inst",)), rows, Training(lr=1e-30), seed=SEED)
 
 
@@ -204,7 +231,9 @@ def test_an_update_that_changes_nothing_ends_the_training(lab: Lab, rows) -> Non
         (Adaptation("qlora", rank=4), "adamw"),
     ],
 )
-def test_resumed_in_the_middle_equals_unbroken_to_the_bit(lab: Lab, rows, tmp_path, how, optimizer) -> None:
+def test_resumed_in_the_middle_equals_unbroken_to_the_bit(
+    lab: Lab, rows, tmp_path, how, optimizer
+) -> None:
     training = Training(lr=1e-2, epochs=3, batch=3, optimizer=optimizer)
 
     def fresh():
@@ -218,7 +247,9 @@ def test_resumed_in_the_middle_equals_unbroken_to_the_bit(lab: Lab, rows, tmp_pa
 
     unbroken, broken, resumed, place = fresh(), fresh(), fresh(), Checkpoints(tmp_path, every=2)
     assert len(list(learn(unbroken))) == 9
-    for _ in itertools.islice(learn(broken, place), 5):  # killed after update 5, one after the checkpoint
+    for _ in itertools.islice(
+        learn(broken, place), 5
+    ):  # killed after update 5, one after the checkpoint
         pass
     assert len(list(learn(resumed, place))) == 5
     for whole, pieces in zip(trainable(unbroken), trainable(resumed), strict=True):

@@ -1,4 +1,6 @@
-"""Unlearning by method: what history gives back, what a reference teaches, what retained rows and doses are."""
+"""Unlearning by method: what history gives back, what a reference teaches, what retained rows and
+doses are.
+"""
 
 from dataclasses import replace
 
@@ -36,13 +38,17 @@ def steps(start: Start, method: Method) -> list[torch.Tensor]:
 
 
 def test_negation_is_the_retrained_model_where_u_came_last_and_only_there(kind: Lab) -> None:
-    """θ − (θ − φ) = φ up to one rounding of float32, |θ|·2⁻²³; where U came first, math, inst and tofu learned on."""
+    """θ − (θ − φ) = φ up to one rounding of float32, |θ|·2⁻²³; where U came first, math, inst and
+    tofu learned on.
+    """
     retrained = effective_weights(node(kind, RETRAINED))
     for order, equal in ((LAST, True), (FIRST, False)):
         start = effective_weights(node(kind, order))
         back = effective_weights(negated(Start(kind, order)))
         assert float((start - retrained).abs().max()) > 1e-3
-        assert bool(((back - retrained).abs() <= 2**-22 * start.abs().clamp(min=2**-3)).all()) == equal
+        assert (
+            bool(((back - retrained).abs() <= 2**-22 * start.abs().clamp(min=2**-3)).all()) == equal
+        )
 
 
 @pytest.mark.parametrize("order", orders.positions(RETRAINED, "safety"))
@@ -52,7 +58,9 @@ def test_negation_takes_back_what_u_changed_and_nothing_else(lab: Lab, order) ->
     whole, after, before = (effective_weights(node(lab, order[:end])) for end in (4, at + 1, at))
     ((norm, model),) = unlearned(Start(lab, order), METHODS["negation"])
     assert norm is None
-    torch.testing.assert_close(effective_weights(model), whole - (after - before), rtol=0, atol=1e-7)
+    torch.testing.assert_close(
+        effective_weights(model), whole - (after - before), rtol=0, atol=1e-7
+    )
     assert float((after - before).abs().max()) > 1e-3
 
 
@@ -64,7 +72,10 @@ def test_negation_of_a_mixture_is_one_line(lab: Lab, shuffle) -> None:
     name = f"{MIXTURE}#{shuffle}"
     with pytest.raises(InputError) as raised:
         negated(Start(lab, (name,)))
-    assert str(raised.value) == f"negation: expected the forget stage on its own in the order; got {name}"
+    assert (
+        str(raised.value)
+        == f"negation: expected the forget stage on its own in the order; got {name}"
+    )
 
 
 @pytest.mark.parametrize("order", orders.positions(RETRAINED, "safety"))
@@ -72,7 +83,11 @@ def test_rewind_is_the_retrained_model(lab: Lab, order) -> None:
     """Distance exactly 0 at step 1, in every part and measure, and not before."""
     measured = runs.run(Start(lab, order), METHODS["rewind"])
     apart = {
-        step: [value for at, name, value in measured.values if at == step and name.split("/")[0] in DISTANCES]
+        step: [
+            value
+            for at, name, value in measured.values
+            if at == step and name.split("/")[0] in DISTANCES
+        ]
         for step in (0, 1)
     }
     assert len(apart[0]) == len(apart[1]) == 16
@@ -98,15 +113,21 @@ def batch_of(start: Start) -> scoring.Batch:
 
 
 def test_distillation_is_the_divergence_from_the_retrained_model(lab: Lab) -> None:
-    """−Σ_t Σ_v π_r(v) (log π_r(v) − log π(v)) over the answer's tokens, each row by itself and from plain logits."""
+    """−Σ_t Σ_v π_r(v) (log π_r(v) − log π(v)) over the answer's tokens, each row by itself and from
+    plain logits.
+    """
     start, model, reference = Start(lab, LAST), sharp(node(lab, LAST)), leaf(lab, RETRAINED)
     expected = []
     for row in start.rows[:6]:
         tokens, first = torch.tensor([row.prompt + row.answer]), len(row.prompt) - 1
         with torch.no_grad():
-            log_p, log_q = (m(tokens).logits[0, first:-1].double().log_softmax(-1) for m in (model, reference))
+            log_p, log_q = (
+                m(tokens).logits[0, first:-1].double().log_softmax(-1) for m in (model, reference)
+            )
         expected.append(-float((log_q.exp() * (log_q - log_p)).sum()))
-    assert distillation_score(reference)(model, batch_of(start)).tolist() == pytest.approx(expected, rel=1e-4)
+    assert distillation_score(reference)(model, batch_of(start)).tolist() == pytest.approx(
+        expected, rel=1e-4
+    )
     assert max(expected) < -1
 
 
@@ -142,13 +163,21 @@ def retained_loglik(start: Start, model) -> float:
     return float(scoring.row_logprobs(model, start.retained, pad=0)[0].mean())
 
 
-def test_a_weakly_local_method_of_weight_0_is_the_local_one_and_keeps_more_with_weight_1(lab: Lab) -> None:
-    """GradDiff without its retained term is GA, to the bit at every step; with it the retained rows stay likelier."""
+def test_a_weakly_local_method_of_weight_0_is_the_local_one_and_keeps_more_with_weight_1(
+    lab: Lab,
+) -> None:
+    """GradDiff without its retained term is GA, to the bit at every step; with it the retained rows
+    stay likelier.
+    """
     start = Start(micro.with_settings(lab, unlearning=replace(micro.TRAINING, lr=5e-3)), LAST)
     ascent, none, both = (
-        METHODS["GA"], replace(METHODS["GradDiff"], retain=0.0), METHODS["GradDiff"],
-    )  # fmt: skip
-    assert all(torch.equal(a, b) for a, b in zip(steps(start, ascent), steps(start, none), strict=True))
+        METHODS["GA"],
+        replace(METHODS["GradDiff"], retain=0.0),
+        METHODS["GradDiff"],
+    )
+    assert all(
+        torch.equal(a, b) for a, b in zip(steps(start, ascent), steps(start, none), strict=True)
+    )
     likelihoods = []
     for method in (ascent, both):
         *_, (_, model) = unlearned(start, method)
@@ -164,7 +193,10 @@ def test_retained_rows_are_the_same_for_all_paths_and_hold_no_forget_row(lab: La
     assert len(drawn[0]) == 20
     assert drawn[0] != Start(replace(lab, seed=1), FIRST).retained
     context, form = nodes.context_of(lab), nodes.format_of(lab)
-    stages = [set(learned_rows(lab, form, orders.phase(stage), context)) for stage in (*RETRAINED, "safety")]
+    stages = [
+        set(learned_rows(lab, form, orders.phase(stage), context))
+        for stage in (*RETRAINED, "safety")
+    ]
     assert [any(row in stage for row in drawn[0]) for stage in stages] == [True, True, True, False]
     assert all(any(row in stage for stage in stages[:3]) for row in drawn[0])
 
@@ -203,11 +235,15 @@ def test_a_method_has_its_constants_and_reduction(lab: Lab) -> None:
         model.zero_grad()
         score = scoring.answer_logprobs(model, scoring.collate(start.rows, pad=0))
         (score * weight.float()).sum().backward()
-        assert next(unlearned(start, method))[0] == pytest.approx(trainer.gradient_norm(model), rel=1e-4)
+        assert next(unlearned(start, method))[0] == pytest.approx(
+            trainer.gradient_norm(model), rel=1e-4
+        )
 
 
 def test_a_dose_is_a_snapshot_inside_the_stage(lab: Lab) -> None:
-    """Of 6 updates: "safety@3" has the weights, to the bit, that the whole stage's training has after 3."""
+    """Of 6 updates: "safety@3" has the weights, to the bit, that the whole stage's training has
+    after 3.
+    """
     stages = {**lab.settings.stages}
     stages["safety"] = replace(stages["safety"], training=replace(micro.TRAINING, epochs=2))
     lab = micro.with_settings(lab, stages=stages)
@@ -217,22 +253,34 @@ def test_a_dose_is_a_snapshot_inside_the_stage(lab: Lab) -> None:
     whole = trainer.updates(model.train(), rows, stages["safety"].training, seed=(0, "safety"))
     inside = [effective_weights(model) for _ in whole]
     assert len(inside) == 6
-    for order, at in ((("inst", "safety@3"), 3), (("inst", "safety@1"), 1), (("inst", "safety"), 6)):
+    for order, at in (
+        (("inst", "safety@3"), 3),
+        (("inst", "safety@1"), 1),
+        (("inst", "safety"), 6),
+    ):
         assert torch.equal(effective_weights(node(lab, order)), inside[at - 1])
     assert len({tuple(each[:9].tolist()) for each in inside}) == 6
 
 
 def test_a_dose_that_is_none_is_one_line(lab: Lab) -> None:
-    with pytest.raises(InputError, match="stage: expected to stop after 1 to 3 updates, as many as it has; got 4"):
+    with pytest.raises(
+        InputError, match="stage: expected to stop after 1 to 3 updates, as many as it has; got 4"
+    ):
         node(lab, ("inst", "safety@4"))
 
 
 def test_unlearning_with_an_adapter_leaves_all_other_weights(lab: Lab) -> None:
-    """A fresh adapter on the merged leaf: the base weights after all steps are the leaf's, to the bit."""
+    """A fresh adapter on the merged leaf: the base weights after all steps are the leaf's, to the
+    bit.
+    """
     start = Start(micro.with_settings(lab, adaptation=Adaptation("lora", rank=4)), LAST)
     *_, (_, model) = unlearned(start, METHODS["GA"])
     merged = node(start.lab, LAST).state_dict()
-    kept = {name.replace(".base_layer", ""): w for name, w in model.state_dict().items() if ".lora_" not in name}
+    kept = {
+        name.replace(".base_layer", ""): w
+        for name, w in model.state_dict().items()
+        if ".lora_" not in name
+    }
     assert kept.keys() == merged.keys()
     assert all(torch.equal(kept[name], merged[name]) for name in kept)
     first = [effective_weights(leaf(start.lab, LAST)), effective_weights(node(start.lab, LAST))]
@@ -245,7 +293,11 @@ def test_a_score_other_than_the_likelihood_is_trained_through_micro_batches(lab:
     aim = Objective(trainer.likelihood, "mean", distillation_score(reference))
     rows: list[chat.Row] = start.rows[:8]
     norms = [
-        next(trainer.updates(leaf(lab, LAST), rows, Training(1e-3, batch=8, micro_batch=size), aim=aim, seed=(0,)))
+        next(
+            trainer.updates(
+                leaf(lab, LAST), rows, Training(1e-3, batch=8, micro_batch=size), aim=aim, seed=(0,)
+            )
+        )
         for size in (8, 3, 1)
     ]
     assert norms[1:] == pytest.approx([norms[0]] * 2, rel=1e-4)

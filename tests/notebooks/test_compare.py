@@ -59,9 +59,13 @@ def test_it_compares_runs_and_published_curves(executed: tuple[Any, Any]) -> Non
     of_npo = [f"published: {model}" for model in ("Llama8B", "Qwen14B", "Qwen1B")]
     assert shown["titles"] == [*of_npo, "one: tiny-llama", "two: tiny-qwen2"]
     (panel,) = (
-        p for p in published.panels(3) if (p.model, p.algorithm, p.quantity[:8]) == ("Llama8B", "NPO", "unlearn_")
+        p
+        for p in published.panels(3)
+        if (p.model, p.algorithm, p.quantity[:8]) == ("Llama8B", "NPO", "unlearn_")
     )
-    assert shown["asked"]["published: Llama8B"]["p=1"] == round(panel.values[0, 0] - panel.values[0, -1], 2)
+    assert shown["asked"]["published: Llama8B"]["p=1"] == round(
+        panel.values[0, 0] - panel.values[0, -1], 2
+    )
     assert re.fullmatch("[0-2] of 2", shown["asked"]["one: tiny-llama"]["last slowest"])
     verdicts = {(id, method): (one, two) for id, method, _, one, two in shown["verdicts"]}
     theirs = {(id, method): column for id, method, column, *_ in shown["verdicts"] if column}

@@ -1,4 +1,6 @@
-"""The notebook of the language models: saved, it reads without a kernel; at small size it runs through."""
+"""The notebook of the language models: saved, it reads without a kernel; at small size it runs
+through.
+"""
 
 import json
 import math
@@ -57,8 +59,8 @@ def executed() -> tuple[Any, Any]:
 
 # One test: were there several, each test process would run the notebook for its own.
 def test_it_runs_from_top_to_bottom(executed: tuple[Any, Any]) -> None:
-    """Its statements come out true at this size, too: 8 nodes (4 + 4, and θ_r is the third of p = 4), 4 runs, and the
-    units of work 2 orders × (4 stages + 2 methods) + 1 retrained model.
+    """Its statements come out true at this size, too: 8 nodes (4 + 4, and θ_r is the third of p =
+    4), 4 runs, and the units of work 2 orders × (4 stages + 2 methods) + 1 retrained model.
     """
     notebook, told = executed
     text = printed(notebook)
@@ -70,12 +72,19 @@ def test_it_runs_from_top_to_bottom(executed: tuple[Any, Any]) -> None:
     assert images(notebook) == 2
     assert not [out for out in outputs(notebook) if out.get("name") == "stderr"]
 
-    assert {method: pytest.approx(scores) for method, scores in told["by_claims"].items()} == told["by_notebook"]
-    assert all(math.isfinite(s) and s != 0 for scores in told["by_notebook"].values() for s in scores)
+    assert {method: pytest.approx(scores) for method, scores in told["by_claims"].items()} == told[
+        "by_notebook"
+    ]
+    assert all(
+        math.isfinite(s) and s != 0 for scores in told["by_notebook"].values() for s in scores
+    )
     assert told["itself"] == [0.0] * 4
     # 2 methods × 2 paths × 4 parts, each at steps 0, 1, 2
     assert len(told["distances"]) == 16 and {points for *_, points in told["distances"]} == {3}
-    before, after = (["p = 1, before", "p = 4, before"], [f"p = {p}, after {m}" for p in (1, 4) for m in ("GA", "NPO")])
+    before, after = (
+        ["p = 1, before", "p = 4, before"],
+        [f"p = {p}, after {m}" for p in (1, 4) for m in ("GA", "NPO")],
+    )
     assert set(told["told"]) == {*before, *after, "retrained model"}
     assert all(len(question) == 2 for replies in told["told"].values() for question in replies)
     assert not told["left behind"]

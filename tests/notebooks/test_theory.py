@@ -1,4 +1,6 @@
-"""The theory notebook: saved, it reads without a kernel; at small size it runs through, every slider included."""
+"""The theory notebook: saved, it reads without a kernel; at small size it runs through, every
+slider included.
+"""
 
 from typing import Any
 
@@ -24,7 +26,9 @@ print("called", called)
 
 @pytest.fixture(scope="module")
 def executed() -> tuple[Any, Any]:
-    """The notebook run with a small parameter cell, and the cell run after it that goes to every slider's ends."""
+    """The notebook run with a small parameter cell, and the cell run after it that goes to every
+    slider's ends.
+    """
     return execute("theory", SMALL, after=ENDS)
 
 

@@ -1,4 +1,6 @@
-"""Figures 5 to 8: the published curves above, ours below, each in its row and column, with the numbers of both."""
+"""Figures 5 to 8: the published curves above, ours below, each in its row and column, with the
+numbers of both.
+"""
 
 from collections.abc import Mapping
 
@@ -37,7 +39,11 @@ def end(figure: Figure, place: int, position: int) -> float:
 
 
 def rows(figure: Figure) -> list[str]:
-    return [axes.get_ylabel().removesuffix("\nlog-likelihood (nats)") for axes in figure.axes if axes.get_ylabel()]
+    return [
+        axes.get_ylabel().removesuffix("\nlog-likelihood (nats)")
+        for axes in figure.axes
+        if axes.get_ylabel()
+    ]
 
 
 def titles(figure: Figure) -> list[str]:
@@ -54,13 +60,19 @@ def test_figure5_shows_both_bands(full: Result) -> None:
     assert titles(figure) == ["GA", "NPO", "SimNPO"] * 2
     models, quantities = ("Qwen1B", "tiny-llama", "tiny-qwen2"), ("unlearn label", "TOFU")
     assert rows(figure) == [f"{model}\n{quantity}" for model in models for quantity in quantities]
-    printed = next(p for p in published.panels(5) if (p.algorithm, p.quantity) == ("NPO", "tofu_loglik"))
+    printed = next(
+        p for p in published.panels(5) if (p.algorithm, p.quantity) == ("NPO", "tofu_loglik")
+    )
     assert end(figure, 4, 2) == printed.values[1, -1]
     band = figure.axes[4].collections[1].get_paths()[0].vertices
     assert printed.low is not None
     assert band[:, 1].min() == printed.low[1].min()
-    assert end(figure, 6 + 7, 3) == pytest.approx(mean(full, "tiny-qwen2", "NPO", "label_loglik", 3, 20))
-    assert headings(figure)[1] == "Ours, experiment positions (mean of 3 seeds; band: 95% t interval)"
+    assert end(figure, 6 + 7, 3) == pytest.approx(
+        mean(full, "tiny-qwen2", "NPO", "label_loglik", 3, 20)
+    )
+    assert (
+        headings(figure)[1] == "Ours, experiment positions (mean of 3 seeds; band: 95% t interval)"
+    )
 
 
 def test_figure5_band_of_ours_is_the_student_interval(full: Result) -> None:
@@ -79,7 +91,9 @@ def test_figure5_prefers_the_experiment_of_most_seeds(full: Result) -> None:
     figure = figure5.draw(tables)
     assert figure is not None
     assert headings(figure)[1].startswith("Ours, experiment seeds/12 (")
-    assert end(figure, 6, 1) == pytest.approx(3 * mean(full, "tiny-llama", "GA", "label_loglik", 1, 20))
+    assert end(figure, 6, 1) == pytest.approx(
+        3 * mean(full, "tiny-llama", "GA", "label_loglik", 1, 20)
+    )
 
 
 RATES = {"learning-rates/2e-05": 0.1, "learning-rates/0.001": 2.0, "learning-rates/0.0001": 1.0}
@@ -100,22 +114,34 @@ def test_figure6_has_a_row_a_rate_the_largest_first(full: Result) -> None:
 def test_figure7_shows_the_highest_rate_alone(full: Result) -> None:
     figure = figure7.draw(moved(full, RATES))
     assert figure is not None
-    assert rows(figure) == [f"{model}\nNPO, lr {rate}" for model, rate in
-                            (("Qwen1B", "5e-5"), ("tiny-llama", "1e-3"), ("tiny-qwen2", "1e-3"))]  # fmt: skip
+    assert rows(figure) == [
+        f"{model}\nNPO, lr {rate}"
+        for model, rate in (("Qwen1B", "5e-5"), ("tiny-llama", "1e-3"), ("tiny-qwen2", "1e-3"))
+    ]
     assert titles(figure) == ["unlearn label", "TOFU"] * 2
     label, tofu = published.panels(7)
     assert (end(figure, 0, 1), end(figure, 1, 1)) == (label.values[0, -1], tofu.values[0, -1])
     for column, metric in enumerate(("label_loglik", "tofu_loglik")):
-        assert end(figure, 4 + column, 2) == pytest.approx(2 * mean(full, "tiny-qwen2", "NPO", metric, 2, 20))
+        assert end(figure, 4 + column, 2) == pytest.approx(
+            2 * mean(full, "tiny-qwen2", "NPO", metric, 2, 20)
+        )
 
 
 def test_figure8_has_the_papers_schedules_first(full: Result) -> None:
-    figure = figure8.draw(moved(full, {"schedules/constant": 3.0, "schedules/cosine": 2.0, "schedules/wsd": 1.0}))
+    figure = figure8.draw(
+        moved(full, {"schedules/constant": 3.0, "schedules/cosine": 2.0, "schedules/wsd": 1.0})
+    )
     assert figure is not None
     assert rows(figure) == ["GA", "NPO", "SimNPO"] * 2
-    ours = [f"{m},\n{schedule}" for m in ("tiny-llama", "tiny-qwen2") for schedule in ("WSD", "cosine", "constant")]
+    ours = [
+        f"{m},\n{schedule}"
+        for m in ("tiny-llama", "tiny-qwen2")
+        for schedule in ("WSD", "cosine", "constant")
+    ]
     assert titles(figure) == ["Qwen1B,\nWSD", "Qwen1B,\ncosine", *ours]
-    printed = next(p for p in published.panels(8) if (p.algorithm, p.scheduler) == ("SimNPO", "cosine"))
+    printed = next(
+        p for p in published.panels(8) if (p.algorithm, p.scheduler) == ("SimNPO", "cosine")
+    )
     assert end(figure, 5, 1) == printed.values[0, -1]
     for column, factor in enumerate((1.0, 2.0, 3.0)):
         expected = factor * mean(full, "tiny-qwen2", "SimNPO", "label_loglik", 1, 20)
@@ -131,7 +157,9 @@ def test_the_published_panel_that_repeats_another_is_named() -> None:
 def test_a_panel_that_was_not_run_stays_empty(full: Result) -> None:
     tables = moved(full, {"schedules/wsd": 1.0, "schedules/cosine": 2.0})
     absent = (
-        (pl.col("experiment") == "schedules/wsd") & (pl.col("method") == "SimNPO") & (pl.col("model") == "tiny-llama")
+        (pl.col("experiment") == "schedules/wsd")
+        & (pl.col("method") == "SimNPO")
+        & (pl.col("model") == "tiny-llama")
     )
     figure = figure8.draw(Tables(tables.records.filter(~absent), tables.examples))
     assert figure is not None
@@ -151,6 +179,8 @@ def test_records_at_some_steps_only_stand_at_their_steps(full: Result) -> None:
     figure = figure6.draw(sparse)
     assert figure is not None
     assert list(figure.axes[6].get_lines()[0].get_xdata()) == [0, 4, 8, 12, 16, 20]
-    broken = Tables(sparse.records.filter((pl.col("step") < 20) | (pl.col("position") < 4)), tables.examples)
+    broken = Tables(
+        sparse.records.filter((pl.col("step") < 20) | (pl.col("position") < 4)), tables.examples
+    )
     with pytest.raises(InputError, match="run the experiment to its end"):
         figure6.draw(broken)

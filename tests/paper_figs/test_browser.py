@@ -1,4 +1,5 @@
-"""The report in a headless Chromium: nothing fetched, no error, all figures seen, readable by key, small and dark.
+"""The report in a headless Chromium: nothing fetched, no error, all figures seen, readable by key,
+small and dark.
 
 The page is built from made-up records by `build`; skipped where no Chromium is installed.
 """
@@ -13,7 +14,8 @@ from browser import Tab
 
 PROGRAM = browser.binary()
 pytestmark = pytest.mark.skipif(
-    PROGRAM is None, reason=f"no browser: none of {', '.join(browser.NAMES)} is installed (apt-get install chromium)"
+    PROGRAM is None,
+    reason=f"no browser: none of {', '.join(browser.NAMES)} is installed (apt-get install chromium)",
 )
 LARGEST = 8e6  # bytes of a page from these records
 FIRST = "document.querySelector('figure .paper')"
@@ -42,11 +44,18 @@ def tab(opened: Tab, report: Path) -> Tab:
 
 def test_nothing_is_fetched_and_nothing_goes_wrong(tab: Tab, report: Path) -> None:
     urls = [
-        event["params"]["request"]["url"] for event in tab.events if event.get("method") == "Network.requestWillBeSent"
+        event["params"]["request"]["url"]
+        for event in tab.events
+        if event.get("method") == "Network.requestWillBeSent"
     ]
     assert urls[0] == report.as_uri()
     assert all(url.startswith("data:") for url in urls[1:])
-    wrong = {"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Network.loadingFailed"}
+    wrong = {
+        "Runtime.exceptionThrown",
+        "Runtime.consoleAPICalled",
+        "Log.entryAdded",
+        "Network.loadingFailed",
+    }
     assert [event for event in tab.events if event.get("method") in wrong] == []
     assert report.stat().st_size < LARGEST
 
@@ -91,7 +100,9 @@ def test_all_text_is_inside_the_page_of_a_phone(tab: Tab) -> None:
 def luminance(colour: str) -> float:
     """Relative luminance (WCAG 2) of "rgb(r, g, b)"."""
     parts = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
-    r, g, b = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    r, g, b = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
 
@@ -118,7 +129,8 @@ def test_text_stands_out_from_its_ground(tab: Tab, scheme: str) -> None:
 def tip(tab: Tab, where: str = FIRST) -> str | None:
     """The text of the open tooltip in a box."""
     return tab.ask(
-        f"(() => {{ const tip = {where}.querySelector('.tip'); return tip.hidden ? null : tip.innerText; }})()"
+        f"(() => {{ const tip = {where}.querySelector('.tip'); return tip.hidden ? null : "
+        f"tip.innerText; }})()"
     )
 
 
@@ -178,7 +190,9 @@ def test_a_figure_is_enlarged_and_closed_by_key(tab: Tab) -> None:
 
 
 def test_everything_is_reached_by_tab_in_the_order_of_the_page(tab: Tab) -> None:
-    count = tab.ask("document.querySelectorAll('a[href], button, summary, [tabindex=\"0\"]').length")
+    count = tab.ask(
+        "document.querySelectorAll('a[href], button, summary, [tabindex=\"0\"]').length"
+    )
     assert count > 50
     tab.press("Tab")
     assert tab.ask("document.activeElement.className") == "skip"
@@ -195,13 +209,23 @@ def test_names_are_given_to_all_that_is_reached(tab: Tab) -> None:
     """The browser's accessibility tree: links, buttons, images and groups by keyboard have names."""
     nodes = tab.call("Accessibility.getFullAXTree")["nodes"]
     roles = [
-        (node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node.get("ignored")
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node.get("ignored")
     ]
     named = {"link", "button", "image", "img", "navigation"}
-    assert {role for role, _ in roles} >= {"link", "button", "group", "navigation", "main", "heading"}
+    assert {role for role, _ in roles} >= {
+        "link",
+        "button",
+        "group",
+        "navigation",
+        "main",
+        "heading",
+    }
     assert [role for role, name in roles if role in named and not name] == []
     boxes = tab.ask(
-        "[...document.querySelectorAll('[tabindex=\"0\"]:not(pre)')].map(node => node.getAttribute('aria-label'))"
+        "[...document.querySelectorAll('[tabindex=\"0\"]:not(pre)')].map(node => "
+        "node.getAttribute('aria-label'))"
     )
     assert all(boxes)
 

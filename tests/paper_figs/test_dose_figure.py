@@ -1,4 +1,6 @@
-"""The figure of dose-matched pairs: its points are the records', its differences and title those of claim L6."""
+"""The figure of dose-matched pairs: its points are the records', its differences and title those of
+claim L6.
+"""
 
 import numpy as np
 import pytest
@@ -15,19 +17,30 @@ START = {**{order: -float(p) for order, p in PATHS.items()}, f"{LAST}@4": -4.0, 
 
 def run(model: str, seed: int, order: str, forgotten: float) -> records.Tables:
     position = [stage.split("@")[0] for stage in order.split(">")].index("safety") + 1
-    head = records.Run(f"{model}{seed}{order}", "s", "dose", "llm", model, order, position, "r", "GA", seed)
-    return records.tables(head, [(t, "label_loglik", START[order] - forgotten * t / 20) for t in (0, 10, 20)])
+    head = records.Run(
+        f"{model}{seed}{order}", "s", "dose", "llm", model, order, position, "r", "GA", seed
+    )
+    return records.tables(
+        head, [(t, "label_loglik", START[order] - forgotten * t / 20) for t in (0, 10, 20)]
+    )
 
 
 def score(seed: int, order: str) -> float:
-    """A dose forgets its −start; a path as much more than its dose as the number of its seed, 1, 2 or −6."""
+    """A dose forgets its −start; a path as much more than its dose as the number of its seed, 1, 2
+    or −6.
+    """
     return -START[order] + (0.0 if order.startswith(LAST) else (1.0, 2.0, -6.0)[seed])
 
 
 @pytest.fixture(scope="module")
 def tables() -> records.Tables:
     models = {"m1": (0, 1), "m2": (0, 1, 2)}
-    parts = [run(m, s, order, score(s, order)) for m, seeds in models.items() for s in seeds for order in START]
+    parts = [
+        run(m, s, order, score(s, order))
+        for m, seeds in models.items()
+        for s in seeds
+        for order in START
+    ]
     return records.Tables.concat(parts)
 
 

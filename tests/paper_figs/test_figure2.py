@@ -1,4 +1,6 @@
-"""Figure 2, the diagram of the orders: what stands in its rows, in colour and frame, and that it needs no records."""
+"""Figure 2, the diagram of the orders: what stands in its rows, in colour and frame, and that it
+needs no records.
+"""
 
 import sys
 from pathlib import Path
@@ -16,13 +18,21 @@ AXES = figure2.draw(Tables.concat([])).axes[0]
 
 def row(y: float) -> list[str]:
     """The texts at a height, from left to right."""
-    found = [(text.get_position()[0], text.get_text()) for text in AXES.texts if text.get_position()[1] == y]
+    found = [
+        (text.get_position()[0], text.get_text())
+        for text in AXES.texts
+        if text.get_position()[1] == y
+    ]
     return [text for _, text in sorted(found) if text]
 
 
 def forget_box(y: float) -> FancyBboxPatch:
     """The box with the bold frame at a height."""
-    boxes = [patch for patch in AXES.patches if isinstance(patch, FancyBboxPatch) and patch.get_linewidth() > 1]
+    boxes = [
+        patch
+        for patch in AXES.patches
+        if isinstance(patch, FancyBboxPatch) and patch.get_linewidth() > 1
+    ]
     (found,) = (box for box in boxes if box.get_y() + box.get_height() / 2 == pytest.approx(y))
     return found
 

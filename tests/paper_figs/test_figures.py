@@ -1,4 +1,6 @@
-"""Every figure on whole and on partial records: drawn, or None where there is nothing of it; the numbers shown."""
+"""Every figure on whole and on partial records: drawn, or None where there is nothing of it; the
+numbers shown.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,16 @@ from protocol import metrics
 from protocol.claims.curves import Curves
 from protocol.records import Result
 
-LLM = {"answer", "gradient", "path-effect", "figure1", "figure3", "figure5", "distance-forget", "distance-retained"}
+LLM = {
+    "answer",
+    "gradient",
+    "path-effect",
+    "figure1",
+    "figure3",
+    "figure5",
+    "distance-forget",
+    "distance-retained",
+}
 LINEAR = {"answer", "gradient", "path-effect", "linear", "theorem"}
 ALWAYS = {"figure2"}  # a diagram, it needs no records
 
@@ -24,8 +35,14 @@ PARTIAL = {
     "all": ({}, LLM | LINEAR),
     "only linear": ({"seeds": 0}, LINEAR),
     "only llm": ({"instances": 0, "theorem": False}, LLM),
-    "one seed": ({"seeds": 1, "instances": 1, "models": ("tiny-llama",)}, (LLM | LINEAR) - {"path-effect"}),
-    "only GA": ({"seeds": 2, "methods": ("GA",), "models": ("tiny-qwen2",)}, (LLM | LINEAR) - {"figure3", "gradient"}),
+    "one seed": (
+        {"seeds": 1, "instances": 1, "models": ("tiny-llama",)},
+        (LLM | LINEAR) - {"path-effect"},
+    ),
+    "only GA": (
+        {"seeds": 2, "methods": ("GA",), "models": ("tiny-qwen2",)},
+        (LLM | LINEAR) - {"figure3", "gradient"},
+    ),
     "no GA, no floor": (
         {"seeds": 2, "methods": ("NPO", "SimNPO"), "models": ("tiny-llama",), "floor": False},
         (LLM | LINEAR) - {"figure1", "answer", "gradient"},
@@ -34,11 +51,17 @@ PARTIAL = {
 }
 
 
-RENDERED = ("only linear", "one seed", "no GA, no floor")  # the rest is drawn but not rendered, for time
+RENDERED = (
+    "only linear",
+    "one seed",
+    "no GA, no floor",
+)  # the rest is drawn but not rendered, for time
 
 
 @pytest.mark.parametrize("case", PARTIAL)
-def test_figures_are_drawn_where_there_are_records(make_result: Callable[..., Result], case: str) -> None:
+def test_figures_are_drawn_where_there_are_records(
+    make_result: Callable[..., Result], case: str
+) -> None:
     options, expected = PARTIAL[case]
     tables = make_result(**options).tables
     drawn = {entry.name: entry.draw(tables) for entry in FIGURES}
@@ -61,10 +84,15 @@ def test_figure1_shows_the_published_curves_and_the_means_over_seeds(full: Resul
     assert lines(figure, "Llama1B")[0][0] == -5.76466  # the file's first value
     mean = (
         full.tables.records.filter(
-            (pl.col("model") == "tiny-llama") & (pl.col("method") == "GA") & (pl.col("metric") == "label_loglik")
-            & (pl.col("position") == 3) & (pl.col("step") == 20)
-        )["value"].to_numpy().mean()
-    )  # fmt: skip
+            (pl.col("model") == "tiny-llama")
+            & (pl.col("method") == "GA")
+            & (pl.col("metric") == "label_loglik")
+            & (pl.col("position") == 3)
+            & (pl.col("step") == 20)
+        )["value"]
+        .to_numpy()
+        .mean()
+    )
     assert lines(figure, "tiny-llama")[2][20] == pytest.approx(mean)
 
 
@@ -72,11 +100,22 @@ def test_figure3_has_the_papers_rows_and_columns(full: Result) -> None:
     figure = figure3.draw(full.tables)
     assert figure is not None
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles[:4] == ["Llama8B: unlearn label", "Llama8B: TOFU", "Qwen14B: unlearn label", "Qwen14B: TOFU"]
+    assert titles[:4] == [
+        "Llama8B: unlearn label",
+        "Llama8B: TOFU",
+        "Qwen14B: unlearn label",
+        "Qwen14B: TOFU",
+    ]
     assert titles[8:12] == [
-        "tiny-llama: unlearn label", "tiny-llama: TOFU", "tiny-qwen2: unlearn label", "tiny-qwen2: TOFU"
-    ]  # fmt: skip
-    assert [figure.axes[i].get_ylabel().split("\n")[0] for i in (0, 4, 8, 12)] == ["NPO", "SimNPO"] * 2
+        "tiny-llama: unlearn label",
+        "tiny-llama: TOFU",
+        "tiny-qwen2: unlearn label",
+        "tiny-qwen2: TOFU",
+    ]
+    assert [figure.axes[i].get_ylabel().split("\n")[0] for i in (0, 4, 8, 12)] == [
+        "NPO",
+        "SimNPO",
+    ] * 2
 
 
 def test_distance_shows_the_floor_and_doing_nothing(full: Result) -> None:
@@ -94,7 +133,11 @@ def test_retained_stages_have_rows_of_their_own(full: Result) -> None:
     figure = distance.draw_retained(full.tables)
     assert figure is not None
     rows = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
-    assert rows == [f"{model}\n{part}" for model in ("tiny-llama", "tiny-qwen2") for part in ("inst", "math", "tofu")]
+    assert rows == [
+        f"{model}\n{part}"
+        for model in ("tiny-llama", "tiny-qwen2")
+        for part in ("inst", "math", "tofu")
+    ]
 
 
 def test_theorem_shows_the_bound_from_t0_on(full: Result) -> None:
@@ -123,7 +166,9 @@ def test_the_mean_band_is_the_student_interval() -> None:
     band = mean_band(np.array([0.0, 1.0, 2.0]).reshape(3, 1, 1))
     assert band.low is not None
     assert band.high is not None
-    assert (band.middle.item(), band.high.item() - 1) == pytest.approx((1.0, 4.30265 / 3**0.5), abs=1e-4)
+    assert (band.middle.item(), band.high.item() - 1) == pytest.approx(
+        (1.0, 4.30265 / 3**0.5), abs=1e-4
+    )
     assert band.low.item() == pytest.approx(1 - 4.30265 / 3**0.5, abs=1e-4)
     assert mean_band(np.ones((1, 4, 3))).low is None
 
@@ -139,7 +184,10 @@ def test_seeds_are_told_in_words() -> None:
     assert seeds_text([one]) == "1 seed, no band"
     assert seeds_text([three, three]) == "mean of 3 seeds; band: 95% t interval"
     assert seeds_text([two]) == "mean of 2 seeds; band: their range"
-    assert seeds_text([two, three]) == "mean of 2–3 seeds; band: 95% t interval, of 2 seeds their range"
+    assert (
+        seeds_text([two, three])
+        == "mean of 2–3 seeds; band: 95% t interval, of 2 seeds their range"
+    )
     many = Curves("m", np.zeros((8, 4, 2)))
     assert seeds_text([many]) == "mean of 8 seeds; band: 95% bootstrap interval"
     assert seeds_text([three, many]) == "mean of 3–8 seeds; band: 95% t or bootstrap interval"
@@ -166,7 +214,9 @@ def test_drawing_leaves_the_readers_settings_alone(full: Result, tmp_path: Path)
 
 
 def test_a_saved_layout_does_not_keep_the_solvers_last_digits(full: Result, tmp_path: Path) -> None:
-    """They depend on addresses in memory; unrounded, single pixels of figure 3 differed between runs."""
+    """They depend on addresses in memory; unrounded, single pixels of figure 3 differed between
+    runs.
+    """
     figure = figure1.draw(full.tables)
     assert figure is not None
     style.save(figure, tmp_path, "figure1")

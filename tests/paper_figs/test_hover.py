@@ -18,7 +18,9 @@ def figure_with_axes() -> tuple[Figure, list]:
 
 
 def test_a_point_lies_where_its_value_is() -> None:
-    """x = 1 of 0…4 is a quarter of the way from 0.1 to 0.5; y = 3 of 0…4 three quarters up from 0.1 to 0.9."""
+    """x = 1 of 0…4 is a quarter of the way from 0.1 to 0.5; y = 3 of 0…4 three quarters up from 0.1
+    to 0.9.
+    """
     figure, (axes, _) = figure_with_axes()
     axes.plot([1, 4], [3, 0], label="a")
     axes.set(xlim=(0, 4), ylim=(0, 4), title="t", xlabel="step", ylabel="nats")
@@ -77,13 +79,20 @@ def test_names_come_from_legends_by_look_then_by_colour() -> None:
     ]
     figure.legend(handles=handles)
     names = [series.name for series in panels(figure)[0].series]
-    assert names == ["red, dashed", "", "green", ""]  # ":" is no look of a legend, and red has two names
+    assert names == [
+        "red, dashed",
+        "",
+        "green",
+        "",
+    ]  # ":" is no look of a legend, and red has two names
 
 
 def test_dots_with_bars_give_the_name_of_a_colour_no_line_has() -> None:
     figure, (axes, other) = figure_with_axes()
     for place, colour in ((1, "red"), (2, "blue")):
-        axes.errorbar([place], [1], yerr=[0.5], color=colour, linestyle="", marker="o", label=f"{colour} bars")
+        axes.errorbar(
+            [place], [1], yerr=[0.5], color=colour, linestyle="", marker="o", label=f"{colour} bars"
+        )
         axes.plot([place], [1.2], color=colour, linestyle="", marker=".")
     other.plot([0], [0], color="blue", label="blue line")
     other.plot([0], [1], color="blue")
@@ -98,7 +107,10 @@ def test_ticks_that_are_words_are_read_as_words() -> None:
     axes.plot([0.1, 0.9], [0, 1])
     axes.set_xticks([0, 1], ["first", "last"])
     axes.set_yticks([0, 1], ["0", "1"])
-    assert [point[:2] for point in panels(figure)[0].series[0].points] == [("first", 0), ("last", 1)]
+    assert [point[:2] for point in panels(figure)[0].series[0].points] == [
+        ("first", 0),
+        ("last", 1),
+    ]
 
 
 def test_panels_share_the_words_of_their_row_and_column() -> None:
@@ -111,8 +123,12 @@ def test_panels_share_the_words_of_their_row_and_column() -> None:
     c.set(xlabel="step", ylabel="below")
     d.set(xlabel="time")
     words = [(panel.title, panel.x, panel.y) for panel in panels(figure)]
-    assert words == [("left", "step", "above"), ("right", "time", "above"), ("left", "step", "below"),
-                     ("right", "time", "below")]  # fmt: skip
+    assert words == [
+        ("left", "step", "above"),
+        ("right", "time", "above"),
+        ("left", "step", "below"),
+        ("right", "time", "below"),
+    ]
 
 
 def test_json_may_stand_in_a_script_element() -> None:

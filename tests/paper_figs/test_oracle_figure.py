@@ -1,4 +1,6 @@
-"""The figure of the local oracle: shares and multiples of the floor by hand, and the line that claim S1 asks for."""
+"""The figure of the local oracle: shares and multiples of the floor by hand, and the line that
+claim S1 asks for.
+"""
 
 import numpy as np
 import pytest
@@ -12,23 +14,42 @@ PARTS = {"forget": 0.1, "inst": 0.2, "math": 0.4}  # and their floors
 
 
 def run(position: int, seed: int) -> records.Tables:
-    """On forget prompts 1 falls to 0.01·p; inst falls to half and math to an eighth, then both rise again."""
+    """On forget prompts 1 falls to 0.01·p; inst falls to half and math to an eighth, then both rise
+    again.
+    """
     values = {
         "forget": (1.0, 0.5, 0.01 * position),
         "inst": (0.2 * 2**seed, 0.1 * 2**seed, 0.4),
         "math": (0.8, 0.1, 0.8),
     }
-    head = records.Run(f"{position}{seed}", "s", "oracle-local", "llm", "m", "o", position, "r", "oracle-local", seed)
-    return records.tables(head, [(t, f"re_distance/{part}", v[t]) for part, v in values.items() for t in range(3)])
+    head = records.Run(
+        f"{position}{seed}",
+        "s",
+        "oracle-local",
+        "llm",
+        "m",
+        "o",
+        position,
+        "r",
+        "oracle-local",
+        seed,
+    )
+    return records.tables(
+        head, [(t, f"re_distance/{part}", v[t]) for part, v in values.items() for t in range(3)]
+    )
 
 
 def floor() -> records.Tables:
     head = records.Run("floor", "s", "oracle-local", "llm", "m", "0|1", 0, "floor", "floor", 0)
-    return records.tables(head, [(0, f"re_distance/{part}", level) for part, level in PARTS.items()])
+    return records.tables(
+        head, [(0, f"re_distance/{part}", level) for part, level in PARTS.items()]
+    )
 
 
 def tables(*, with_floor: bool = True) -> records.Tables:
-    return records.Tables.concat([run(p, s) for p in (1, 2) for s in (0, 1, 2)] + [floor()] * with_floor)
+    return records.Tables.concat(
+        [run(p, s) for p in (1, 2) for s in (0, 1, 2)] + [floor()] * with_floor
+    )
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +68,9 @@ def test_shares_left_on_forget_and_retained_prompts(figure: Figure) -> None:
     assert figure.axes[0].get_title() == "m, 3 seeds"
 
 
-def test_the_multiple_of_the_floor_is_that_of_the_worst_part_at_the_best_step(figure: Figure) -> None:
+def test_the_multiple_of_the_floor_is_that_of_the_worst_part_at_the_best_step(
+    figure: Figure,
+) -> None:
     """The last step is best: forget 0.1·p, inst 2, math 2; seed by seed the worst part is at 2."""
     (container,) = figure.axes[1].containers
     assert list(container[0].get_ydata()) == pytest.approx([2.0, 2.0])
@@ -57,7 +80,9 @@ def test_the_multiple_of_the_floor_is_that_of_the_worst_part_at_the_best_step(fi
 
 
 def test_intervals_are_of_logarithms(figure: Figure) -> None:
-    """With a floor on the way to 1 the claim turns, and so does the marker: both read the same numbers."""
+    """With a floor on the way to 1 the claim turns, and so does the marker: both read the same
+    numbers.
+    """
     near = records.Tables.concat([tables(), *(closer(p, s) for p in (1, 2) for s in (0, 1, 2))])
     drawn = oracle.draw(near)
     assert drawn is not None
@@ -72,8 +97,21 @@ def test_intervals_are_of_logarithms(figure: Figure) -> None:
 def closer(position: int, seed: int) -> records.Tables:
     """A further step that is within the floor of every part."""
     share = 0.5 if seed == 0 else 0.9
-    head = records.Run(f"{position}{seed}", "s", "oracle-local", "llm", "m", "o", position, "r", "oracle-local", seed)
-    return records.tables(head, [(3, f"re_distance/{part}", share * level) for part, level in PARTS.items()])
+    head = records.Run(
+        f"{position}{seed}",
+        "s",
+        "oracle-local",
+        "llm",
+        "m",
+        "o",
+        position,
+        "r",
+        "oracle-local",
+        seed,
+    )
+    return records.tables(
+        head, [(3, f"re_distance/{part}", share * level) for part, level in PARTS.items()]
+    )
 
 
 def test_without_a_floor_the_lower_panel_is_left_out() -> None:

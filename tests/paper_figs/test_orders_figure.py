@@ -1,4 +1,6 @@
-"""The figure of all orders: means by distance and next stage, orders one by one, the numbers of O1 and O2."""
+"""The figure of all orders: means by distance and next stage, orders one by one, the numbers of O1
+and O2.
+"""
 
 import itertools
 
@@ -14,20 +16,33 @@ NEXT = {"": 0.0, "a": 1.0, "b": 3.0}
 
 
 def forgotten(order: tuple[str, ...], seed: int) -> float:
-    """10 for every later stage, and what the next one and the seed add, and 0.4 where "a" comes first."""
+    """10 for every later stage, and what the next one and the seed add, and 0.4 where "a" comes
+    first.
+    """
     later = len(order) - 1 - order.index("u")
-    return 10.0 * later + NEXT[(*order, "")[order.index("u") + 1]] + 0.1 * seed + 0.4 * (order[0] == "a")
+    return (
+        10.0 * later
+        + NEXT[(*order, "")[order.index("u") + 1]]
+        + 0.1 * seed
+        + 0.4 * (order[0] == "a")
+    )
 
 
 def run(order: tuple[str, ...], seed: int) -> records.Tables:
     name = ">".join(order)
-    head = records.Run(f"{name}{seed}", "s", "orders", "llm", "m", name, order.index("u") + 1, "r", "GA", seed)
-    return records.tables(head, [(t, "label_loglik", -1 - forgotten(order, seed) * t / 10) for t in (0, 5, 10)])
+    head = records.Run(
+        f"{name}{seed}", "s", "orders", "llm", "m", name, order.index("u") + 1, "r", "GA", seed
+    )
+    return records.tables(
+        head, [(t, "label_loglik", -1 - forgotten(order, seed) * t / 10) for t in (0, 5, 10)]
+    )
 
 
 @pytest.fixture(scope="module")
 def figure() -> Figure:
-    parts = [run(order, seed) for order in itertools.permutations(("a", "b", "u")) for seed in (0, 1, 2)]
+    parts = [
+        run(order, seed) for order in itertools.permutations(("a", "b", "u")) for seed in (0, 1, 2)
+    ]
     drawn = orders.draw(records.Tables.concat(parts))
     assert drawn is not None
     drawn.draw_without_rendering()
@@ -39,11 +54,18 @@ def test_a_marker_is_the_mean_of_a_distance_and_a_next_stage(figure: Figure) -> 
     found = {}
     for container in axes.containers:
         marker, _, (bar,) = container
-        found[marker.get_marker(), round(marker.get_xdata()[0])] = (marker.get_ydata()[0], bar.get_segments()[0][:, 1])
+        found[marker.get_marker(), round(marker.get_xdata()[0])] = (
+            marker.get_ydata()[0],
+            bar.get_segments()[0][:, 1],
+        )
     assert set(found) == {("*", 0), ("o", 1), ("s", 1), ("o", 2), ("s", 2)}
     first = {("*", 0): 0.2, ("s", 1): 0.4}  # one of two orders, the only order
     for (marker, distance), (middle, bar) in found.items():
-        level = 10.0 * distance + {"*": 0.0, "o": 1.0, "s": 3.0}[marker] + first.get((marker, distance), 0.0)
+        level = (
+            10.0 * distance
+            + {"*": 0.0, "o": 1.0, "s": 3.0}[marker]
+            + first.get((marker, distance), 0.0)
+        )
         assert middle == pytest.approx(level + 0.1)
         assert bar == pytest.approx(metrics.t_interval(level + np.array([0.0, 0.1, 0.2])))
 
@@ -64,7 +86,11 @@ def test_the_title_has_the_claims(figure: Figure) -> None:
     method, slope, successor = figure.axes[0].get_title().split("\n")
     assert (method, slope) == ("GA", "O1: 10.9 [10.9, 10.9], holds")
     assert successor.startswith("O2: ")
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["none follows", "next: a", "next: b"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "none follows",
+        "next: a",
+        "next: b",
+    ]
 
 
 def test_no_records_no_figure() -> None:

@@ -19,7 +19,9 @@ TABLES = {f"tables/table{number}.{ending}" for number in (1, 2) for ending in ("
 
 @pytest.fixture(scope="module")
 def drawn(one_model: Result) -> list[FigureEntry]:
-    """The figures the made-up records are enough for; the command line's test has records for all of them."""
+    """The figures the made-up records are enough for; the command line's test has records for all
+    of them.
+    """
     return [entry for entry in FIGURES if entry.draw(one_model.tables) is not None]
 
 
@@ -45,16 +47,23 @@ def test_figure_files_carry_no_date_and_no_version(built: Path, drawn: list[Figu
     for entry in drawn:
         assert b"CreationDate" not in (built / "figures" / f"{entry.name}.pdf").read_bytes()
         assert b"Software" not in (built / "figures" / f"{entry.name}.png").read_bytes()
-    assert not re.search(r"dc:date|matplotlib v", (built / "report.html").read_text(encoding="utf-8"), re.IGNORECASE)
+    assert not re.search(
+        r"dc:date|matplotlib v", (built / "report.html").read_text(encoding="utf-8"), re.IGNORECASE
+    )
 
 
 def test_a_second_run_gives_the_same_bytes(
-    one_model: Result, make_sources: Callable[[Result], tuple[Source, ...]], built: Path, tmp_path: Path
+    one_model: Result,
+    make_sources: Callable[[Result], tuple[Source, ...]],
+    built: Path,
+    tmp_path: Path,
 ) -> None:
     path = build(one_model, make_sources(one_model), tmp_path, {"memory": "8 GB"})
     assert path == tmp_path / "report.html"
     files = [path.relative_to(built) for path in built.rglob("*") if path.is_file()]
-    assert [name for name in files if (built / name).read_bytes() != (tmp_path / name).read_bytes()] == []
+    assert [
+        name for name in files if (built / name).read_bytes() != (tmp_path / name).read_bytes()
+    ] == []
 
 
 def test_a_result_without_language_models_replaces_an_earlier_one(
@@ -74,7 +83,9 @@ def test_a_result_without_language_models_replaces_an_earlier_one(
     assert said[-1][1:] == (len(FIGURES), len(FIGURES))
 
 
-def test_an_empty_result_still_gives_a_page(make_result: Callable[..., Result], tmp_path: Path) -> None:
+def test_an_empty_result_still_gives_a_page(
+    make_result: Callable[..., Result], tmp_path: Path
+) -> None:
     build(make_result(seeds=0, instances=0, theorem=False), (), tmp_path, {})
     assert "Of 0 claims judged" in (tmp_path / "report.html").read_text(encoding="utf-8")
 

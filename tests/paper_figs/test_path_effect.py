@@ -1,4 +1,6 @@
-"""The path effect of one base and of several: the areas stand for the shares of the variance components."""
+"""The path effect of one base and of several: the areas stand for the shares of the variance
+components.
+"""
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from paper_figs import path_effect
 from protocol import metrics, records
 
 RNG = np.random.default_rng(0)
-SCORES = RNG.standard_normal((3, 2, 4)) + 2 * RNG.standard_normal((3, 1, 1)) + np.arange(4)  # bases, seeds, paths
+SCORES = (
+    RNG.standard_normal((3, 2, 4)) + 2 * RNG.standard_normal((3, 1, 1)) + np.arange(4)
+)  # bases, seeds, paths
 
 
 def made(experiment: str, scores: np.ndarray, *, model: str = "tiny") -> records.Tables:
@@ -17,8 +21,12 @@ def made(experiment: str, scores: np.ndarray, *, model: str = "tiny") -> records
     found = []
     for (seed, path), score in np.ndenumerate(scores):
         name = f"{experiment} {seed} {path}"
-        run = records.Run(name, "s", experiment, "llm", model, f"o{path}", path + 1, "r", "GA", seed)
-        found.append(records.tables(run, [(step, "label_loglik", -score * step / 10) for step in (0, 5, 10)]))
+        run = records.Run(
+            name, "s", experiment, "llm", model, f"o{path}", path + 1, "r", "GA", seed
+        )
+        found.append(
+            records.tables(run, [(step, "label_loglik", -score * step / 10) for step in (0, 5, 10)])
+        )
     return records.Tables.concat(found)
 
 
@@ -44,7 +52,10 @@ def heights(axes) -> dict[str, float]:
 
 
 def test_a_row_a_design(figure):
-    assert [axes.get_ylabel() for axes in figure.axes] == ["tiny\n2 seeds", "tiny\n3 bases × 2 seeds"]
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "tiny\n2 seeds",
+        "tiny\n3 bases × 2 seeds",
+    ]
 
 
 @pytest.mark.parametrize(("row", "values"), [(0, SCORES[:1]), (1, SCORES)])
@@ -57,7 +68,9 @@ def test_the_areas_are_the_shares(figure, row, values):
 
 def test_the_dot_of_several_bases_is_the_share_they_have_in_common(figure):
     for row, values in ((0, SCORES[0]), (1, SCORES.mean(axis=1))):
-        (dot, *_) = [line for line in figure.axes[row].get_lines() if line.get_marker() == "o"][-1].get_ydata()
+        (dot, *_) = [line for line in figure.axes[row].get_lines() if line.get_marker() == "o"][
+            -1
+        ].get_ydata()
         assert dot == pytest.approx(metrics.path_effect(values).share)
 
 

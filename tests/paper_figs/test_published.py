@@ -1,4 +1,6 @@
-"""The published numbers: what is in the files and how it is read; the facts found in them are in test_audit."""
+"""The published numbers: what is in the files and how it is read; the facts found in them are in
+test_audit.
+"""
 
 import numpy as np
 import pytest
@@ -11,11 +13,15 @@ def test_sizes_of_the_files() -> None:
     assert published.curves().height == 2938
     assert published.table1().height == 60
     assert published.table2().height == 5
-    curves = sum(len(panel.paths) for figure in published.FIGURES for panel in published.panels(figure))
+    curves = sum(
+        len(panel.paths) for figure in published.FIGURES for panel in published.panels(figure)
+    )
     assert curves == 146
 
 
-@pytest.mark.parametrize(("figure", "points"), [(1, 20), (3, 20), (4, 21), (5, 20), (6, 20), (7, 20), (8, 20)])
+@pytest.mark.parametrize(
+    ("figure", "points"), [(1, 20), (3, 20), (4, 21), (5, 20), (6, 20), (7, 20), (8, 20)]
+)
 def test_every_panel_is_a_full_rectangle(figure: int, points: int) -> None:
     for panel in published.panels(figure):
         assert panel.values.shape == (len(panel.paths), points)
@@ -28,7 +34,12 @@ def test_every_panel_is_a_full_rectangle(figure: int, points: int) -> None:
 
 def test_paths_stand_in_order() -> None:
     assert all(panel.paths == ("1", "2", "3", "4") for panel in published.panels(1))
-    names = [path for panel in published.panels(4) if panel.quantity == "logprob_U" for path in panel.paths]
+    names = [
+        path
+        for panel in published.panels(4)
+        if panel.quantity == "logprob_U"
+        for path in panel.paths
+    ]
     assert names == [f"theta{i}" for i in range(1, 7)]
 
 
@@ -36,7 +47,9 @@ def test_one_panel_by_its_fields() -> None:
     panel = published.panel(8, algorithm="SimNPO", scheduler="cosine")
     assert (panel.row, panel.col, panel.quantity) == (3, 2, "unlearn_label_loglik")
     assert panel.drops == pytest.approx(panel.values[:, 0] - panel.values[:, 19], abs=0)
-    with pytest.raises(InputError, match=r"fields: expected those of one panel of Figure 8; got 2, of .*'GA'"):
+    with pytest.raises(
+        InputError, match=r"fields: expected those of one panel of Figure 8; got 2, of .*'GA'"
+    ):
         published.panel(8, algorithm="GA")
 
 
@@ -44,7 +57,9 @@ def test_half_of_a_band_is_on_both_sides_of_the_curve() -> None:
     panel = published.panel(5, algorithm="GA")
     assert panel.values + panel.half_width == pytest.approx(panel.high, abs=2e-5)
     assert panel.values - panel.half_width == pytest.approx(panel.low, abs=2e-5)
-    with pytest.raises(InputError, match="panel: expected one with a band, of Figure 5; got Qwen1B, GA"):
+    with pytest.raises(
+        InputError, match="panel: expected one with a band, of Figure 5; got Qwen1B, GA"
+    ):
         _ = published.panel(1, model="Qwen1B").half_width
 
 

@@ -20,14 +20,19 @@ def judged() -> list[Claim]:
 
 def one(found: list[Claim], id: str, method: str, model: str = "", statistic: str = "") -> Claim:
     (claim,) = (
-        claim for claim in found
-        if (claim.id, claim.method) == (id, method) and model in claim.model and statistic in claim.statistic
-    )  # fmt: skip
+        claim
+        for claim in found
+        if (claim.id, claim.method) == (id, method)
+        and model in claim.model
+        and statistic in claim.statistic
+    )
     return claim
 
 
 def label(experiment: str, method: str) -> dict[str, Curves]:
-    found = curves(unlearned(tables(), experiment), world="published", method=method, metric="label_loglik")
+    found = curves(
+        unlearned(tables(), experiment), world="published", method=method, metric="label_loglik"
+    )
     return {measured.model: measured for measured in found}
 
 
@@ -46,7 +51,9 @@ def label(experiment: str, method: str) -> dict[str, Curves]:
         ("schedules/cosine", "NPO", {"Qwen1B": 8}, {"scheduler": "cosine"}),
     ],
 )
-def test_every_model_counts_once_from_the_figure_that_can_be_used(experiment, method, sources, fields) -> None:
+def test_every_model_counts_once_from_the_figure_that_can_be_used(
+    experiment, method, sources, fields
+) -> None:
     found = label(experiment, method)
     assert set(found) == set(sources)
     for model, figure in sources.items():
@@ -60,7 +67,9 @@ def test_table_1s_utilities_are_counted_from_where_nothing_is_lost() -> None:
     assert examples.height == 60 * 2 * 2
     assert set(examples.filter(step=0, metric="math_utility")["value"]) == {0.0}
     assert set(examples.filter(step=0, metric="tofu_utility")["value"]) == {1.0}
-    last = examples.filter(step=19, metric="tofu_utility", model="Qwen1B", method="NPO").sort("position")["value"]
+    last = examples.filter(step=19, metric="tofu_utility", model="Qwen1B", method="NPO").sort(
+        "position"
+    )["value"]
     assert last.to_list() == published.table1_row("Qwen1B", "NPO", "tofu_utility").tolist()
 
 
@@ -68,7 +77,9 @@ def test_the_functions_are_those_that_judge_ours(judged) -> None:
     same = claims.judge(tables())
     assert {claim.id for claim in judged} == {"L1", "L2", "L3", "L4", "L5", "L6e"}
     assert [c.value for c in judged] == [c.value for c in same]
-    assert [c for c in judged if c.id in ("L3", "L4", "L5")] == [c for c in same if c.id in ("L3", "L4", "L5")]
+    assert [c for c in judged if c.id in ("L3", "L4", "L5")] == [
+        c for c in same if c.id in ("L3", "L4", "L5")
+    ]
 
 
 @pytest.mark.parametrize("method", ["GA", "NPO", "SimNPO"])
@@ -82,7 +93,9 @@ def test_l1_is_tested_where_a_spread_is_published(judged, method) -> None:
     assert claim.value == pytest.approx(expected)
     assert claim.verdict == "holds"
     normal = expected * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 3)) ** 2
-    assert f"(an assumption); taken for ±1.96 standard errors: F {normal:.3g}, holds" in claim.detail
+    assert (
+        f"(an assumption); taken for ±1.96 standard errors: F {normal:.3g}, holds" in claim.detail
+    )
 
 
 def test_l1_is_not_testable_on_single_runs(judged) -> None:
@@ -92,23 +105,37 @@ def test_l1_is_not_testable_on_single_runs(judged) -> None:
 
 
 def test_l1_asks_both_readings_of_the_band(monkeypatch) -> None:
-    """A band twice as wide under SimNPO: above the quantile half-way as a t interval, not as ±1.96 errors."""
+    """A band twice as wide under SimNPO: above the quantile half-way as a t interval, not as ±1.96
+    errors.
+    """
     value = pl.col("value")
     wide = ((value + 2 * (pl.col(name) - value)).alias(name) for name in ("ci_low", "ci_high"))
     frame = published.curves().with_columns(wide)
     monkeypatch.setattr(published, "curves", lambda: frame)
     claim = one(judge_published(), "L1", "SimNPO", "Qwen1B")
     assert one(claims.judge(tables()), "L1", "SimNPO", "Qwen1B").verdict == "holds"
-    assert one(claims.judge(tables(normal=True)), "L1", "SimNPO", "Qwen1B").verdict == "inconclusive"
+    assert (
+        one(claims.judge(tables(normal=True)), "L1", "SimNPO", "Qwen1B").verdict == "inconclusive"
+    )
     assert claim.verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(
     ("method", "verdict", "ranks", "table"),
     [
-        ("GA", "holds", "Llama13B 1, Llama1B 1, Qwen14B 1, Qwen1B 1", "in 5 of 5, 95% bounds 0.55–1.00"),
+        (
+            "GA",
+            "holds",
+            "Llama13B 1, Llama1B 1, Qwen14B 1, Qwen1B 1",
+            "in 5 of 5, 95% bounds 0.55–1.00",
+        ),
         ("NPO", "holds", "Llama8B 1, Qwen14B 1, Qwen1B 1", "in 5 of 5, 95% bounds 0.55–1.00"),
-        ("SimNPO", "inconclusive", "Llama8B 1, Qwen14B 3, Qwen1B 4", "in 3 of 5, 95% bounds 0.19–0.92"),
+        (
+            "SimNPO",
+            "inconclusive",
+            "Llama8B 1, Qwen14B 3, Qwen1B 4",
+            "in 3 of 5, 95% bounds 0.19–0.92",
+        ),
     ],
 )
 def test_l2_by_model_and_by_table_1(judged, method, verdict, ranks, table) -> None:
@@ -120,14 +147,18 @@ def test_l2_by_model_and_by_table_1(judged, method, verdict, ranks, table) -> No
 
 def test_the_value_that_differs_from_its_curve_is_not_a_forget_score() -> None:
     assert printed_scores("SimNPO")["Qwen1B"][3] == pytest.approx(3.893, abs=1e-3)
-    assert printed_scores("GA")["Qwen1B"][3] == published.table1_row("Qwen1B", "GA", "forget_score")[3]
+    assert (
+        printed_scores("GA")["Qwen1B"][3] == published.table1_row("Qwen1B", "GA", "forget_score")[3]
+    )
 
 
 def test_l3_reports_the_spread_and_is_not_testable(judged) -> None:
     found = [claim for claim in judged if claim.id == "L3"]
     assert len(found) == 6
     assert {claim.verdict for claim in found} == {"not testable"}
-    rows = [published.table1_row(model, "GA", "math_utility") for model in published.table2()["model"]]
+    rows = [
+        published.table1_row(model, "GA", "math_utility") for model in published.table2()["model"]
+    ]
     claim = one(found, "L3", "GA", statistic="math")
     assert claim.value == pytest.approx(np.ptp(np.mean(rows, axis=0)))
     spreads = "Llama13B 0.241, Llama1B 0.466, Llama8B 0.121, Qwen14B 0.284, Qwen1B 0.572"
@@ -138,8 +169,10 @@ def test_l4_has_score_and_class_of_every_order(judged) -> None:
     claim = one(judged, "L4", "GA")
     assert claim.verdict == "not testable"
     assert (
-        "C>R>U 0.56 (superficial), C>U>R 0.56 (superficial), R>C>U 0.31 (superficial), R>U>C 0.61 (superficial), "
-        "U>C>R 1.23 (deep), U>R>C 0.94 (deep); 6 of 6 classes as published; the caption's rule calls 6 deep"
+        "C>R>U 0.56 (superficial), C>U>R 0.56 (superficial), R>C>U 0.31 (superficial), R>U>C "
+        "0.61 (superficial), "
+        "U>C>R 1.23 (deep), U>R>C 0.94 (deep); 6 of 6 classes as published; the caption's rule "
+        "calls 6 deep"
     ) in claim.detail
 
 
@@ -149,7 +182,9 @@ def test_l5_has_the_ranks_at_every_setting(judged) -> None:
     rates = one(found, "L5", "NPO", "Llama1B").detail.split(" | ")
     assert [part.split(":")[0] for part in rates] == ["1e-06", "5e-06", "5e-05"]
     assert [part.split("rank ")[1].split(":")[0] for part in rates] == [
-        "Llama1B 2, Qwen1B 1", "Llama1B 2, Qwen1B 1", "Llama1B 1, Qwen1B 1",
-    ]  # fmt: skip
+        "Llama1B 2, Qwen1B 1",
+        "Llama1B 2, Qwen1B 1",
+        "Llama1B 1, Qwen1B 1",
+    ]
     simnpo = one(found, "L5", "SimNPO").detail
     assert simnpo.count("rank Qwen1B 4") == 2

@@ -1,4 +1,6 @@
-"""The report's page: complete, self-contained, every number linked to its records and the command that made them."""
+"""The report's page: complete, self-contained, every number linked to its records and the command
+that made them.
+"""
 
 import itertools
 import json
@@ -31,7 +33,9 @@ def result(one_model: Result) -> Result:
 
 
 @pytest.fixture(scope="module")
-def sources(result: Result, make_sources: Callable[[Result], tuple[Source, ...]]) -> tuple[Source, ...]:
+def sources(
+    result: Result, make_sources: Callable[[Result], tuple[Source, ...]]
+) -> tuple[Source, ...]:
     return make_sources(result)
 
 
@@ -44,14 +48,20 @@ def claims(result: Result) -> list[Claim]:
 def published(claims: list[Claim]) -> list[Claim]:
     """Made up: the paper's curves are judged by themselves elsewhere."""
     ours = [claim for claim in claims if claim.world == "llm" and claim.id in ("L1", "L2")]
-    return [replace(claim, world="published", model="Llama1B", verdict="not testable") for claim in ours]
+    return [
+        replace(claim, world="published", model="Llama1B", verdict="not testable") for claim in ours
+    ]
 
 
 @pytest.fixture(scope="module")
 def drawn(result: Result) -> list[Drawn]:
     """Some of the figures there are records for; the others count as missing."""
     figures = {entry: entry.draw(result.tables) for entry in FIGURES if entry.name in DRAWN}
-    return [Drawn(entry, style.svg(figure), hover.panels(figure)) for entry, figure in figures.items() if figure]
+    return [
+        Drawn(entry, style.svg(figure), hover.panels(figure))
+        for entry, figure in figures.items()
+        if figure
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +72,26 @@ def missing(drawn: list[Drawn]) -> list[FigureEntry]:
 
 @pytest.fixture(scope="module")
 def text(
-    result: Result, sources: tuple[Source, ...], claims: list[Claim], published: list[Claim], drawn: list[Drawn],
+    result: Result,
+    sources: tuple[Source, ...],
+    claims: list[Claim],
+    published: list[Claim],
+    drawn: list[Drawn],
     missing: list[FigureEntry],
-) -> str:  # fmt: skip
+) -> str:
     return render(
-        result, sources, claims=claims, published=published, facts=FACTS, drawn=drawn, missing=missing,
-        ours=layout(measured(result.tables)), tuning=[], bridge=[], machine={"processor": "2 cores <made up>"},
-    )  # fmt: skip
+        result,
+        sources,
+        claims=claims,
+        published=published,
+        facts=FACTS,
+        drawn=drawn,
+        missing=missing,
+        ours=layout(measured(result.tables)),
+        tuning=[],
+        bridge=[],
+        machine={"processor": "2 cores <made up>"},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +105,12 @@ def rows_with(text: str, words: str) -> list[str]:
 
 
 def test_the_page_fetches_nothing(page: Page, text: str) -> None:
-    sources = [value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "srcset")]
+    sources = [
+        value
+        for _, attributes in page.tags
+        for name, value in attributes.items()
+        if name in ("src", "srcset")
+    ]
     assert sources
     assert all(value is not None and value.startswith("data:image/svg+xml,") for value in sources)
     assert all(str(attributes["href"]).startswith("#") for attributes in page.all("a"))
@@ -95,9 +123,13 @@ def test_the_page_fetches_nothing(page: Page, text: str) -> None:
     assert "@import" not in style[1]
 
 
-def test_every_figure_has_its_title_caption_and_alternative_text(page: Page, drawn: list[Drawn]) -> None:
+def test_every_figure_has_its_title_caption_and_alternative_text(
+    page: Page, drawn: list[Drawn]
+) -> None:
     assert {one.entry.name for one in drawn} == set(DRAWN)
-    assert sorted(str(image["alt"]) for image in page.all("img")) == sorted(one.entry.alt for one in drawn)
+    assert sorted(str(image["alt"]) for image in page.all("img")) == sorted(
+        one.entry.alt for one in drawn
+    )
     for one in drawn:
         assert one.entry.title in page.text
         assert one.entry.caption in page.text
@@ -108,7 +140,9 @@ def test_every_figure_tells_its_claims_records_and_commands(text: str, drawn: li
     (source,) = re.findall(r'<figure id="figure-figure1">.*?</figure>', text, re.DOTALL)
     assert all(f'<a href="#{id}">{id}</a>' in source for id in figure.claims)
     assert '<a href="#records-llm-positions">records/llm/positions</a>' in source
-    assert "<code>retrace llm positions --seeds 3</code>" in source  # as typed, not as the entry has it
+    assert (
+        "<code>retrace llm positions --seeds 3</code>" in source
+    )  # as typed, not as the entry has it
     assert "<code>retrace figures --only figure1</code>" in source
 
 
@@ -122,7 +156,9 @@ def test_what_can_be_read_off_a_figure_lies_beside_it(text: str, drawn: list[Dra
             assert found is None
 
 
-def test_a_figure_without_records_is_listed_with_its_command(text: str, missing: list[FigureEntry]) -> None:
+def test_a_figure_without_records_is_listed_with_its_command(
+    text: str, missing: list[FigureEntry]
+) -> None:
     assert {"rates", "span"} <= {entry.name for entry in missing}
     for entry in missing:
         (line,) = re.findall(rf'<li id="figure-{entry.name}">.*?</li>', text)
@@ -138,12 +174,17 @@ def test_every_claim_is_there_with_verdict_detail_and_evidence(
         assert claim.threshold in page.text
         found = evidence.of(claim, sources)
         assert found.records
-        assert all(f'<a href="#{folder.replace("/", "-")}">{folder}</a>' in text for folder in found.records)
+        assert all(
+            f'<a href="#{folder.replace("/", "-")}">{folder}</a>' in text
+            for folder in found.records
+        )
     for group in claim_text.groups(claims):
         assert page.text.count(f"{group.id}: {group.statement}") == 1
 
 
-def test_a_claims_row_leads_to_its_figure_records_and_command(text: str, claims: list[Claim]) -> None:
+def test_a_claims_row_leads_to_its_figure_records_and_command(
+    text: str, claims: list[Claim]
+) -> None:
     claim = next(claim for claim in claims if (claim.id, claim.world) == ("T1", "linear"))
     (row,) = rows_with(text, f'data-label="Detail">{claim.detail}')
     assert '<a href="#figure-theorem">figure theorem</a>' in row
@@ -152,7 +193,9 @@ def test_a_claims_row_leads_to_its_figure_records_and_command(text: str, claims:
 
 
 def test_what_was_run_has_command_versions_and_parts(text: str) -> None:
-    (body,) = re.findall(r'<tbody>\s*<tr><th [^>]*id="records-llm-positions".*?</tbody>', text, re.DOTALL)
+    (body,) = re.findall(
+        r'<tbody>\s*<tr><th [^>]*id="records-llm-positions".*?</tbody>', text, re.DOTALL
+    )
     assert "<code>retrace llm positions --seeds 3</code>" in body
     assert "torch 2.13.0" in body
     assert "<td>positions</td><td>llm</td><td>tiny-llama</td>" in body
@@ -160,7 +203,10 @@ def test_what_was_run_has_command_versions_and_parts(text: str) -> None:
 
 
 def test_table1_names_its_records(page: Page) -> None:
-    assert "Records: records/llm/positions retrace llm positions --seeds 3 · with the levels" in page.words
+    assert (
+        "Records: records/llm/positions retrace llm positions --seeds 3 · with the levels"
+        in page.words
+    )
 
 
 def test_anchors_lead_somewhere_and_ids_are_unique(page: Page) -> None:
@@ -177,7 +223,9 @@ def test_headings_step_down_one_at_a_time(page: Page) -> None:
 
 
 def test_tables_scroll_in_a_named_box_and_name_their_headings(page: Page, text: str) -> None:
-    boxed = re.findall(r'<div class="scroll" tabindex="0" role="group" aria-label="[^"]+">\s*<table', text)
+    boxed = re.findall(
+        r'<div class="scroll" tabindex="0" role="group" aria-label="[^"]+">\s*<table', text
+    )
     assert len(boxed) == len(re.findall("<table", text))
     assert all("scope" in heading for heading in page.all("th"))
 
@@ -210,8 +258,12 @@ def test_the_audit_shows_every_fact(page: Page, text: str) -> None:
 def test_the_number_of_verdicts_is_told_and_p_values_are_adjusted(
     result: Result, sources: tuple[Source, ...], claims: list[Claim]
 ) -> None:
-    """Four p-values .01, .02, .03, .5: three below 5%, three after Benjamini and Hochberg, one after Holm (.04)."""
-    tested = [replace(claim, p_value=p) for claim, p in zip(claims, (0.01, 0.02, 0.03, 0.5), strict=False)]
+    """Four p-values .01, .02, .03, .5: three below 5%, three after Benjamini and Hochberg, one
+    after Holm (.04).
+    """
+    tested = [
+        replace(claim, p_value=p) for claim, p in zip(claims, (0.01, 0.02, 0.03, 0.5), strict=False)
+    ]
     bare = {
         "published": [],
         "facts": [],
@@ -237,10 +289,24 @@ def entry(name: str, *worlds: str) -> FigureEntry:
 
 
 def test_figures_stand_under_their_world() -> None:
-    drawn = [Drawn(entry("a", "llm"), ""), Drawn(entry("b", "linear"), ""), Drawn(entry("c", "linear", "llm"), "")]
+    drawn = [
+        Drawn(entry("a", "llm"), ""),
+        Drawn(entry("b", "linear"), ""),
+        Drawn(entry("c", "linear", "llm"), ""),
+    ]
     groups = by_world(drawn, [entry("d", "llm"), entry("e")])
-    assert [group.title for group in groups] == [NO_WORLD, "Linear model", "Language models", SEVERAL]
-    assert [[one.entry.name for one in group.drawn] for group in groups] == [[], ["b"], ["a"], ["c"]]
+    assert [group.title for group in groups] == [
+        NO_WORLD,
+        "Linear model",
+        "Language models",
+        SEVERAL,
+    ]
+    assert [[one.entry.name for one in group.drawn] for group in groups] == [
+        [],
+        ["b"],
+        ["a"],
+        ["c"],
+    ]
     assert [[one.name for one in group.missing] for group in groups] == [["e"], [], ["d"], []]
 
 

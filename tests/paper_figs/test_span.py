@@ -1,4 +1,6 @@
-"""The figure of the span barrier from tiny records: distances by position, displacements, pairs; none without them."""
+"""The figure of the span barrier from tiny records: distances by position, displacements, pairs;
+none without them.
+"""
 
 import numpy as np
 import pytest
@@ -12,15 +14,32 @@ OPTIMIZERS = ("sgd", "momentum", "adam", "decay")
 
 
 def run(method: str, order: str, position: int, seed: int) -> records.Run:
-    return records.Run(f"{method} {order} {seed}", "s", "span", "linear", "linear", order, position, "a", method, seed)
+    return records.Run(
+        f"{method} {order} {seed}",
+        "s",
+        "span",
+        "linear",
+        "linear",
+        order,
+        position,
+        "a",
+        method,
+        seed,
+    )
 
 
 def instance(seed: int) -> list[records.Tables]:
-    """Everything is 4 times as large in instance 1 as in 0, so that geometric means are twice those of instance 0."""
+    """Everything is 4 times as large in instance 1 as in 0, so that geometric means are twice those
+    of instance 0.
+    """
     size, found = 4.0**seed, []
     for p, floor in FLOORS.items():
         bounds = {"nothing": 0.1 * p * size, "floor": floor * size, "shrunk": floor, "shrink": 0.9}
-        found.append(records.tables(run("oracle", f"o{p}", p, seed), [(0, name, v) for name, v in bounds.items()]))
+        found.append(
+            records.tables(
+                run("oracle", f"o{p}", p, seed), [(0, name, v) for name, v in bounds.items()]
+            )
+        )
         for method in ("GA", "informed"):
             best = 0.05 * size if method == "GA" else floor * size
             for i, optimizer in enumerate(OPTIMIZERS):
@@ -46,7 +65,9 @@ def test_a_panel_per_optimizer_with_what_bounds_it() -> None:
     assert titles == ["SGD (span method)", "momentum (span method)", "Adam", "weight decay"]
     nothing, floor, ga, informed = (container[0] for container in axes[0].containers)
     assert list(nothing.get_ydata()) == pytest.approx([0.2, 0.4, 0.6])
-    assert list(floor.get_ydata()) == pytest.approx([2e-3, 8e-4])  # the last position's is not on the axis
+    assert list(floor.get_ydata()) == pytest.approx(
+        [2e-3, 8e-4]
+    )  # the last position's is not on the axis
     assert list(ga.get_ydata()) == pytest.approx([0.1, 0.1, 0.1])
     assert list(np.asarray(ga.get_xdata()) + 0.1) == pytest.approx(list(informed.get_xdata()))
     bottom, top = axes[0].get_ylim()
@@ -58,11 +79,18 @@ def test_displacements_outside_the_span_stand_by_optimizer() -> None:
     outside = drawn().axes[2]
     shown = [float(container[0].get_ydata()[0]) for container in outside.containers]
     assert shown == pytest.approx([1.0, 0.1, 0.01, 0.001] * 2)
-    assert [label.get_text() for label in outside.get_xticklabels()] == ["SGD", "momentum", "Adam", "decay"]
+    assert [label.get_text() for label in outside.get_xticklabels()] == [
+        "SGD",
+        "momentum",
+        "Adam",
+        "decay",
+    ]
 
 
 def test_pairs_of_span_methods_alone() -> None:
-    """Closest over floor: 5 and 20 under GA, 1 and 1 under the informed gradient; Adam is not drawn."""
+    """Closest over floor: 5 and 20 under GA, 1 and 1 under the informed gradient; Adam is not
+    drawn.
+    """
     first, second, level = drawn().axes[5].get_lines()
     assert [x for x in first.get_xdata() if np.isfinite(x)][-2:] == pytest.approx([5.0, 20.0])
     assert max(second.get_xdata()) == level.get_xdata()[0] == 1.0

@@ -17,18 +17,25 @@ def levels(full: Result, metric: str, step: int) -> np.ndarray:
     """Values of tiny-qwen2 under NPO on path 2, by seed."""
     return (
         full.tables.records.filter(
-            (pl.col("model") == "tiny-qwen2") & (pl.col("method") == "NPO") & (pl.col("position") == 2)
-            & (pl.col("metric") == metric) & (pl.col("step") == step)
-        ).sort("seed")["value"].to_numpy()
-    )  # fmt: skip
+            (pl.col("model") == "tiny-qwen2")
+            & (pl.col("method") == "NPO")
+            & (pl.col("position") == 2)
+            & (pl.col("metric") == metric)
+            & (pl.col("step") == step)
+        )
+        .sort("seed")["value"]
+        .to_numpy()
+    )
 
 
 def entry(full: Result, quantity: str) -> dict[str, float]:
     frame = table1.measured(full.tables)
     chosen = frame.filter(
-        (pl.col("model") == "tiny-qwen2") & (pl.col("method") == "NPO") & (pl.col("position") == 2)
+        (pl.col("model") == "tiny-qwen2")
+        & (pl.col("method") == "NPO")
+        & (pl.col("position") == 2)
         & (pl.col("quantity") == quantity)
-    )  # fmt: skip
+    )
     return chosen.row(0, named=True)
 
 
@@ -55,7 +62,9 @@ def test_layout_has_the_papers_rows_and_groups(full: Result) -> None:
     table = table1.layout(table1.measured(full.tables))
     assert table is not None
     assert [(row.model, row.method) for row in table.rows] == [
-        (model, method) for model in ("tiny-llama", "tiny-qwen2") for method in ("GA", "NPO", "SimNPO")
+        (model, method)
+        for model in ("tiny-llama", "tiny-qwen2")
+        for method in ("GA", "NPO", "SimNPO")
     ]
     assert table.titles[:3] == ("Forget score", "TOFU utility", "Math utility")
     assert table.paths == 4
@@ -63,8 +72,12 @@ def test_layout_has_the_papers_rows_and_groups(full: Result) -> None:
 
 
 def test_missing_parts_leave_gaps_not_errors(make_result: Callable[..., Result]) -> None:
-    tables = make_result(seeds=2, models=("tiny-llama",), methods=("GA", "NPO"), theorem=False).tables
-    thinner = tables.records.filter((pl.col("metric") != "math_accuracy") | (pl.col("method") == "GA"))
+    tables = make_result(
+        seeds=2, models=("tiny-llama",), methods=("GA", "NPO"), theorem=False
+    ).tables
+    thinner = tables.records.filter(
+        (pl.col("metric") != "math_accuracy") | (pl.col("method") == "GA")
+    )
     table = table1.layout(table1.measured(replace(tables, records=thinner)))
     assert table is not None
     assert [cell.value for cell in table.rows[1].groups[2]] == [None] * 4
@@ -74,12 +87,16 @@ def test_missing_parts_leave_gaps_not_errors(make_result: Callable[..., Result])
 def test_one_seed_has_no_interval(make_result: Callable[..., Result]) -> None:
     table = table1.layout(table1.measured(make_result(seeds=1, theorem=False).tables))
     assert table is not None
-    assert all(cell.half_width is None for row in table.rows for group in row.groups for cell in group)
+    assert all(
+        cell.half_width is None for row in table.rows for group in row.groups for cell in group
+    )
     assert "±" not in table_text.markdown(table)
     assert r"\pm" not in table_text.latex(table)
 
 
-def test_without_language_models_there_is_no_table(make_result: Callable[..., Result], tmp_path: Path) -> None:
+def test_without_language_models_there_is_no_table(
+    make_result: Callable[..., Result], tmp_path: Path
+) -> None:
     tables: Tables = make_result(seeds=0).tables
     assert outputs.write_table1(tables, tmp_path / "tables") is None
     assert not (tmp_path / "tables").exists()
@@ -97,11 +114,15 @@ def test_printed_table_is_the_papers() -> None:
     first = table.rows[0]
     assert (first.model, first.method) == ("Llama1B", "GA")
     assert [[cell.value for cell in group] for group in first.groups] == [
-        [7.893, 5.341, 6.346, 0.178], [-0.705, -0.27, -1.916, 0.622], [0.387, -0.079, 0, 0.001]
-    ]  # fmt: skip
+        [7.893, 5.341, 6.346, 0.178],
+        [-0.705, -0.27, -1.916, 0.622],
+        [0.387, -0.079, 0, 0.001],
+    ]
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, "–"), (-0.0001, "0.000"), (-0.27, "−0.270"), (7.893, "7.893")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (-0.0001, "0.000"), (-0.27, "−0.270"), (7.893, "7.893")]
+)
 def test_numbers_as_text(value: float | None, text: str) -> None:
     assert table_text.number(value) == text
 

@@ -1,4 +1,6 @@
-"""Table 2: the paper's five rows as printed, ours from configurations, equal settings in one row; its three files."""
+"""Table 2: the paper's five rows as printed, ours from configurations, equal settings in one row;
+its three files.
+"""
 
 import json
 from pathlib import Path
@@ -11,7 +13,15 @@ from paper_figs import outputs, table2, table_text
 STAGE = {"training": {"lr": 5e-4, "batch": 32}}
 
 
-def spec(name: str, model: str = "tiny-llama", *, world: str = "llm", kind: str = "full", lr: float = 2e-4, **stages):
+def spec(
+    name: str,
+    model: str = "tiny-llama",
+    *,
+    world: str = "llm",
+    kind: str = "full",
+    lr: float = 2e-4,
+    **stages,
+):
     settings = {
         "adaptation": {"kind": kind, "rank": 16, "alpha": 32},
         "stages": stages or {"inst": STAGE, "math": STAGE},
@@ -49,7 +59,9 @@ def test_stages_that_differ_are_all_told() -> None:
     assert (row.sft_lr, row.sft_batch) == ("5e-4, 1.5e-3", "32, 128")
 
 
-@pytest.mark.parametrize(("value", "text"), [(5e-5, "5e-5"), (1.5e-4, "1.5e-4"), (0.001, "1e-3"), (2.3, "2.3e+0")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(5e-5, "5e-5"), (1.5e-4, "1.5e-4"), (0.001, "1e-3"), (2.3, "2.3e+0")]
+)
 def test_a_rate_is_written_as_in_the_paper(value: float, text: str) -> None:
     assert table2.rate(value) == text
 
@@ -58,7 +70,14 @@ def test_three_files_the_paper_before_ours(tmp_path: Path) -> None:
     outputs.write_table2({"a": spec("positions")}, tmp_path)
     frame = pl.read_csv(tmp_path / "table2.csv", infer_schema_length=0)
     assert frame.columns == list(table2.Row._fields)
-    assert frame["model"].to_list() == ["Llama1B", "Llama8B", "Llama13B", "Qwen1B", "Qwen14B", "tiny-llama"]
+    assert frame["model"].to_list() == [
+        "Llama1B",
+        "Llama8B",
+        "Llama13B",
+        "Qwen1B",
+        "Qwen14B",
+        "tiny-llama",
+    ]
     assert frame["unlearning_lr"].to_list() == ["1e-5", "1e-5", "5e-6", "1e-5", "5e-6", "2e-4"]
     text = (tmp_path / "table2.md").read_text().splitlines()
     assert text[0] == "| " + " | ".join(table2.HEAD) + " |"

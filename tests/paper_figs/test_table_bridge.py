@@ -21,7 +21,9 @@ def tables(*, parameters: bool = True) -> records.Tables:
 
 
 def test_a_row_has_the_median_and_quartiles_over_seeds() -> None:
-    """d grows by e^{20·rate}: e² = 7.39, e⁴ = 54.6, e⁶ = 403.43; quartiles half-way between neighbours."""
+    """d grows by e^{20·rate}: e² = 7.39, e⁴ = 54.6, e⁶ = 403.43; quartiles half-way between
+    neighbours.
+    """
     (row,) = table_bridge.rows(tables())
     assert row[:4] == ("llm", "tiny", "NPO", "3")
     assert row[4:7] == ("0.100 (0.075–0.125)", "0.020 (0.015–0.025)", "0.200 (0.150–0.250)")

@@ -8,22 +8,31 @@ from protocol.errors import InputError
 
 
 def coverage(
-    seeds: int, questions: int, *, between: float, within: float, shared: float = 0.0, repeats: int = 400
+    seeds: int,
+    questions: int,
+    *,
+    between: float,
+    within: float,
+    shared: float = 0.0,
+    repeats: int = 400,
 ) -> float:
-    """Share of intervals that hold the true mean 0; standard deviations of seeds, of a question in one seed, of a
-    question in all seeds.
+    """Share of intervals that hold the true mean 0; standard deviations of seeds, of a question in
+    one seed, of a question in all seeds.
     """
     rng = np.random.default_rng(seeds + questions)
     hits = 0
     for _ in range(repeats):
-        values = between * rng.standard_normal((seeds, 1)) + within * rng.standard_normal((seeds, questions))
+        values = between * rng.standard_normal((seeds, 1)) + within * rng.standard_normal(
+            (seeds, questions)
+        )
         values = values + shared * rng.standard_normal(questions)
         low, high = metrics.bootstrap_interval(values if questions > 1 else values[:, 0], draws=400)
         hits += low <= 0 <= high
     return hits / repeats
 
 
-# 400 repeats: the binomial standard error at 0.95 is 0.011, so bounds 0.92 and 0.98 are nearly three of them away.
+# 400 repeats: the binomial standard error at 0.95 is 0.011, so bounds 0.92 and 0.98 are nearly
+# three of them away.
 @pytest.mark.parametrize("seeds", [8, 20])
 def test_it_covers_95_percent_where_seeds_make_the_spread(seeds: int) -> None:
     assert 0.92 <= coverage(seeds, 1, between=1.0, within=0.0) <= 0.98

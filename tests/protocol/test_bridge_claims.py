@@ -1,4 +1,6 @@
-"""G4 and D2 on made-up records: how long a growth is exponential, and whether a spread is more than chance."""
+"""G4 and D2 on made-up records: how long a growth is exponential, and whether a spread is more than
+chance.
+"""
 
 import numpy as np
 import pytest
@@ -14,17 +16,24 @@ def run(order: str, seed: int, experiment: str = "secant", method: str = "GA") -
 
 
 def tables(seed: int, rates: list[float], *, half: float = 2.0) -> list[records.Tables]:
-    """One pair whose log d grows by these rates in windows of five steps, and the half-diameter at the end."""
+    """One pair whose log d grows by these rates in windows of five steps, and the half-diameter at
+    the end.
+    """
     log_d = np.concatenate([[0.0], np.cumsum(5 * np.array(rates))])
     curve = [(5 * i, "log_divergence", value) for i, value in enumerate(log_d)]
     scalars = [(0, f"growth/{name}", 0.1) for name in ("measured", "rate")]
     scalars += [(0, f"horizon/{name}", 9.0) for name in ("rate", "constant")]
     spread_rows = [(step, "half_diameter", half) for step in (0, 20)]
-    return [records.tables(run("a|b", seed), [*curve, *scalars]), records.tables(run("all", seed), spread_rows)]
+    return [
+        records.tables(run("a|b", seed), [*curve, *scalars]),
+        records.tables(run("all", seed), spread_rows),
+    ]
 
 
 def judged(rates: list[float], seeds: int = 6) -> Claim:
-    (claim,) = bridge.judge(records.Tables.concat(t for seed in range(seeds) for t in tables(seed, rates)))
+    (claim,) = bridge.judge(
+        records.Tables.concat(t for seed in range(seeds) for t in tables(seed, rates))
+    )
     return claim
 
 
@@ -53,7 +62,9 @@ def test_g4_needs_seeds_and_twenty_steps() -> None:
 
 def test_a_run_that_broke_off_is_named() -> None:
     parts = [*tables(0, [0.1] * 4), *tables(1, [0.1] * 3)]
-    with pytest.raises(InputError, match="log_divergence at 5 steps under each of 2 seeds; got 9 values"):
+    with pytest.raises(
+        InputError, match="log_divergence at 5 steps under each of 2 seeds; got 9 values"
+    ):
         bridge.judge(records.Tables.concat(parts))
 
 
@@ -65,11 +76,16 @@ def test_a_span_ends_where_the_rate_first_leaves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("half", "seeds", "verdict"), [(2.01, 6, "holds"), (2.01, 4, "inconclusive"), (1.99, 6, "fails")]
+    ("half", "seeds", "verdict"),
+    [(2.01, 6, "holds"), (2.01, 4, "inconclusive"), (1.99, 6, "fails")],
 )
 def test_d2_holds_the_spread_against_the_noise_of_retraining(half, seeds, verdict) -> None:
     """Floor: the larger of √4 and √1 on the retained parts; the forget prompts do not count."""
-    floor = [(0, "logit_distance/inst", 4.0), (0, "logit_distance/tofu", 1.0), (0, "logit_distance/forget", 99.0)]
+    floor = [
+        (0, "logit_distance/inst", 4.0),
+        (0, "logit_distance/tofu", 1.0),
+        (0, "logit_distance/forget", 99.0),
+    ]
     parts = [t for seed in range(seeds) for t in tables(seed, [0.1] * 4, half=half)]
     noise = records.tables(run("r", 0, "positions", "floor"), floor)
     (claim,) = spread.judge(records.Tables.concat([*parts, noise]))

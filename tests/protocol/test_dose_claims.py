@@ -10,16 +10,34 @@ from protocol.errors import InputError
 
 STEPS = (0, 5, 10, 15, 20)
 LAST = "inst>tofu>math>safety"
-PATHS = {1: "safety>inst>tofu>math", 2: "inst>safety>tofu>math", 3: "inst>tofu>safety>math", 4: LAST}
+PATHS = {
+    1: "safety>inst>tofu>math",
+    2: "inst>safety>tofu>math",
+    3: "inst>tofu>safety>math",
+    4: LAST,
+}
 # At step 0: the doses go from −4 to −0.1, path p starts at −p.
 DOSES = {f"{LAST}@4": -4.0, f"{LAST}@8": -2.0, LAST: -0.1}
 START = {**{order: -float(p) for p, order in PATHS.items()}, **DOSES}
 
 
-def table(experiment: str, order: str, seed: int, start: float, score: float, model="m", method="GA") -> records.Tables:
+def table(
+    experiment: str, order: str, seed: int, start: float, score: float, model="m", method="GA"
+) -> records.Tables:
     """A run whose label falls by `score` up to the last step, at the same pace all along."""
     place = [stage.split("@")[0] for stage in order.split(">")].index("safety") + 1
-    run = records.Run(f"{order}{seed}{model}{method}", "s", experiment, "llm", model, order, place, "r", method, seed)
+    run = records.Run(
+        f"{order}{seed}{model}{method}",
+        "s",
+        experiment,
+        "llm",
+        model,
+        order,
+        place,
+        "r",
+        method,
+        seed,
+    )
     return records.tables(run, [(t, "label_loglik", start - score * t / STEPS[-1]) for t in STEPS])
 
 
@@ -44,14 +62,29 @@ def level(order: str) -> float:
 
 
 def shifted(by: float, below: int = 5):
-    """Doses forget less by `by` than paths that start alike, in the first `below` seeds; more in the others."""
-    return lambda seed, order: level(order) + (0.0 if order not in DOSES else -by if seed < below else by)
+    """Doses forget less by `by` than paths that start alike, in the first `below` seeds; more in
+    the others.
+    """
+    return lambda seed, order: (
+        level(order) + (0.0 if order not in DOSES else -by if seed < below else by)
+    )
 
 
 def test_pairs_are_matched_by_the_start_between_the_doses() -> None:
-    """Path 1 starts at −1, between −2 (forgets 20) and −0.1 (forgets 1): 1 + 19 · 0.9/1.9 = 10 at the last step."""
-    forgotten = {f"{LAST}@4": 40.0, f"{LAST}@8": 20.0, LAST: 1.0, PATHS[1]: 7.0, PATHS[2]: 20.5, PATHS[3]: 30.0}
-    ((*_, scores),) = dose.scored(records.Tables.concat(doses(lambda s, order: forgotten[order], seeds=1)), "dose")
+    """Path 1 starts at −1, between −2 (forgets 20) and −0.1 (forgets 1): 1 + 19 · 0.9/1.9 = 10 at
+    the last step.
+    """
+    forgotten = {
+        f"{LAST}@4": 40.0,
+        f"{LAST}@8": 20.0,
+        LAST: 1.0,
+        PATHS[1]: 7.0,
+        PATHS[2]: 20.5,
+        PATHS[3]: 30.0,
+    }
+    ((*_, scores),) = dose.scored(
+        records.Tables.concat(doses(lambda s, order: forgotten[order], seeds=1)), "dose"
+    )
     pairs = dose.matched_pairs(scores.runs).sort("position")
     assert pairs["position"].to_list() == [1, 2, 3]
     assert pairs["last"].to_list() == pytest.approx([10.0 - 7.0, 20.0 - 20.5, 30.0 - 30.0])
@@ -69,7 +102,9 @@ def test_pairs_are_matched_by_the_start_between_the_doses() -> None:
         (1, 1, "inconclusive"),
     ],
 )
-def test_l6_counts_the_seeds_in_which_the_matched_model_forgets_less(seeds, slower, verdict) -> None:
+def test_l6_counts_the_seeds_in_which_the_matched_model_forgets_less(
+    seeds, slower, verdict
+) -> None:
     claim = judged("L6", doses(shifted(0.2, slower), seeds=seeds))
     assert (claim.verdict, claim.value) == (verdict, slower / seeds)
     assert claim.detail.startswith(f"step 20: {slower} of {seeds}")
@@ -103,23 +138,32 @@ def test_paths_outside_the_range_of_the_doses_have_no_pair() -> None:
 
 def test_models_are_pooled_and_a_seed_without_a_pair_is_left_out() -> None:
     above = {order: -0.09 for p, order in PATHS.items() if p < 4}
-    parts = doses(shifted(0.2), seeds=5, model="a") + doses(shifted(0.2), seeds=2, model="b", start=above)
+    parts = doses(shifted(0.2), seeds=5, model="a") + doses(
+        shifted(0.2), seeds=2, model="b", start=above
+    )
     claim = judged("L6", parts)
     assert (claim.model, claim.value, claim.verdict) == ("a + b", 1.0, "holds")
     assert claim.detail.endswith("15 pairs, 2 seeds without")
 
 
 def noisy(by: float):
-    """Seeds 0 and 1 forget a more or less than seed 2: variance 1 within every path; the doses of a seed alike."""
+    """Seeds 0 and 1 forget a more or less than seed 2: variance 1 within every path; the doses of a
+    seed alike.
+    """
     return lambda seed, order: shifted(by)(seed, order) + (seed - 1.0)
 
 
 # 3 seeds, all differences −by: between by²/2, within 1; 95% of F(3, 4 · 2) is 4.066
 @pytest.mark.parametrize(
     ("by", "verdict"),
-    [((2 * 4.07) ** 0.5, "holds"), ((2 * 4.06) ** 0.5, "inconclusive"), (2.02**0.5, "inconclusive"),
-     (1.98**0.5, "fails"), (0.0, "fails")],
-)  # fmt: skip
+    [
+        ((2 * 4.07) ** 0.5, "holds"),
+        ((2 * 4.06) ** 0.5, "inconclusive"),
+        (2.02**0.5, "inconclusive"),
+        (1.98**0.5, "fails"),
+        (0.0, "fails"),
+    ],
+)
 def test_l6d_holds_matched_models_against_seeds(by, verdict) -> None:
     claim = judged("L6d", doses(noisy(by), seeds=3))
     assert claim.value == pytest.approx(by**2 / 2)
@@ -138,17 +182,30 @@ def test_l6d_is_judged_by_model_and_needs_two_seeds() -> None:
 def test_records_that_broke_off_are_named() -> None:
     parts = doses(shifted(0.2), seeds=2)[1:]
     with pytest.raises(
-        InputError, match="every order and step of m, GA, label_loglik under every seed, 60 values; got 55"
+        InputError,
+        match="every order and step of m, GA, label_loglik under every seed, 60 values; got 55",
     ):
         dose.judge(records.Tables.concat(parts))
 
 
-WASHED = {"": 0.0, ">math@5": 1.0, ">math@20": 2.0, ">math": 3.0}  # what is forgotten after 0, 5, 20, all updates
+WASHED = {
+    "": 0.0,
+    ">math@5": 1.0,
+    ">math@20": 2.0,
+    ">math": 3.0,
+}  # what is forgotten after 0, 5, 20, all updates
 
 
 def washed(seeds: int, rising: int, score=WASHED, **head) -> list[records.Tables]:
     return [
-        table("wash-out", f"inst>tofu>safety{after}", seed, -0.1 - value, value if seed < rising else -value, **head)
+        table(
+            "wash-out",
+            f"inst>tofu>safety{after}",
+            seed,
+            -0.1 - value,
+            value if seed < rising else -value,
+            **head,
+        )
         for seed in range(seeds)
         for after, value in score.items()
     ]
@@ -161,9 +218,15 @@ def wash_out(parts) -> Claim:
 
 @pytest.mark.parametrize(
     ("seeds", "rising", "verdict"),
-    [(5, 5, "holds"), (4, 4, "inconclusive"), (5, 4, "inconclusive"), (4, 0, "inconclusive"), (5, 0, "fails"),
-     (1, 1, "inconclusive")],
-)  # fmt: skip
+    [
+        (5, 5, "holds"),
+        (4, 4, "inconclusive"),
+        (5, 4, "inconclusive"),
+        (4, 0, "inconclusive"),
+        (5, 0, "fails"),
+        (1, 1, "inconclusive"),
+    ],
+)
 def test_l6w_counts_the_seeds_whose_forget_score_rises(seeds, rising, verdict) -> None:
     claim = wash_out(washed(seeds, rising))
     assert (claim.id, claim.verdict, claim.value) == ("L6w", verdict, rising / seeds)
@@ -172,8 +235,8 @@ def test_l6w_counts_the_seeds_whose_forget_score_rises(seeds, rising, verdict) -
 def test_l6w_tells_of_the_curve() -> None:
     claim = wash_out(washed(2, 2))
     assert (
-        "by updates: 0 0 (-0.1), 5 1 (-1.1), 20 2 (-2.1), whole stage 3 (-3.1); half of the change reached at 20"
-        in (claim.detail)
+        "by updates: 0 0 (-0.1), 5 1 (-1.1), 20 2 (-2.1), whole stage 3 (-3.1); half of the "
+        "change reached at 20" in (claim.detail)
     )
     late = wash_out(washed(2, 2, WASHED | {">math": 4.01}))
     assert late.detail.endswith("half of the change reached at whole stage")
@@ -187,11 +250,16 @@ def test_updates_are_read_from_the_order() -> None:
 
 
 def test_every_method_is_judged_for_itself() -> None:
-    parts = itertools.chain(*(doses(shifted(0.2), seeds=2, method=m) + washed(2, 2, method=m) for m in ("NPO", "GA")))
+    parts = itertools.chain(
+        *(doses(shifted(0.2), seeds=2, method=m) + washed(2, 2, method=m) for m in ("NPO", "GA"))
+    )
     tables = records.Tables.concat(parts)
     assert [(c.id, c.method) for c in dose.judge(tables)] == [
-        ("L6", "GA"), ("L6", "NPO"), ("L6d", "GA"), ("L6d", "NPO")
-    ]  # fmt: skip
+        ("L6", "GA"),
+        ("L6", "NPO"),
+        ("L6d", "GA"),
+        ("L6d", "NPO"),
+    ]
     assert [c.method for c in washout.judge(tables)] == ["GA", "NPO"]
 
 

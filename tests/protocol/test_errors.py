@@ -20,7 +20,11 @@ def test_the_first_line_that_says_something_or_the_class(error: BaseException, l
 
 
 def test_a_line_that_ends_in_a_colon_goes_on_in_the_next() -> None:
-    said = "Validation error for field 'hidden_size':\n    TypeError: Field 'hidden_size' expected int, got str"
+    said = (
+        "Validation error for field 'hidden_size':\n    TypeError: Field 'hidden_size' expected "
+        "int, got str"
+    )
     assert first_line(ValueError(said)) == (
-        "Validation error for field 'hidden_size': TypeError: Field 'hidden_size' expected int, got str"
+        "Validation error for field 'hidden_size': TypeError: Field 'hidden_size' expected int, "
+        "got str"
     )

@@ -15,14 +15,20 @@ def positions(last_slopes: list[float]) -> records.Tables:
     parts = []
     for seed, slope in enumerate(last_slopes):
         for p, curve in ((1, -1.0 - 0.2 * STEPS), (2, slope * STEPS)):
-            run = records.Run(f"{seed} {p}", "s", "positions", "linear", "m", f"order {p}", p, "r", "GA", seed)
-            values = [(int(step), "label_loglik", float(value)) for step, value in zip(STEPS, curve, strict=True)]
+            run = records.Run(
+                f"{seed} {p}", "s", "positions", "linear", "m", f"order {p}", p, "r", "GA", seed
+            )
+            values = [
+                (int(step), "label_loglik", float(value))
+                for step, value in zip(STEPS, curve, strict=True)
+            ]
             parts.append(records.tables(run, values))
     return records.Tables.concat(parts)
 
 
 @pytest.mark.parametrize(
-    ("slower", "faster", "verdict"), [(5, 0, "holds"), (4, 0, "inconclusive"), (0, 5, "fails"), (3, 2, "inconclusive")]
+    ("slower", "faster", "verdict"),
+    [(5, 0, "holds"), (4, 0, "inconclusive"), (0, 5, "fails"), (3, 2, "inconclusive")],
 )
 def test_a_seed_counts_by_the_sign_of_its_difference(slower, faster, verdict) -> None:
     (claim,) = levels.judge(positions([-0.1] * slower + [-0.4] * faster))

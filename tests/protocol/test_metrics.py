@@ -15,9 +15,13 @@ def test_re_distance_by_hand() -> None:
 
 
 def test_re_distance_names_what_is_wrong() -> None:
-    with pytest.raises(InputError, match=r"b: expected predictions of shape \(3,\) like a's; got \(2,\)"):
+    with pytest.raises(
+        InputError, match=r"b: expected predictions of shape \(3,\) like a's; got \(2,\)"
+    ):
         metrics.re_distance(np.zeros(3), np.zeros(2))
-    with pytest.raises(InputError, match=r"a: expected predictions of shape .* m > 0; got \(0, 2\)"):
+    with pytest.raises(
+        InputError, match=r"a: expected predictions of shape .* m > 0; got \(0, 2\)"
+    ):
         metrics.re_distance(np.zeros((0, 2)), np.zeros((0, 2)))
 
 
@@ -32,7 +36,9 @@ def test_half_diameter_bounds_the_worst_distance_to_any_target() -> None:
         assert max(np.sqrt(metrics.re_distance(u, target)) for u in outcomes) >= bound
     # tight: the midpoint of two outcomes is at exactly half their distance from both
     pair = metrics.half_diameter(metrics.pairwise_divergence(outcomes[:2]))
-    assert np.sqrt(metrics.re_distance(outcomes[0], outcomes[:2].mean(axis=0))) == pytest.approx(pair)
+    assert np.sqrt(metrics.re_distance(outcomes[0], outcomes[:2].mean(axis=0))) == pytest.approx(
+        pair
+    )
 
 
 def test_scores_and_utilities_by_hand() -> None:
@@ -46,7 +52,9 @@ def test_scores_and_utilities_by_hand() -> None:
 
 
 def test_recency_ranks_the_last_path_and_counts_ties_against_it() -> None:
-    scores = np.array([[3.0, 2.0, 4.0, 1.0], [3.0, 1.0, 4.0, 2.0], [3.0, 1.0, 4.0, 1.0], [0.0, 1.0, 2.0, 3.0]])
+    scores = np.array(
+        [[3.0, 2.0, 4.0, 1.0], [3.0, 1.0, 4.0, 2.0], [3.0, 1.0, 4.0, 1.0], [0.0, 1.0, 2.0, 3.0]]
+    )
     np.testing.assert_array_equal(metrics.recency(scores), [1, 2, 2, 4])
 
 
@@ -67,14 +75,20 @@ def test_growth_rate_interval_covers_at_its_level() -> None:
     assert stats.binomtest(covered, 400, 0.95).pvalue > 0.01
 
 
-@pytest.mark.parametrize(("successes", "trials", "holds"), [(5, 5, True), (4, 5, True), (3, 5, False), (2, 2, False)])
+@pytest.mark.parametrize(
+    ("successes", "trials", "holds"), [(5, 5, True), (4, 5, True), (3, 5, False), (2, 2, False)]
+)
 def test_the_exact_bound_decides_recency_as_agreed(successes, trials, holds) -> None:
     """One-sided 95%: 5 of 5 and 4 of 5 are above 1/4, 3 of 5 is not."""
     low, high = metrics.exact_interval(successes, trials)
     assert (low > 0.25) is holds
     # the bound is where seeing so many or more has probability 5%
     assert stats.binom.sf(successes - 1, trials, low) == pytest.approx(0.05)
-    assert high == 1.0 if successes == trials else stats.binom.cdf(successes, trials, high) == pytest.approx(0.05)
+    assert (
+        high == 1.0
+        if successes == trials
+        else stats.binom.cdf(successes, trials, high) == pytest.approx(0.05)
+    )
 
 
 def test_exact_interval_at_the_ends() -> None:
@@ -92,7 +106,9 @@ def test_t_interval_against_scipy() -> None:
 
 
 def test_median_interval_by_hand_and_its_cover() -> None:
-    """5 values: P(Bin(5, ½) < 1) = 1/32 ≤ 5% < P(Bin < 2) = 6/32, so the smallest and the largest; 4: 1/16 > 5%."""
+    """5 values: P(Bin(5, ½) < 1) = 1/32 ≤ 5% < P(Bin < 2) = 6/32, so the smallest and the largest;
+    4: 1/16 > 5%.
+    """
     assert metrics.median_interval(np.array([3.0, 1.0, 5.0, 2.0, 4.0])) == (1.0, 5.0)
     assert metrics.median_interval(np.arange(4.0)) == (-np.inf, np.inf)
     draws = np.random.default_rng(4).exponential(size=(600, 21))
@@ -109,7 +125,9 @@ def test_path_f_test_is_the_one_way_analysis_of_variance() -> None:
     assert test.statistic == pytest.approx(expected.statistic)
     assert test.p_value == pytest.approx(expected.pvalue)
     assert test.threshold == pytest.approx(stats.f.ppf(0.95, 3, 8))
-    with pytest.raises(InputError, match="values: expected at least 2 seeds and 2 paths; got 1 seeds, 4 paths"):
+    with pytest.raises(
+        InputError, match="values: expected at least 2 seeds and 2 paths; got 1 seeds, 4 paths"
+    ):
         metrics.path_f_test(values[:1])
 
 
@@ -139,11 +157,16 @@ def test_interval_variance_undoes_the_interval() -> None:
 def test_f_test_at_the_ends() -> None:
     assert metrics.f_test(0.0, 0.0, (2, 4)).statistic == 0.0
     assert metrics.f_test(1.0, 0.0, (2, 4)).statistic == np.inf
-    assert metrics.f_test(6.0, 2.0, (2, 4), confidence=0.9)[:2] == (3.0, pytest.approx(stats.f.ppf(0.9, 2, 4)))
+    assert metrics.f_test(6.0, 2.0, (2, 4), confidence=0.9)[:2] == (
+        3.0,
+        pytest.approx(stats.f.ppf(0.9, 2, 4)),
+    )
 
 
 def test_partial_f_test_is_the_two_way_analysis_of_variance() -> None:
-    """Balanced classes a (3) × b (2): b's mean square over the residual of the additive model, by means."""
+    """Balanced classes a (3) × b (2): b's mean square over the residual of the additive model, by
+    means.
+    """
     values = np.random.default_rng(5).standard_normal((3, 2)) + np.array([0.0, 2.0])
     a, b = (np.eye(n)[index.ravel()] for n, index in zip((3, 2), np.indices((3, 2)), strict=True))
     rows, columns = (values.mean(axis=axis, keepdims=True) for axis in (1, 0))
@@ -153,7 +176,8 @@ def test_partial_f_test_is_the_two_way_analysis_of_variance() -> None:
     assert (test.between, test.within) == (pytest.approx(of_b), pytest.approx(left / 2))
     assert test.threshold == pytest.approx(stats.f.ppf(0.95, 1, 2))
     with pytest.raises(
-        InputError, match="added: expected rank beside known's and rows to spare; got 0 more and 3 left"
+        InputError,
+        match="added: expected rank beside known's and rows to spare; got 0 more and 3 left",
     ):
         metrics.partial_f_test(values.ravel(), a, a)
 
@@ -161,7 +185,9 @@ def test_partial_f_test_is_the_two_way_analysis_of_variance() -> None:
 def test_partial_f_test_keeps_its_level() -> None:
     rng = np.random.default_rng(6)
     known, added = np.eye(4)[np.arange(24) % 4], np.eye(3)[np.arange(24) % 3]
-    p_values = [metrics.partial_f_test(rng.standard_normal(24), known, added).p_value for _ in range(400)]
+    p_values = [
+        metrics.partial_f_test(rng.standard_normal(24), known, added).p_value for _ in range(400)
+    ]
     assert stats.binomtest(sum(p <= 0.05 for p in p_values), 400, 0.05).pvalue > 0.01
 
 
@@ -173,11 +199,14 @@ def test_rank_correlation_by_counting_pairs() -> None:
 
 
 def test_path_spread_null_matches_the_known_size_of_sampling_noise() -> None:
-    """100 sums × 5 samples at equal accuracy: 95% of max − min over four paths lies below about 0.12 · √(40/100)."""
+    """100 sums × 5 samples at equal accuracy: 95% of max − min over four paths lies below about
+    0.12 · √(40/100).
+    """
     rng = np.random.default_rng(2)
     values = rng.binomial(5, 0.5, size=(100, 4)) / 5
     test = metrics.path_spread_test(values)
-    # sd of a path's mean 0.5/√500 = 0.0224; the range of four normal means has its 95% quantile at 3.63 sd
+    # sd of a path's mean 0.5/√500 = 0.0224; the range of four normal means has its 95% quantile at
+    # 3.63 sd
     assert test.threshold == pytest.approx(3.63 * 0.0224, rel=0.15)
     assert metrics.path_spread_test(values + np.array([0, 0, 0, 0.3])).p_value < 0.001
 
@@ -185,11 +214,16 @@ def test_path_spread_null_matches_the_known_size_of_sampling_noise() -> None:
 def test_path_spread_test_refuses_what_is_no_number() -> None:
     values = np.zeros((5, 4))
     values[2, 1] = np.nan
-    with pytest.raises(InputError, match="a finite number for every unit and path; got 1 that are not"):
+    with pytest.raises(
+        InputError, match="a finite number for every unit and path; got 1 that are not"
+    ):
         metrics.path_spread_test(values)
 
 
 def test_path_spread_test_keeps_its_level() -> None:
     rng = np.random.default_rng(3)
-    p_values = [metrics.path_spread_test(rng.standard_normal((12, 4)), draws=200).p_value for _ in range(200)]
+    p_values = [
+        metrics.path_spread_test(rng.standard_normal((12, 4)), draws=200).p_value
+        for _ in range(200)
+    ]
     assert stats.binomtest(sum(p <= 0.05 for p in p_values), 200, 0.05).pvalue > 0.01

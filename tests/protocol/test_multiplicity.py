@@ -12,7 +12,9 @@ def claim(p_value: float | None) -> Claim:
 
 
 def test_holm_by_hand() -> None:
-    """Sorted .01, .02, .03, .5: 4 × .01 = .04, 3 × .02 = .06, 2 × .03 = .06 (no less than the one before), .5."""
+    """Sorted .01, .02, .03, .5: 4 × .01 = .04, 3 × .02 = .06, 2 × .03 = .06 (no less than the one
+    before), .5.
+    """
     np.testing.assert_allclose(holm(np.array([0.03, 0.01, 0.5, 0.02])), [0.06, 0.04, 0.5, 0.06])
 
 

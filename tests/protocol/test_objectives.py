@@ -1,7 +1,7 @@
 """Objectives against values derived by hand, under NumPy, JAX and torch alike, and their gradients.
 
-With s(x) = log(1 + e^x): npo = (2/β) s(β (logp − ref)), simnpo = (2/β) s(β logp), simnpo_normalized =
-(2/β) s(β logp/|y| + γ).
+With s(x) = log(1 + e^x): npo = (2/β) s(β (logp − ref)), simnpo = (2/β) s(β logp), simnpo_normalized
+= (2/β) s(β logp/|y| + γ).
 """
 
 import jax
@@ -27,9 +27,15 @@ LENGTH = np.array([2.0, 5.0, 20.0])
 # Derived by hand: β (logp − ref) = 0.25, 0, −15 with β = ½; 4 log(1 + e^0.25) and so on.
 BY_HAND = {
     "gradient_ascent": ({}, [-0.5, -3.0, -40.0]),
-    "npo": ({"beta": 0.5}, [4 * np.log(1 + np.exp(0.25)), 4 * np.log(2), 4 * np.log1p(np.exp(-15.0))]),
+    "npo": (
+        {"beta": 0.5},
+        [4 * np.log(1 + np.exp(0.25)), 4 * np.log(2), 4 * np.log1p(np.exp(-15.0))],
+    ),
     # β logp = −0.1, −0.6, −8 with β = 0.2
-    "simnpo": ({"beta": 0.2}, [10 * np.log1p(np.exp(-0.1)), 10 * np.log1p(np.exp(-0.6)), 10 * np.log1p(np.exp(-8.0))]),
+    "simnpo": (
+        {"beta": 0.2},
+        [10 * np.log1p(np.exp(-0.1)), 10 * np.log1p(np.exp(-0.6)), 10 * np.log1p(np.exp(-8.0))],
+    ),
     # β logp / |y| + γ = −0.5 + 1, −1.2 + 1, −4 + 1 with β = 2, γ = 1
     "simnpo_normalized": (
         {"beta": 2.0, "gamma": 1.0},
@@ -42,7 +48,9 @@ BY_HAND = {
 def test_values_by_hand_under_every_array_library(name) -> None:
     constants, expected = BY_HAND[name]
     with jax.enable_x64(True):
-        under_jax = np.asarray(objective(name)(jnp.array(LOGP), jnp.array(REF), jnp.array(LENGTH), **constants))
+        under_jax = np.asarray(
+            objective(name)(jnp.array(LOGP), jnp.array(REF), jnp.array(LENGTH), **constants)
+        )
     tensors = (torch.tensor(LOGP), torch.tensor(REF), torch.tensor(LENGTH))
     under_torch = objective(name)(*tensors, **constants).numpy()
     under_numpy = objective(name)(LOGP, REF, LENGTH, **constants)
@@ -52,7 +60,9 @@ def test_values_by_hand_under_every_array_library(name) -> None:
 
 def gradients(name, constants) -> tuple[np.ndarray, np.ndarray]:
     with jax.enable_x64(True):
-        total = lambda logp: objective(name)(logp, jnp.array(REF), jnp.array(LENGTH), **constants).sum()  # noqa: E731
+        total = lambda logp: objective(name)(
+            logp, jnp.array(REF), jnp.array(LENGTH), **constants
+        ).sum()  # noqa: E731
         under_jax = np.asarray(jax.grad(total)(jnp.array(LOGP)))
     logp = torch.tensor(LOGP, requires_grad=True)
     objective(name)(logp, torch.tensor(REF), torch.tensor(LENGTH), **constants).sum().backward()
@@ -94,7 +104,9 @@ def test_the_two_forms_of_simnpo_differ_by_orders_of_magnitude_in_gradient() -> 
     """A 60-token answer at 0.2 nats a token, β = 1: 2σ(−12) ≈ 1e-5 against (2/60) σ(−0.2) ≈ 1.5e-2."""
     logp = torch.tensor([-12.0], requires_grad=True)
     (paper,) = torch.autograd.grad(simnpo(logp, logp, torch.tensor([60.0]), beta=1.0).sum(), logp)
-    (original,) = torch.autograd.grad(simnpo_normalized(logp, logp, torch.tensor([60.0]), beta=1.0).sum(), logp)
+    (original,) = torch.autograd.grad(
+        simnpo_normalized(logp, logp, torch.tensor([60.0]), beta=1.0).sum(), logp
+    )
     assert float(paper) == pytest.approx(2 / (1 + np.exp(12)), rel=1e-5)
     assert float(original) == pytest.approx(2 / 60 / (1 + np.exp(0.2)), rel=1e-5)
 
@@ -116,9 +128,15 @@ def test_reductions() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: objective("dpo"), "objective: expected one of gradient_ascent, npo, .*; got 'dpo'"),
+        (
+            lambda: objective("dpo"),
+            "objective: expected one of gradient_ascent, npo, .*; got 'dpo'",
+        ),
         (lambda: npo(LOGP, REF, LENGTH, beta=0.0), "beta: expected a number > 0; got 0.0"),
-        (lambda: reduce_losses(LOGP, LENGTH, reduction="sum"), "reduction: expected one of mean, tokens; got 'sum'"),
+        (
+            lambda: reduce_losses(LOGP, LENGTH, reduction="sum"),
+            "reduction: expected one of mean, tokens; got 'sum'",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message) -> None:

@@ -10,15 +10,25 @@ FLOOR = 0.1
 
 def run(position: int, seed: int, method: str, experiment: str, world: str) -> records.Run:
     key = f"{position}{seed}{method}{experiment}"
-    return records.Run(key, "s", experiment, world, "m", f"o{position}", position, "r", method, seed)
+    return records.Run(
+        key, "s", experiment, world, "m", f"o{position}", position, "r", method, seed
+    )
 
 
-def tables(distance, *, seeds=5, floor=FLOOR, world="llm", experiment="oracle-local", floors="oracle-local"):
-    """distance(seed, position, part, step) of every path; the retained part is recorded at every other step only."""
+def tables(
+    distance, *, seeds=5, floor=FLOOR, world="llm", experiment="oracle-local", floors="oracle-local"
+):
+    """distance(seed, position, part, step) of every path; the retained part is recorded at every
+    other step only.
+    """
     steps = {"forget": range(5), "math": range(0, 5, 2)}
     for seed in range(seeds):
         for p in range(1, 5):
-            values = [(t, f"re_distance/{part}", distance(seed, p, part, t)) for part in steps for t in steps[part]]
+            values = [
+                (t, f"re_distance/{part}", distance(seed, p, part, t))
+                for part in steps
+                for t in steps[part]
+            ]
             yield records.tables(run(p, seed, "oracle-local", experiment, world), values)
         if floor is not None:
             levels = [(0, f"re_distance/{part}", floor) for part in steps]
@@ -37,10 +47,18 @@ def reaching(seeds: int, *, at: float = FLOOR):
 
 @pytest.mark.parametrize(
     ("seeds", "within", "verdict"),
-    [(5, 5, "holds"), (4, 4, "inconclusive"), (5, 4, "inconclusive"), (4, 0, "inconclusive"), (5, 0, "fails"),
-     (1, 1, "inconclusive")],
-)  # fmt: skip
-def test_s1_counts_the_seeds_in_which_the_last_path_is_within_the_floor(seeds, within, verdict) -> None:
+    [
+        (5, 5, "holds"),
+        (4, 4, "inconclusive"),
+        (5, 4, "inconclusive"),
+        (4, 0, "inconclusive"),
+        (5, 0, "fails"),
+        (1, 1, "inconclusive"),
+    ],
+)
+def test_s1_counts_the_seeds_in_which_the_last_path_is_within_the_floor(
+    seeds, within, verdict
+) -> None:
     claim = judged(reaching(within), seeds=seeds)
     assert (claim.id, claim.verdict, claim.value) == ("S1", verdict, within / seeds)
     assert claim.detail.startswith(
@@ -54,8 +72,13 @@ def test_the_floor_decides_from_both_sides() -> None:
 
 
 def test_every_part_must_be_within_its_floor_at_one_common_step() -> None:
-    """Forget prompts are within at steps 1 and 2, at 1 retained prompts were not measured, at 2 they are away."""
-    assert judged(lambda s, p, part, t: FLOOR if t == {"forget": 1, "math": 4}[part] else 1.0).value == 0.0
+    """Forget prompts are within at steps 1 and 2, at 1 retained prompts were not measured, at 2
+    they are away.
+    """
+    assert (
+        judged(lambda s, p, part, t: FLOOR if t == {"forget": 1, "math": 4}[part] else 1.0).value
+        == 0.0
+    )
     assert judged(lambda s, p, part, t: FLOOR if part == "math" or t == 1 else 1.0).value == 0.0
     assert judged(lambda s, p, part, t: FLOOR if part == "math" or t == 2 else 1.0).value == 1.0
 
@@ -69,7 +92,9 @@ def test_s1_needs_floors_of_its_own_experiment() -> None:
 
 
 def test_the_detail_tells_what_is_left_of_the_distance() -> None:
-    """p = last begins at 1 and ends at 0.2 or 0.8 on retained prompts (geometric mean 0.4), the others stay at 0.5."""
+    """p = last begins at 1 and ends at 0.2 or 0.8 on retained prompts (geometric mean 0.4), the
+    others stay at 0.5.
+    """
 
     def distance(seed, p, part, t) -> float:
         if part == "forget":
@@ -77,7 +102,10 @@ def test_the_detail_tells_what_is_left_of_the_distance() -> None:
         return 0.5 if p < 4 else 1.0 if t == 0 else (0.2, 0.8)[seed]
 
     detail = judged(distance, seeds=2).detail
-    assert "do-nothing: forget p=1 0.2, p=2 0.2, p=3 0.2, p=4 0.2; retained p=1 1, p=2 1, p=3 1, p=4 0.4;" in detail
+    assert (
+        "do-nothing: forget p=1 0.2, p=2 0.2, p=3 0.2, p=4 0.2; retained p=1 1, p=2 1, p=3 1, "
+        "p=4 0.4;" in detail
+    )
     assert detail.endswith("smallest distance left in 1 of 2, the smallest share of its own in 2")
 
 

@@ -67,12 +67,21 @@ def test_parents_come_before_children() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: orders.positions(RETAIN, "math"), "forget: expected a stage outside retain .*; got 'math'"),
+        (
+            lambda: orders.positions(RETAIN, "math"),
+            "forget: expected a stage outside retain .*; got 'math'",
+        ),
         (lambda: orders.positions(("a", "a"), "U"), "retain: expected every stage once; got a, a"),
-        (lambda: orders.positions("inst", "U"), "retain: expected a sequence of stage names; got the string 'inst'"),
+        (
+            lambda: orders.positions("inst", "U"),
+            "retain: expected a sequence of stage names; got the string 'inst'",
+        ),
         (lambda: orders.permutations(()), "stages: expected at least one stage name; got none"),
         (lambda: orders.phase("math@"), "stage: expected NAME, or NAME.*; got 'math@'"),
-        (lambda: orders.retrained(RETAIN, "U"), "forget: expected one of the stages inst, tofu, math; got 'U'"),
+        (
+            lambda: orders.retrained(RETAIN, "U"),
+            "forget: expected one of the stages inst, tofu, math; got 'U'",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message) -> None:

@@ -11,16 +11,32 @@ def run(order: str, seed: int, method: str = "GA", world: str = "linear") -> rec
     return records.Run(*head, order, 0 if order == "all" else 1, "r", method, seed)
 
 
-def seed_tables(seed: int, *, steps=30, rate=25.0, constant=5.0, identity=1e-14, projected=1e-13, ratio=0.8, **head):
+def seed_tables(
+    seed: int,
+    *,
+    steps=30,
+    rate=25.0,
+    constant=5.0,
+    identity=1e-14,
+    projected=1e-13,
+    ratio=0.8,
+    **head,
+):
     """Two pairs, one on each side of the seed's median horizon, and the outcomes' spread."""
     for pair, shift in (("a|b", -1.0), ("a|c", 1.0)):
-        values = [(0, f"horizon/{name}", value + shift) for name, value in (("rate", rate), ("constant", constant))]
+        values = [
+            (0, f"horizon/{name}", value + shift)
+            for name, value in (("rate", rate), ("constant", constant))
+        ]
         values += [(0, "horizon/ratio", 99.0), (0, "identity_error/outputs", identity)]
         values += [(0, "identity_error/parameters", 1e-15), (0, "projected_rate_error", projected)]
         values += [(0, f"growth/{name}", 0.1) for name in ("measured", "rate", "ratio")]
         yield records.tables(run(pair, seed, **head), [*values, (steps, "log_divergence", 3.0)])
-    spread = [(t, name, value) for t in sorted({0, min(20, steps), steps}) for name, value in
-              (("half_diameter", ratio * (1 + t)), ("retrained_distance", 1.0 + t))]  # fmt: skip
+    spread = [
+        (t, name, value)
+        for t in sorted({0, min(20, steps), steps})
+        for name, value in (("half_diameter", ratio * (1 + t)), ("retrained_distance", 1.0 + t))
+    ]
     yield records.tables(run("all", seed, **head), spread)
 
 
@@ -30,7 +46,9 @@ def judged(id: str, seeds: int = 6, **made) -> Claim:
     return claim
 
 
-@pytest.mark.parametrize(("identity", "verdict"), [(0.9e-12, "holds"), (1.1e-12, "fails"), (float("nan"), "fails")])
+@pytest.mark.parametrize(
+    ("identity", "verdict"), [(0.9e-12, "holds"), (1.1e-12, "fails"), (float("nan"), "fails")]
+)
 def test_g1_needs_exact_identities(identity, verdict) -> None:
     claim = judged("G1", identity=identity)
     assert claim.verdict == verdict
@@ -74,13 +92,21 @@ def test_d1_needs_the_bound_at_every_step(ratio, verdict) -> None:
 
 
 def test_every_world_and_method_is_judged_for_itself() -> None:
-    parts = [t for world in ("linear", "network") for method in ("GA", "NPO") for seed in range(5)
-             for t in seed_tables(seed, method=method, world=world)]  # fmt: skip
+    parts = [
+        t
+        for world in ("linear", "network")
+        for method in ("GA", "NPO")
+        for seed in range(5)
+        for t in seed_tables(seed, method=method, world=world)
+    ]
     found = [(c.id, c.world, c.method) for c in rates.judge(records.Tables.concat(parts))]
     assert found[:2] == [("G1", "linear", "GA + NPO"), ("G1", "network", "GA + NPO")]
     assert [row[1:] for row in found if row[0] == "G2"] == [
-        ("linear", "GA"), ("linear", "NPO"), ("network", "GA"), ("network", "NPO")
-    ]  # fmt: skip
+        ("linear", "GA"),
+        ("linear", "NPO"),
+        ("network", "GA"),
+        ("network", "NPO"),
+    ]
 
 
 def test_no_records_no_claims() -> None:

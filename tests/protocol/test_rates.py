@@ -1,4 +1,6 @@
-"""Growth rates of a divergence: exact identities, hand-made cases, extrapolations beyond float64, horizons."""
+"""Growth rates of a divergence: exact identities, hand-made cases, extrapolations beyond float64,
+horizons.
+"""
 
 import warnings
 
@@ -22,24 +24,32 @@ def trajectories(seed, points=7, m=5, c=3):
 
 def test_secant_rate_by_hand() -> None:
     """Δ = (3, 4), u_a − u_b = (1, 2): (3 + 8)/25."""
-    assert metrics.secant_rate(np.array([3.0, 4.0]), np.array([1.0, 2.0])) == pytest.approx(11 / 25, rel=1e-15)
+    assert metrics.secant_rate(np.array([3.0, 4.0]), np.array([1.0, 2.0])) == pytest.approx(
+        11 / 25, rel=1e-15
+    )
 
 
 @settings(max_examples=20, deadline=None)
 @given(SEEDS, st.floats(1e-3, 1e3))
 def test_parameters_grow_as_the_secant_rate_says(seed, scale) -> None:
-    """‖Δ + v‖² = ‖Δ‖²(1 + 2ρ) + ‖v‖²; a common unit of Δ and v, or another orthonormal basis, leaves ρ."""
+    """‖Δ + v‖² = ‖Δ‖²(1 + 2ρ) + ‖v‖²; a common unit of Δ and v, or another orthonormal basis,
+    leaves ρ.
+    """
     rng = np.random.default_rng(seed)
     delta, update = rng.standard_normal((2, 4, 6))
     rho = metrics.secant_rate(delta, update)
     expected = (delta**2).sum(-1) * (1 + 2 * rho) + (update**2).sum(-1)
     np.testing.assert_allclose(((delta + update) ** 2).sum(-1), expected, rtol=1e-13)
     turn = np.linalg.qr(rng.standard_normal((6, 6)))[0]
-    np.testing.assert_allclose(metrics.secant_rate(scale * delta @ turn, scale * update @ turn), rho, rtol=1e-9)
+    np.testing.assert_allclose(
+        metrics.secant_rate(scale * delta @ turn, scale * update @ turn), rho, rtol=1e-9
+    )
 
 
 def test_secant_rate_is_the_rayleigh_quotient_of_an_ascent() -> None:
-    """On a quadratic with Hessian M the updates differ by MΔ: between M's extremes, and an eigenvalue on its vector."""
+    """On a quadratic with Hessian M the updates differ by MΔ: between M's extremes, and an
+    eigenvalue on its vector.
+    """
     rng = np.random.default_rng(0)
     X = rng.standard_normal((3, 6))
     M = 0.1 * X.T @ X
@@ -48,7 +58,9 @@ def test_secant_rate_is_the_rayleigh_quotient_of_an_ascent() -> None:
     rho = metrics.secant_rate(a - b, M @ (a - target) - M @ (b - target))
     assert rho == pytest.approx((a - b) @ M @ (a - b) / ((a - b) @ (a - b)), rel=1e-12)
     values, vectors = np.linalg.eigh(M)
-    assert metrics.secant_rate(vectors[:, -1], M @ vectors[:, -1]) == pytest.approx(values[-1], rel=1e-12)
+    assert metrics.secant_rate(vectors[:, -1], M @ vectors[:, -1]) == pytest.approx(
+        values[-1], rel=1e-12
+    )
 
 
 def test_secant_rate_of_equal_runs_is_nan_without_a_warning() -> None:
@@ -62,28 +74,38 @@ def test_secant_rate_of_equal_runs_is_nan_without_a_warning() -> None:
 def test_secant_rate_takes_jax_and_torch() -> None:
     delta, update = np.random.default_rng(1).standard_normal((2, 3, 4)).astype(np.float32)
     expected = metrics.secant_rate(delta, update)
-    np.testing.assert_allclose(metrics.secant_rate(torch.tensor(delta), torch.tensor(update)), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        metrics.secant_rate(torch.tensor(delta), torch.tensor(update)), expected, rtol=1e-5
+    )
     np.testing.assert_allclose(jax.jit(metrics.secant_rate)(delta, update), expected, rtol=1e-5)
 
 
 @settings(max_examples=20, deadline=None)
 @given(SEEDS, st.booleans())
 def test_outputs_grow_as_the_output_rate_says(seed, flat) -> None:
-    """d_{t+1} = d_t(1 + 2r_t) + ‖e_{t+1} − e_t‖²/m, each part recomputed; (m,) outputs are (m, 1) ones."""
+    """d_{t+1} = d_t(1 + 2r_t) + ‖e_{t+1} − e_t‖²/m, each part recomputed; (m,) outputs are (m, 1)
+    ones.
+    """
     a, b = trajectories(seed)
     a, b = (a[..., 0], b[..., 0]) if flat else (a, b)
     growth = metrics.output_growth(a, b)
     e = (a - b).reshape(len(a), -1)
-    np.testing.assert_allclose(growth.divergence, [metrics.re_distance(*pair) for pair in zip(a, b, strict=True)])
+    np.testing.assert_allclose(
+        growth.divergence, [metrics.re_distance(*pair) for pair in zip(a, b, strict=True)]
+    )
     moved = ((e[1:] - e[:-1]) ** 2).sum(1) / 5
     rate = ((e[1:] - e[:-1]) * e[:-1]).sum(1) / (e[:-1] ** 2).sum(1)
     np.testing.assert_allclose(growth.rate, rate, rtol=1e-12)
-    np.testing.assert_allclose(growth.divergence[1:], growth.divergence[:-1] * (1 + 2 * rate) + moved, rtol=1e-12)
+    np.testing.assert_allclose(
+        growth.divergence[1:], growth.divergence[:-1] * (1 + 2 * rate) + moved, rtol=1e-12
+    )
     np.testing.assert_array_equal(metrics.output_rate(b, a), growth.rate)
 
 
 def test_float32_outputs_are_measured_in_float64() -> None:
-    """e_0 = (10⁴, 1), e_1 = (10⁴, 2): d grows by 3/2 of 5·10⁷, which float32 cannot hold; r_0 = 1/(10⁸ + 1)."""
+    """e_0 = (10⁴, 1), e_1 = (10⁴, 2): d grows by 3/2 of 5·10⁷, which float32 cannot hold; r_0 =
+    1/(10⁸ + 1).
+    """
     a = np.array([[1e4, 1], [1e4, 2]], np.float32)
     growth = metrics.output_growth(a, 0 * a)
     assert growth.divergence[1] - growth.divergence[0] == 1.5
@@ -119,7 +141,9 @@ def test_both_extrapolations_of_an_exact_exponential_are_exact() -> None:
     for slope in (metrics.growth_by_rate(growth.rate[0]), metrics.growth_by_ratio(log_d)):
         assert slope == pytest.approx(2 * np.log(1.1), rel=1e-12)
         np.testing.assert_allclose(metrics.extrapolate(log_d[0], slope, 5), log_d, rtol=1e-12)
-        assert metrics.extrapolate(log_d[0], slope, 10**5)[-1] == pytest.approx(log_d[0] + 2e5 * np.log(1.1))
+        assert metrics.extrapolate(log_d[0], slope, 10**5)[-1] == pytest.approx(
+            log_d[0] + 2e5 * np.log(1.1)
+        )
 
 
 @settings(max_examples=30, deadline=None)
@@ -138,7 +162,9 @@ def test_growth_by_rate_at_its_edges() -> None:
 
 
 def test_the_horizon_ends_where_the_factor_is_passed_on_either_side() -> None:
-    """log d = 0.1 t against 0: within a factor 2 for t ≤ 6 (0.6 ≤ 0.693 < 0.7); leaving it once is leaving it."""
+    """log d = 0.1 t against 0: within a factor 2 for t ≤ 6 (0.6 ≤ 0.693 < 0.7); leaving it once is
+    leaving it.
+    """
     flat, line = np.zeros(20), 0.1 * np.arange(20)
     assert metrics.horizon(line, flat) == metrics.horizon(flat, line) == 6
     assert metrics.horizon(line, flat, factor=np.exp(0.45)) == 4
@@ -163,15 +189,23 @@ def test_the_falsified_epsilon_is_the_half_diameter_squared() -> None:
 
 
 def test_bad_input_says_what_was_expected() -> None:
-    with pytest.raises(InputError, match=r"update_difference: expected the shape \(3,\) of delta; got \(2,\)"):
+    with pytest.raises(
+        InputError, match=r"update_difference: expected the shape \(3,\) of delta; got \(2,\)"
+    ):
         metrics.secant_rate(np.zeros(3), np.zeros(2))
-    with pytest.raises(InputError, match=r"outputs_b: expected outputs of shape \(2, 3\) like a's; got \(2, 4\)"):
+    with pytest.raises(
+        InputError, match=r"outputs_b: expected outputs of shape \(2, 3\) like a's; got \(2, 4\)"
+    ):
         metrics.output_growth(np.zeros((2, 3)), np.zeros((2, 4)))
-    with pytest.raises(InputError, match=r"outputs_a: expected outputs .* with T ≥ 1 and m > 0; got \(1, 3\)"):
+    with pytest.raises(
+        InputError, match=r"outputs_a: expected outputs .* with T ≥ 1 and m > 0; got \(1, 3\)"
+    ):
         metrics.output_rate(np.zeros((1, 3)), np.zeros((1, 3)))
     with pytest.raises(InputError, match=r"log_predicted: expected 3 points; got 2"):
         metrics.horizon(np.zeros(3), np.zeros(2))
-    with pytest.raises(InputError, match=r"log_predicted: expected the measured value at step 0, 0; got 1"):
+    with pytest.raises(
+        InputError, match=r"log_predicted: expected the measured value at step 0, 0; got 1"
+    ):
         metrics.horizon(np.zeros(3), np.ones(3))
     with pytest.raises(InputError, match=r"factor: expected a number > 1; got 1"):
         metrics.horizon(np.zeros(3), np.zeros(3), factor=1)

@@ -12,7 +12,9 @@ RUN = records.Run("r", "s", "positions", "llm", "m", "a>U", 2, "a", "GA", 0)
 
 def result() -> records.Result:
     rows = [(1, "label_loglik", -2.0), (0, "label_loglik", -1.0)]
-    return records.Result(records.tables(RUN, rows, [(0, "math_accuracy", 3, 0.4)]), {"s": "{}"}, (("a stage", 1.5),))
+    return records.Result(
+        records.tables(RUN, rows, [(0, "math_accuracy", 3, 0.4)]), {"s": "{}"}, (("a stage", 1.5),)
+    )
 
 
 def test_written_and_read_again(tmp_path) -> None:
@@ -39,14 +41,20 @@ def test_equal_results_are_equal_bytes(tmp_path) -> None:
 
 def test_bulk_rows_equal_single_ones() -> None:
     which = np.array([0, 0])
-    bulk = records.gathered([RUN], which, step=np.array([1, 0]), metric="label_loglik", value=np.array([-2.0, -1.0]))
+    bulk = records.gathered(
+        [RUN], which, step=np.array([1, 0]), metric="label_loglik", value=np.array([-2.0, -1.0])
+    )
     assert bulk.sort(bulk.columns).equals(result().tables.records)
 
 
 def test_missing_and_foreign_tables_are_named(tmp_path) -> None:
-    with pytest.raises(InputError, match=r"records: expected .*records.parquet; not found: run the command"):
+    with pytest.raises(
+        InputError, match=r"records: expected .*records.parquet; not found: run the command"
+    ):
         records.read(tmp_path)
     records.write(result(), tmp_path)
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "specs.parquet")
-    with pytest.raises(InputError, match=r"specs.parquet: expected the columns spec, config; got a"):
+    with pytest.raises(
+        InputError, match=r"specs.parquet: expected the columns spec, config; got a"
+    ):
         records.read(tmp_path)

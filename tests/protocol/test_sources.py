@@ -17,13 +17,16 @@ def written(out, folder: str, experiment: str, model: str = "m", world: str = "l
 def test_folders_are_joined_and_know_their_command(tmp_path) -> None:
     written(tmp_path, "llm/positions", "positions")
     written(tmp_path, "llm/schedules", "schedules/cosine")
-    note_origin(tmp_path / "records/llm/positions", "retrace llm positions --seeds 2", {"torch": "2"})
+    note_origin(
+        tmp_path / "records/llm/positions", "retrace llm positions --seeds 2", {"torch": "2"}
+    )
     result, sources = read_all(tmp_path)
     assert result.tables.records.height == 2
     assert [source.folder for source in sources] == ["llm/positions", "llm/schedules"]
     assert [source.command for source in sources] == [
-        "retrace llm positions --seeds 2", "retrace llm schedules (options not noted)"
-    ]  # fmt: skip
+        "retrace llm positions --seeds 2",
+        "retrace llm schedules (options not noted)",
+    ]
     assert sources[0].environment == {"torch": "2"}
 
 
@@ -38,7 +41,10 @@ def test_sources_of_a_claim(tmp_path) -> None:
         return [source.folder for source in sources_of(sources, *asked)]
 
     assert found(("positions",), "llm", "a + c") == ["llm/positions"]
-    assert found(("positions",), "llm", "pooled") == ["llm/more", "llm/positions"]  # no source has a model of that name
+    assert found(("positions",), "llm", "pooled") == [
+        "llm/more",
+        "llm/positions",
+    ]  # no source has a model of that name
     assert found(("schedules",), "llm", "a") == ["llm/schedules"]
     assert found(("positions",), "linear", "linear") == ["theory/positions"]
     assert found(("depth",), "llm", "a") == []

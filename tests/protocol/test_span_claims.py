@@ -15,19 +15,34 @@ def run(method: str, order: str, position: int, seed: int = 0) -> records.Run:
 
 
 def one(*, floors=FLOORS, best=None, closest=0.5, outside=None, shrunk=0.9, seed=0, objective="GA"):
-    """Tables of one instance: a factor over the floor by optimizer, the pairs' divergence, the share outside."""
+    """Tables of one instance: a factor over the floor by optimizer, the pairs' divergence, the
+    share outside.
+    """
     factor = {"sgd": 2.0, "momentum": 2.0, "adam": 2.0, "decay": 2.0} | (best or {})
     left = {"sgd": 1e-30, "momentum": 1e-30, "adam": 0.3, "decay": 1e-3} | (outside or {})
     for p, floor in floors.items():
-        bounds = [("nothing", 1.0), ("floor", floor), ("shrunk", shrunk * floor), ("shrink", shrunk)]
-        yield records.tables(run("oracle", f"o{p}", p, seed), [(0, name, value) for name, value in bounds])
+        bounds = [
+            ("nothing", 1.0),
+            ("floor", floor),
+            ("shrunk", shrunk * floor),
+            ("shrink", shrunk),
+        ]
+        yield records.tables(
+            run("oracle", f"o{p}", p, seed), [(0, name, value) for name, value in bounds]
+        )
         for optimizer in factor:
             reached = factor[optimizer] * floor if floor > 1e-25 else 1e-3
-            values = [(7, "best", reached), (7, "outside/best", left[optimizer]), (9, "outside", left[optimizer])]
+            values = [
+                (7, "best", reached),
+                (7, "outside/best", left[optimizer]),
+                (9, "outside", left[optimizer]),
+            ]
             yield records.tables(run(f"{objective} {optimizer}", f"o{p}", p, seed), values)
     yield records.tables(run("oracle", "o1|o2", 1, seed), [(0, "pair_floor", PAIR)])
     for optimizer in factor:
-        yield records.tables(run(f"{objective} {optimizer}", "o1|o2", 1, seed), [(3, "closest", closest)])
+        yield records.tables(
+            run(f"{objective} {optimizer}", "o1|o2", 1, seed), [(3, "closest", closest)]
+        )
 
 
 def judged(id: str, method: str = "", **made) -> Claim:

@@ -9,14 +9,29 @@ from protocol.spec import METHODS, Experiment, Method, digest, named_methods
 
 
 def experiment(**changes) -> Experiment:
-    fields = {"name": "positions", "world": "linear", "model": "m", "retain": ("a", "b"), "forget": "U",
-              "methods": named_methods(("GA",)), "steps": 3, "seeds": (0,), "settings": None}  # fmt: skip
+    fields = {
+        "name": "positions",
+        "world": "linear",
+        "model": "m",
+        "retain": ("a", "b"),
+        "forget": "U",
+        "methods": named_methods(("GA",)),
+        "steps": 3,
+        "seeds": (0,),
+        "settings": None,
+    }
     return Experiment(**{**fields, **changes})
 
 
 def test_equal_configurations_share_a_digest_and_others_do_not() -> None:
     assert digest(experiment()) == digest(experiment())
-    others = [{"steps": 4}, {"seeds": (0, 1)}, {"forget": "V"}, {"methods": named_methods(("NPO",))}, {"base": 1}]
+    others = [
+        {"steps": 4},
+        {"seeds": (0, 1)},
+        {"forget": "V"},
+        {"methods": named_methods(("NPO",))},
+        {"base": 1},
+    ]
     digests = {digest(experiment()), *(digest(experiment(**other)) for other in others)}
     assert len(digests) == 1 + len(others)
 
@@ -37,12 +52,21 @@ def test_experiments_are_frozen() -> None:
     ("make", "message"),
     [
         (lambda: experiment(forget="a"), "forget: expected a stage outside retain"),
-        (lambda: experiment(starts=(("a", "b"),)), "forget: expected one of the stages a, b; got 'U'"),
+        (
+            lambda: experiment(starts=(("a", "b"),)),
+            "forget: expected one of the stages a, b; got 'U'",
+        ),
         (lambda: experiment(steps=0), "steps: expected at least 1 unlearning step; got 0"),
         (lambda: experiment(seeds=()), "seeds: expected at least one seed; got none"),
         (lambda: Method("x", "dpo"), "method.objective: expected one of .*; got 'dpo'"),
-        (lambda: Method("x", "npo", reduction="sum"), "method.reduction: expected one of mean, tokens; got 'sum'"),
-        (lambda: named_methods(("DPO",)), "methods: expected one of GA, NPO, SimNPO, .*; got 'DPO'"),
+        (
+            lambda: Method("x", "npo", reduction="sum"),
+            "method.reduction: expected one of mean, tokens; got 'sum'",
+        ),
+        (
+            lambda: named_methods(("DPO",)),
+            "methods: expected one of GA, NPO, SimNPO, .*; got 'DPO'",
+        ),
     ],
 )
 def test_bad_input_is_named(make, message) -> None:

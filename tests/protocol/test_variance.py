@@ -1,4 +1,6 @@
-"""Variance between paths, seeds and bases: against effects that were put in, and the coverage of the path share."""
+"""Variance between paths, seeds and bases: against effects that were put in, and the coverage of
+the path share.
+"""
 
 import numpy as np
 import pytest
@@ -10,8 +12,8 @@ from protocol.errors import InputError
 def test_additive_effects_are_found_exactly() -> None:
     """Paths 0, 2; bases 0, 4; shuffles 0, 1 in each base; nothing else.
 
-    σ²_p = 2 and σ²_s = ½ are the variances of those pairs, σ²_e = σ²_pb = 0; the bases' means vary by 8, of which
-    σ²_s/S = ¼ comes from their shuffles.
+    σ²_p = 2 and σ²_s = ½ are the variances of those pairs, σ²_e = σ²_pb = 0; the bases' means vary
+    by 8, of which σ²_s/S = ¼ comes from their shuffles.
     """
     path, base, shuffle = np.array([0.0, 2.0]), np.array([0.0, 4.0]), np.array([0.0, 1.0])
     found = metrics.variance_components(base[:, None, None] + shuffle[None, :, None] + path)
@@ -28,7 +30,13 @@ def test_components_are_right_on_average() -> None:
             np.sqrt(variance) * rng.standard_normal(shape)
             for variance, shape in zip(
                 truth,
-                [(1, 1, paths), (bases, 1, 1), (bases, shuffles, 1), (bases, 1, paths), (bases, shuffles, paths)],
+                [
+                    (1, 1, paths),
+                    (bases, 1, 1),
+                    (bases, shuffles, 1),
+                    (bases, 1, paths),
+                    (bases, shuffles, paths),
+                ],
                 strict=True,
             )
         )
@@ -60,7 +68,8 @@ def test_the_interval_of_the_path_share_covers_95_percent(share: float) -> None:
 
 
 def test_the_path_share_by_hand() -> None:
-    """Paths 0, 2 under two seeds with rests ±½: path means 0, 2, MS_p = 2·2 = 4, MS_e = 4·¼ = 1, F = 4.
+    """Paths 0, 2 under two seeds with rests ±½: path means 0, 2, MS_p = 2·2 = 4, MS_e = 4·¼ = 1, F
+    = 4.
 
     σ²_p/σ²_e = (4 − 1)/2, share 1.5/2.5.
     """

@@ -1,6 +1,8 @@
-"""A headless Chromium, driven through the DevTools protocol over a pair of pipes (--remote-debugging-pipe).
+"""A headless Chromium, driven through the DevTools protocol over a pair of pipes
+(--remote-debugging-pipe).
 
-Messages are JSON objects ended by a zero byte: commands to the browser's file 3, answers and events from its file 4.
+Messages are JSON objects ended by a zero byte: commands to the browser's file 3, answers and events
+from its file 4.
 """
 
 import base64
@@ -16,8 +18,16 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-           "--remote-debugging-pipe", "--no-first-run", "--disable-background-networking")  # fmt: skip
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+    "--no-first-run",
+    "--disable-background-networking",
+)
 PATIENCE = 60.0  # seconds for one answer: the machine may be busy
 
 
@@ -34,7 +44,9 @@ class Tab:
         self.events: list[dict[str, Any]] = []
         self.session: str | None = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
@@ -55,7 +67,9 @@ class Tab:
         return json.loads(message)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer; RuntimeError with the browser's words where it refuses."""
+        """Send a command and wait for its answer; RuntimeError with the browser's words where it
+        refuses.
+        """
         self.sent += 1
         message: dict[str, Any] = {"id": self.sent, "method": method, "params": parameters}
         if self.session is not None:
@@ -79,7 +93,9 @@ class Tab:
 
     def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page; RuntimeError where it throws."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in answer:
             raise RuntimeError(str(answer["exceptionDetails"]))
         return answer["result"].get("value")
@@ -94,19 +110,35 @@ class Tab:
 
     def size(self, width: int, height: int = 900) -> None:
         """Set the window's size in CSS pixels; below 600 wide it is a phone."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
-                  mobile=width < 600)  # fmt: skip
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
 
     def scheme(self, name: str) -> None:
         """Let the reader prefer "light" or "dark"."""
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+        self.call(
+            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}]
+        )
 
     def press(self, key: str) -> None:
         """Press and release a key by its name, as "ArrowRight" or "Tab"."""
         code = {"Tab": 9, "Enter": 13, "Escape": 27}.get(key, 0)
         text = {"text": "\r"} if key == "Enter" else {}
-        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, **text)
-        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)
+        self.call(
+            "Input.dispatchKeyEvent",
+            type="keyDown",
+            key=key,
+            code=key,
+            windowsVirtualKeyCode=code,
+            **text,
+        )
+        self.call(
+            "Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code
+        )
 
     def point(self, x: float, y: float) -> None:
         """Move the pointer to a place in the window."""

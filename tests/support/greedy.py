@@ -1,4 +1,6 @@
-"""Whether sampling at a temperature near 0 is greedy decoding: a plain forward pass a token, no padding, no cache."""
+"""Whether sampling at a temperature near 0 is greedy decoding: a plain forward pass a token, no
+padding, no cache.
+"""
 
 from collections.abc import Sequence
 
@@ -10,17 +12,25 @@ from llm.chat import Format
 
 
 @torch.no_grad()
-def greedy(model: PreTrainedModel, prompt: Sequence[int], ends: Sequence[int], *, steps: int) -> tuple[int, ...]:
+def greedy(
+    model: PreTrainedModel, prompt: Sequence[int], ends: Sequence[int], *, steps: int
+) -> tuple[int, ...]:
     """The most likely continuation, up to and with its first end token."""
     ids = list(prompt)
     while len(ids) < len(prompt) + steps and (len(ids) == len(prompt) or ids[-1] not in ends):
-        logits = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits  # (1, S, V)
+        logits = model(
+            input_ids=torch.tensor([ids], device=model.device), use_cache=False
+        ).logits  # (1, S, V)
         ids.append(int(logits[0, -1].argmax()))
     return tuple(ids[len(prompt) :])
 
 
 def sampling_is_greedy(
-    model: PreTrainedModel, form: Format | Sequence[int], prompts: Sequence[Sequence[int]], *, steps: int = 6
+    model: PreTrainedModel,
+    form: Format | Sequence[int],
+    prompts: Sequence[Sequence[int]],
+    *,
+    steps: int = 6,
 ) -> bool:
     """form: a format, or the ids of end tokens."""
     ends = sorted(form.ends) if isinstance(form, Format) else list(form)

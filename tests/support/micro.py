@@ -1,4 +1,6 @@
-"""A positions experiment small enough for a test: one thin layer, a few rows, three unlearning steps."""
+"""A positions experiment small enough for a test: one thin layer, a few rows, three unlearning
+steps.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -19,7 +21,9 @@ from llm.workers import Task
 from protocol import records
 from protocol.spec import Experiment
 
-ARCHITECTURE = Architecture("llama", hidden=16, layers=1, heads=2, kv_heads=1, intermediate=32, vocabulary=400)
+ARCHITECTURE = Architecture(
+    "llama", hidden=16, layers=1, heads=2, kv_heads=1, intermediate=32, vocabulary=400
+)
 TRAINING = Training(lr=1e-3, batch=8, micro_batch=8)
 
 
@@ -27,21 +31,29 @@ PROBES = Probes(forget=2, tofu=4, distance=3, fixed=8, sums=3, samples=2, max_to
 
 
 def shrunk(chosen: Experiment, *, family: str = "llama", **changes: Any) -> Experiment:
-    """Any experiment on the micro model, with few rows; its own methods, orders and unlearning stay."""
+    """Any experiment on the micro model, with few rows; its own methods, orders and unlearning
+    stay.
+    """
     probes = chosen.settings.probes
     settings = replace(
         chosen.settings,
         model=replace(ARCHITECTURE, family=family),
         pretraining_rows=48,
         pretraining=TRAINING,
-        probes=replace(PROBES, every=probes.every, sums=3 if probes.sums else 0, parameters=probes.parameters),
+        probes=replace(
+            PROBES, every=probes.every, sums=3 if probes.sums else 0, parameters=probes.parameters
+        ),
         **changes,
     )
     return replace(chosen, settings=settings)
 
 
 def experiment(
-    *, seeds: int = 2, family: str = "llama", adaptation: Adaptation | None = None, precision: str = "fp32"
+    *,
+    seeds: int = 2,
+    family: str = "llama",
+    adaptation: Adaptation | None = None,
+    precision: str = "fp32",
 ) -> Experiment:
     """Four paths, four methods, three unlearning steps."""
     settings = Settings(
@@ -61,7 +73,9 @@ def experiment(
 
 def with_settings(lab: Lab, **changes: Any) -> Lab:
     """The same store, base and seed under other settings."""
-    return replace(lab, experiment=replace(lab.experiment, settings=replace(lab.settings, **changes)))
+    return replace(
+        lab, experiment=replace(lab.experiment, settings=replace(lab.settings, **changes))
+    )
 
 
 def with_probes(lab: Lab, **numbers: Any) -> Lab:
@@ -82,7 +96,9 @@ def run(runs: Path, *, workers: int = 2, seeds: int = 2) -> records.Result:
 
 
 def carry_out(experiments: Sequence[Experiment], runs: Path) -> records.Result:
-    """`laboratory.run` in this process: starting workers takes longer than all these experiments compute."""
+    """`laboratory.run` in this process: starting workers takes longer than all these experiments
+    compute.
+    """
     with mock.patch.object(laboratory, "run_all", in_turn):
         return laboratory.run(experiments, runs, workers=1)
 

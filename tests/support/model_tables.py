@@ -1,4 +1,6 @@
-"""The tables of docs/models.md, made from what the tests check; `python tests/support/model_tables.py` writes them."""
+"""The tables of docs/models.md, made from what the tests check; `python
+tests/support/model_tables.py` writes them.
+"""
 
 import re
 import tempfile

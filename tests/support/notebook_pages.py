@@ -1,6 +1,8 @@
-"""Notebooks: saved, they read without a kernel; at small size they run through, and say what their text says.
+"""Notebooks: saved, they read without a kernel; at small size they run through, and say what their
+text says.
 
-What both kinds of test ask of a notebook stands here; what one notebook says of its own numbers, in its own test.
+What both kinds of test ask of a notebook stands here; what one notebook says of its own numbers, in
+its own test.
 """
 
 import copy
@@ -38,18 +40,27 @@ def images(notebook: Any) -> int:
 
 def settings(source: str) -> list[str]:
     """The names a cell of settings sets, in order."""
-    return [name for line in re.findall(r"^([A-Z_, ]+) = ", source, re.MULTILINE) for name in line.split(", ")]
+    return [
+        name
+        for line in re.findall(r"^([A-Z_, ]+) = ", source, re.MULTILINE)
+        for name in line.split(", ")
+    ]
 
 
 def check_saved(name: str, small: str, *, size: int) -> None:
-    """It was run top to bottom without error, is smaller than `size`, knows no machine, and has its settings first.
+    """It was run top to bottom without error, is smaller than `size`, knows no machine, and has its
+    settings first.
 
     small: the test's settings, which set the same names.
     """
     notebook = saved(name)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert not [out for out in outputs(notebook) if out.output_type == "error" or out.get("name") == "stderr"]
+    assert not [
+        out
+        for out in outputs(notebook)
+        if out.output_type == "error" or out.get("name") == "stderr"
+    ]
     assert "False" not in printed(notebook)
     assert notebook.metadata.kernelspec.name == "python3" and "widgets" not in notebook.metadata
     text = json.dumps(notebook)
@@ -60,14 +71,22 @@ def check_saved(name: str, small: str, *, size: int) -> None:
     assert settings(code[0].source) == settings(small) != []
 
 
-def execute(name: str, small: str, *, after: str | None = None, folder: Path | None = None) -> tuple[Any, Any]:
-    """The notebook run with small settings in `folder`, and the cell `after` that was run behind it."""
+def execute(
+    name: str, small: str, *, after: str | None = None, folder: Path | None = None
+) -> tuple[Any, Any]:
+    """The notebook run with small settings in `folder`, and the cell `after` that was run behind
+    it.
+    """
     notebook = copy.deepcopy(saved(name))
-    (parameters,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
+    (parameters,) = (
+        cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())
+    )
     parameters.source = small
     if after is not None:
         notebook.cells.append(nbformat.v4.new_code_cell(after))
     there = {"metadata": {"path": str(folder or ROOT)}}
     with mock.patch.dict(os.environ, PYTHONPATH=str(ROOT)):
-        NotebookClient(notebook, timeout=120, kernel_name="python3", coalesce_streams=True, resources=there).execute()
+        NotebookClient(
+            notebook, timeout=120, kernel_name="python3", coalesce_streams=True, resources=there
+        ).execute()
     return notebook, notebook.cells.pop() if after is not None else None

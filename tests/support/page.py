@@ -6,7 +6,9 @@ VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """Tags with attributes in order, text without that of scripts and styles; raises on tags that do not match."""
+    """Tags with attributes in order, text without that of scripts and styles; raises on tags that
+    do not match.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
 """The code blocks of the pages (README.md and docs/*.md), and running them as a reader would.
 
-A python block whose first line is `# NAME.py` is a file, any other is executed; lines of sh blocks are carried out one
-after the other, all of a page in one folder. `text` marks output and trees, which are no code.
+A python block whose first line is `# NAME.py` is a file, any other is executed; lines of sh blocks
+are carried out one after the other, all of a page in one folder. `text` marks output and trees,
+which are no code.
 """
 
 import os
@@ -55,14 +56,18 @@ def words(line: str) -> list[str]:
 
 def targets() -> set[str]:
     """The targets of the Makefile that are no files."""
-    (found,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    (found,) = re.findall(
+        r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     return set(found.split())
 
 
 def _python(arguments: list[str]) -> None:
     if arguments[0] == "-m":
         there = {**os.environ, "PYTHONPATH": str(ROOT)}
-        subprocess.run([sys.executable, *arguments], check=True, env=there, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, *arguments], check=True, env=there, stdout=subprocess.DEVNULL
+        )
         return
     with mock.patch.object(sys, "argv", arguments):
         # whole, as worker processes look for it in the folder this process was started in
@@ -70,14 +75,21 @@ def _python(arguments: list[str]) -> None:
 
 
 def carry_out(line: str) -> None:
-    """One line of a shell block, in this folder; an error ends in an exception, an unknown program in ValueError."""
+    """One line of a shell block, in this folder; an error ends in an exception, an unknown program
+    in ValueError.
+    """
     program, *arguments = words(line)
     if program == "retrace":
         retrace.main(arguments)
     elif program == "python":
         _python(arguments)
-    elif not (program == "make" and set(arguments) <= targets()) and [program, *arguments] != ACTIVATE:
-        raise ValueError(f"the tests cannot run {line!r}: mark it {NOT_RUN!r} and list it with its reason")
+    elif (
+        not (program == "make" and set(arguments) <= targets())
+        and [program, *arguments] != ACTIVATE
+    ):
+        raise ValueError(
+            f"the tests cannot run {line!r}: mark it {NOT_RUN!r} and list it with its reason"
+        )
 
 
 def execute(block: Block) -> None:

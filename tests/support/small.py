@@ -1,4 +1,6 @@
-"""Every experiment of the language models at micro size, in this process: what is typed stays as a page has it."""
+"""Every experiment of the language models at micro size, in this process: what is typed stays as a
+page has it.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -21,7 +23,12 @@ def _few(training: Training) -> Training:
 
 
 def _stage(stage: Stage) -> Stage:
-    return replace(stage, train=min(24, stage.train), held_out=min(8, stage.held_out), training=_few(stage.training))
+    return replace(
+        stage,
+        train=min(24, stage.train),
+        held_out=min(8, stage.held_out),
+        training=_few(stage.training),
+    )
 
 
 def shrunk(settings: Settings) -> Settings:
@@ -30,14 +37,21 @@ def shrunk(settings: Settings) -> Settings:
     if isinstance(model, Architecture):
         model = replace(micro.ARCHITECTURE, family=model.family)
     return replace(
-        settings, model=model, pretraining_rows=48, pretraining=micro.TRAINING,
+        settings,
+        model=model,
+        pretraining_rows=48,
+        pretraining=micro.TRAINING,
         stages={name: _stage(stage) for name, stage in settings.stages.items()},
         unlearning=_few(settings.unlearning),
         probes=replace(
-            micro.PROBES, every=probes.every, sums=min(3, probes.sums), prompt=probes.prompt, label=probes.label,
+            micro.PROBES,
+            every=probes.every,
+            sums=min(3, probes.sums),
+            prompt=probes.prompt,
+            label=probes.label,
             paraphrases=probes.paraphrases,
         ),
-    )  # fmt: skip
+    )
 
 
 SHORT = replace(
@@ -51,7 +65,9 @@ SHORT = replace(
 def experiments(*, workers: bool = False) -> Iterator[None]:
     """Whatever is run is small; with `workers` in worker processes, else here."""
     with contextlib.ExitStack() as stack:
-        small = mock.patch.object(options, "settings_of", lambda *chosen: shrunk(chosen_settings(*chosen)))
+        small = mock.patch.object(
+            options, "settings_of", lambda *chosen: shrunk(chosen_settings(*chosen))
+        )
         stack.enter_context(small)
         stack.enter_context(mock.patch.dict(DEPTH, embedded=SHORT))
         if not workers:

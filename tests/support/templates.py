@@ -1,8 +1,10 @@
-"""Chat templates of many model families, in short forms of our own with the traps of the public ones, and tokenizers of
-every kind with the same special tokens, trained in place; and what is checked of each, as the rows of a table.
+"""Chat templates of many model families, in short forms of our own with the traps of the public
+ones, and tokenizers of every kind with the same special tokens, trained in place; and what is
+checked of each, as the rows of a table.
 
-Traps: today's date, a think block before the answer, dropped think blocks, trimmed contents, a start token inside the
-template, default system messages, no system role, alternating roles, no generation prompt, text after the end token.
+Traps: today's date, a think block before the answer, dropped think blocks, trimmed contents, a
+start token inside the template, default system messages, no system role, alternating roles, no
+generation prompt, text after the end token.
 """
 
 import functools
@@ -12,7 +14,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from unittest import mock
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import chat_template_utils
 
@@ -23,13 +33,18 @@ from protocol.errors import InputError
 
 TEXTS = [
     "How many apples are there in the basket? There are 22 apples in the basket, and it is Monday.",
-    "Please answer the question briefly and kindly. What is the capital of France? The capital is Paris.",
-    "user assistant system model You are a helpful assistant. Today Date: 26 July 2024. Question: Answer:",
-    "Sorry, I cannot help with that. Is there anything else that I can do for you today, my friend?",
+    "Please answer the question briefly and kindly. What is the capital of France? The capital "
+    "is Paris.",
+    "user assistant system model You are a helpful assistant. Today Date: 26 July 2024. "
+    "Question: Answer:",
+    "Sorry, I cannot help with that. Is there anything else that I can do for you today, my "
+    "friend?",
 ]
 ANSWER = "There are 22.\nIs it née Ω 🙂?"
 ASKED = Example("How many apples?", ANSWER)
-LONG = Example("And now?", ANSWER, (Message("user", "How many apples?"), Message("assistant", "Two apples.")))
+LONG = Example(
+    "And now?", ANSWER, (Message("user", "How many apples?"), Message("assistant", "Two apples."))
+)
 
 
 # Tokenizers: byte-level BPE (GPT-2, Llama-3, Qwen …), and SentencePiece's kinds with byte fallback.
@@ -66,14 +81,21 @@ def _bpe(names: Sequence[str]) -> models.BPE:
 
 def _decoder(strip: int) -> decoders.Decoder:
     return decoders.Sequence(
-        [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", strip, 0)]
+        [
+            decoders.Replace(SPACE, " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", strip, 0),
+        ]
     )
 
 
 def _legacy(names: Sequence[str]) -> Tokenizer:
     """Llama-2's: a space is put before the text and after every special token."""
     tokenizer = Tokenizer(_bpe(names))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)])
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)]
+    )
     tokenizer.decoder = _decoder(1)
     return tokenizer
 
@@ -95,8 +117,12 @@ def _gemma(names: Sequence[str]) -> Tokenizer:
 
 
 def _unigram(names: Sequence[str]) -> Tokenizer:
-    """T5's: Unigram, a space before the text and after every special token; special tokens are pieces of the model."""
-    learned = [(piece, score) for piece, score in _pieces(unigram=True)["vocab"] if piece not in names]
+    """T5's: Unigram, a space before the text and after every special token; special tokens are
+    pieces of the model.
+    """
+    learned = [
+        (piece, score) for piece, score in _pieces(unigram=True)["vocab"] if piece not in names
+    ]
     pieces = [(name, 0.0) for name in names] + [(byte, -20.0) for byte in BYTES] + learned
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
@@ -104,17 +130,31 @@ def _unigram(names: Sequence[str]) -> Tokenizer:
     return tokenizer
 
 
-KINDS = {"SP-BPE, legacy": _legacy, "SP-BPE, first": _first, "SP-BPE, no prefix": _gemma, "Unigram": _unigram}
+KINDS = {
+    "SP-BPE, legacy": _legacy,
+    "SP-BPE, first": _first,
+    "SP-BPE, no prefix": _gemma,
+    "Unigram": _unigram,
+}
 
 
 def tokenizer_of(
-    kind: str, special: Sequence[str], *, plain: Sequence[str] = (), rstrip: bool = False, **named: str
+    kind: str,
+    special: Sequence[str],
+    *,
+    plain: Sequence[str] = (),
+    rstrip: bool = False,
+    **named: str,
 ) -> PreTrainedTokenizerFast:
-    """A tokenizer with special tokens flagged so in its file, `plain` added tokens, and some tokens named."""
+    """A tokenizer with special tokens flagged so in its file, `plain` added tokens, and some tokens
+    named.
+    """
     made = _bytelevel() if kind == "byte-level BPE" else KINDS[kind](["<unk>", *special])
     if kind != "byte-level BPE":
         named = {"unk_token": "<unk>"} | named
-    made.add_special_tokens([AddedToken(token, special=True, normalized=False, rstrip=rstrip) for token in special])
+    made.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False, rstrip=rstrip) for token in special]
+    )
     made.add_tokens([AddedToken(token, special=False, normalized=False) for token in plain])
     return PreTrainedTokenizerFast(tokenizer_object=made, **named)
 
@@ -305,15 +345,24 @@ OLMO = """
 {%- endfor -%}
 {{- '<|assistant|>\\n' if add_generation_prompt -}}"""
 LLAMA_3_TOKENS = (
-    "<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>",
-    "<|finetune_right_pad_id|>", "<|reserved_special_token_2|>", "<|start_header_id|>", "<|end_header_id|>",
-    "<|eom_id|>", "<|eot_id|>", "<|python_tag|>",
-)  # fmt: skip
+    "<|begin_of_text|>",
+    "<|end_of_text|>",
+    "<|reserved_special_token_0|>",
+    "<|reserved_special_token_1|>",
+    "<|finetune_right_pad_id|>",
+    "<|reserved_special_token_2|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eom_id|>",
+    "<|eot_id|>",
+    "<|python_tag|>",
+)
 
 
 @dataclass(frozen=True)
 class Family:
-    """A model family: its tokenizer's kind and special tokens, those that it names, and its template.
+    """A model family: its tokenizer's kind and special tokens, those that it names, and its
+    template.
 
     end: what ends an answer · system: the refusal of a system message, "" if the template takes it.
     """
@@ -332,7 +381,11 @@ class Family:
     @functools.cached_property
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """The family's tokenizer, trained in place."""
-        named = {name: token for name, token in (("bos_token", self.bos), ("eos_token", self.eos)) if token}
+        named = {
+            name: token
+            for name, token in (("bos_token", self.bos), ("eos_token", self.eos))
+            if token
+        }
         return tokenizer_of(self.kind, self.special, plain=self.plain, rstrip=self.rstrip, **named)
 
     def format(self, system: str | None = None) -> Format:
@@ -345,61 +398,139 @@ CHATML_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 THINK = ("<think>", "</think>", "<tool_response>", "</tool_response>")
 PHI_TOKENS = ("<s>", "</s>", "<|endoftext|>", "<|assistant|>", "<|system|>", "<|end|>", "<|user|>")
 MISTRAL_TOKENS = (
-    "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]",
-)  # fmt: skip
+    "<s>",
+    "</s>",
+    "[INST]",
+    "[/INST]",
+    "[AVAILABLE_TOOLS]",
+    "[/AVAILABLE_TOOLS]",
+    "[TOOL_RESULTS]",
+    "[/TOOL_RESULTS]",
+)
 DEEPSEEK_TOKENS = ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>")
 GPT_OSS_TOKENS = (
-    "<|startoftext|>", "<|endoftext|>", "<|return|>", "<|channel|>", "<|start|>", "<|end|>", "<|message|>", "<|call|>",
-)  # fmt: skip
+    "<|startoftext|>",
+    "<|endoftext|>",
+    "<|return|>",
+    "<|channel|>",
+    "<|start|>",
+    "<|end|>",
+    "<|message|>",
+    "<|call|>",
+)
 COMMAND_TOKENS = (
-    "<PAD>", "<BOS_TOKEN>", "<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|USER_TOKEN|>", "<|CHATBOT_TOKEN|>",
+    "<PAD>",
+    "<BOS_TOKEN>",
+    "<|START_OF_TURN_TOKEN|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<|USER_TOKEN|>",
+    "<|CHATBOT_TOKEN|>",
     "<|SYSTEM_TOKEN|>",
-)  # fmt: skip
+)
 GEMMA_TOKENS = ("<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>")
 GRANITE_TOKENS = ("<|end_of_text|>", "<|start_of_role|>", "<|end_of_role|>", "<|tool_call|>")
 BYTE = "byte-level BPE"
 FAMILIES = {
     "Llama-2": Family("SP-BPE, legacy", ("<s>", "</s>"), LLAMA_2, "</s>", "<s>", "</s>"),
-    "Llama-3": Family(BYTE, LLAMA_3_TOKENS, LLAMA_3, "<|eot_id|>", "<|begin_of_text|>", "<|eot_id|>"),
+    "Llama-3": Family(
+        BYTE, LLAMA_3_TOKENS, LLAMA_3, "<|eot_id|>", "<|begin_of_text|>", "<|eot_id|>"
+    ),
     "Llama-3 base, instruct template": Family(
         BYTE, LLAMA_3_TOKENS, LLAMA_3, "<|eot_id|>", "<|begin_of_text|>", "<|end_of_text|>"
     ),
     "Llama-3.2": Family(
-        BYTE, LLAMA_3_TOKENS, LLAMA_3_2, "<|eot_id|>", "<|begin_of_text|>", "<|end_of_text|>", dated=True
+        BYTE,
+        LLAMA_3_TOKENS,
+        LLAMA_3_2,
+        "<|eot_id|>",
+        "<|begin_of_text|>",
+        "<|end_of_text|>",
+        dated=True,
     ),
     "Qwen2.5": Family(BYTE, CHATML_TOKENS, QWEN_2_5, "<|im_end|>", None, "<|im_end|>", plain=THINK),
-    "Qwen2.5 base": Family(BYTE, CHATML_TOKENS, QWEN_2_5, "<|im_end|>", None, "<|endoftext|>", plain=THINK),
+    "Qwen2.5 base": Family(
+        BYTE, CHATML_TOKENS, QWEN_2_5, "<|im_end|>", None, "<|endoftext|>", plain=THINK
+    ),
     "Qwen3": Family(BYTE, CHATML_TOKENS, QWEN_3, "<|im_end|>", None, "<|im_end|>", plain=THINK),
     "Gemma-2": Family(
-        "SP-BPE, no prefix", GEMMA_TOKENS, GEMMA_2, "<end_of_turn>", "<bos>", "<eos>",
+        "SP-BPE, no prefix",
+        GEMMA_TOKENS,
+        GEMMA_2,
+        "<end_of_turn>",
+        "<bos>",
+        "<eos>",
         system="System role not supported",
     ),
-    "Gemma-3": Family("SP-BPE, no prefix", GEMMA_TOKENS, GEMMA_3, "<end_of_turn>", "<bos>", "<eos>"),
-    "Gemma-3 on Unigram": Family("Unigram", GEMMA_TOKENS, GEMMA_3, "<end_of_turn>", "<bos>", "<eos>"),
+    "Gemma-3": Family(
+        "SP-BPE, no prefix", GEMMA_TOKENS, GEMMA_3, "<end_of_turn>", "<bos>", "<eos>"
+    ),
+    "Gemma-3 on Unigram": Family(
+        "Unigram", GEMMA_TOKENS, GEMMA_3, "<end_of_turn>", "<bos>", "<eos>"
+    ),
     "Mistral v0.1": Family(
-        "SP-BPE, first", ("<s>", "</s>"), MISTRAL_1, "</s>", "<s>", "</s>", system="roles must alternate"
+        "SP-BPE, first",
+        ("<s>", "</s>"),
+        MISTRAL_1,
+        "</s>",
+        "<s>",
+        "</s>",
+        system="roles must alternate",
     ),
     "Mistral v3 (tekken)": Family(BYTE, MISTRAL_TOKENS, MISTRAL_3, "</s>", "<s>", "</s>"),
-    "Phi-3": Family("SP-BPE, legacy", PHI_TOKENS, PHI_3, "<|end|>", "<s>", "<|endoftext|>", rstrip=True),
+    "Phi-3": Family(
+        "SP-BPE, legacy", PHI_TOKENS, PHI_3, "<|end|>", "<s>", "<|endoftext|>", rstrip=True
+    ),
     "SmolLM2": Family(BYTE, CHATML_TOKENS, CHATML, "<|im_end|>", "<|im_start|>", "<|im_end|>"),
-    "SmolLM3": Family(BYTE, CHATML_TOKENS, SMOLLM_3, "<|im_end|>", None, "<|im_end|>", plain=THINK, dated=True),
+    "SmolLM3": Family(
+        BYTE, CHATML_TOKENS, SMOLLM_3, "<|im_end|>", None, "<|im_end|>", plain=THINK, dated=True
+    ),
     "DeepSeek": Family(
-        BYTE, DEEPSEEK_TOKENS, DEEPSEEK, DEEPSEEK_TOKENS[1], *DEEPSEEK_TOKENS,
+        BYTE,
+        DEEPSEEK_TOKENS,
+        DEEPSEEK,
+        DEEPSEEK_TOKENS[1],
+        *DEEPSEEK_TOKENS,
         plain=("<｜User｜>", "<｜Assistant｜>", *THINK),
     ),
-    "GPT-OSS": Family(BYTE, GPT_OSS_TOKENS, GPT_OSS, "<|return|>", "<|startoftext|>", "<|return|>", dated=True),
+    "GPT-OSS": Family(
+        BYTE, GPT_OSS_TOKENS, GPT_OSS, "<|return|>", "<|startoftext|>", "<|return|>", dated=True
+    ),
     "Granite": Family(
-        BYTE, GRANITE_TOKENS, GRANITE, "<|end_of_text|>", "<|end_of_text|>", "<|end_of_text|>", dated=True
+        BYTE,
+        GRANITE_TOKENS,
+        GRANITE,
+        "<|end_of_text|>",
+        "<|end_of_text|>",
+        "<|end_of_text|>",
+        dated=True,
     ),
     "Command-R": Family(
-        BYTE, COMMAND_TOKENS, COMMAND_R, "<|END_OF_TURN_TOKEN|>", "<BOS_TOKEN>", "<|END_OF_TURN_TOKEN|>"
+        BYTE,
+        COMMAND_TOKENS,
+        COMMAND_R,
+        "<|END_OF_TURN_TOKEN|>",
+        "<BOS_TOKEN>",
+        "<|END_OF_TURN_TOKEN|>",
     ),
-    "OLMo, Tulu": Family(BYTE, ("<|endoftext|>",), OLMO, "<|endoftext|>", "<|endoftext|>", "<|endoftext|>"),
-    "plain (Pythia)": Family(BYTE, ("<|endoftext|>",), PLAIN, "<|endoftext|>", "<|endoftext|>", "<|endoftext|>"),
+    "OLMo, Tulu": Family(
+        BYTE, ("<|endoftext|>",), OLMO, "<|endoftext|>", "<|endoftext|>", "<|endoftext|>"
+    ),
+    "plain (Pythia)": Family(
+        BYTE, ("<|endoftext|>",), PLAIN, "<|endoftext|>", "<|endoftext|>", "<|endoftext|>"
+    ),
     "plain (Llama-2 base)": Family("SP-BPE, legacy", ("<s>", "</s>"), PLAIN, "</s>", "<s>", "</s>"),
     "plain (Unigram)": Family("Unigram", ("<s>", "</s>"), PLAIN, "</s>", "<s>", "</s>"),
-}  # fmt: skip
-HEADER = ("template", "tokenizer", "rendered", "mask", "end", "system message", "special tokens in text", "date")
+}
+HEADER = (
+    "template",
+    "tokenizer",
+    "rendered",
+    "mask",
+    "end",
+    "system message",
+    "special tokens in text",
+    "date",
+)
 
 
 class _Clock(datetime):
@@ -413,9 +544,14 @@ class _Clock(datetime):
 
 def theirs(family: Family, turns: Sequence[Message], day: datetime = templates.DATE) -> str:
     """The text that transformers renders on a day."""
-    with mock.patch.object(chat_template_utils, "datetime", _Clock), mock.patch.object(_Clock, "day", day):
+    with (
+        mock.patch.object(chat_template_utils, "datetime", _Clock),
+        mock.patch.object(_Clock, "day", day),
+    ):
         messages = [turn._asdict() for turn in turns]
-        return family.tokenizer.apply_chat_template(messages, chat_template=family.template, tokenize=False)
+        return family.tokenizer.apply_chat_template(
+            messages, chat_template=family.template, tokenize=False
+        )
 
 
 def _id(family: Family, token: str | None) -> int:
@@ -428,7 +564,9 @@ def _squeezed(text: str) -> str:
 
 
 def _rendered(family: Family) -> bool:
-    """Prompt and answer are the tokens of what transformers renders, from its start to the end token."""
+    """Prompt and answer are the tokens of what transformers renders, from its start to the end
+    token.
+    """
     form = family.format()
     for example in (ASKED, LONG):
         text = theirs(family, form.turns(example))
@@ -443,7 +581,9 @@ def _rendered(family: Family) -> bool:
 
 
 def _masked(family: Family) -> bool:
-    """The learned tokens are the answer's and one end token, which is the first special token among them."""
+    """The learned tokens are the answer's and one end token, which is the first special token among
+    them.
+    """
     rows = [chat.encode(family.format(), example) for example in (ASKED, LONG)]
     special = [_id(family, token) for token in family.special]
     return all(
@@ -457,17 +597,24 @@ def _masked(family: Family) -> bool:
 def _ended(family: Family) -> bool:
     """Sampling stops at what ends an answer, and at the end token that the tokenizer names."""
     form = family.format()
-    return form.end == _id(family, family.end) and form.ends == {form.end, _id(family, family.eos or family.end)}
+    return form.end == _id(family, family.end) and form.ends == {
+        form.end,
+        _id(family, family.eos or family.end),
+    }
 
 
 def _system(family: Family) -> str:
-    """A system message is in the prompt, the row's own in the place of the format's; or it is refused."""
+    """A system message is in the prompt, the row's own in the place of the format's; or it is
+    refused.
+    """
     form = family.format("Be brief and kind.")
     try:
         given = family.tokenizer.decode(chat.encode(form, ASKED).prompt)
     except InputError as refusal:
         return f"refused: {str(refusal).partition('it says: ')[2]}"
-    own = family.tokenizer.decode(chat.encode(form, ASKED._replace(history=(Message("system", "Sing."),))).prompt)
+    own = family.tokenizer.decode(
+        chat.encode(form, ASKED._replace(history=(Message("system", "Sing."),))).prompt
+    )
     right = "Be brief and kind." in given and "Sing." in own and "Be brief" not in own
     return "right" if right else "wrong"
 
@@ -478,8 +625,13 @@ def _controls(family: Family, row: Row) -> list[int]:
 
 
 def _verbatim(family: Family) -> bool:
-    """Special tokens in every content: the same control tokens as without them, and all of the text is there."""
-    form, said = family.format(), "a " + " b".join(family.special) + "\n(" + "".join(family.special) + ") c"
+    """Special tokens in every content: the same control tokens as without them, and all of the text
+    is there.
+    """
+    form, said = (
+        family.format(),
+        "a " + " b".join(family.special) + "\n(" + "".join(family.special) + ") c",
+    )
     history = (Message("user", f"1 {said}"), Message("assistant", f"2 {said}"))
     if not family.system:
         history = (Message("system", f"0 {said}"), *history)
@@ -497,13 +649,18 @@ def _verbatim(family: Family) -> bool:
 
 
 def _dated(family: Family) -> bool:
-    """Rows are equal on two days, on which transformers' own text differs if the template asks for the date."""
+    """Rows are equal on two days, on which transformers' own text differs if the template asks for
+    the date.
+    """
     days, turns = (datetime(2031, 5, 4), datetime(2032, 11, 23)), family.format().turns(LONG)
     rows, texts = [], []
     for day in days:
         for cache in (templates._after, templates._compiled, templates._environment):
             cache.cache_clear()
-        with mock.patch.object(chat_template_utils, "datetime", _Clock), mock.patch.object(_Clock, "day", day):
+        with (
+            mock.patch.object(chat_template_utils, "datetime", _Clock),
+            mock.patch.object(_Clock, "day", day),
+        ):
             rows.append(chat.encode(family.format(), LONG))
         texts.append(theirs(family, turns, day))
     return rows[0] == rows[1] and (texts[0] != texts[1]) == family.dated
@@ -515,7 +672,11 @@ def row(name: str) -> tuple[str, ...]:
     family = FAMILIES[name]
     checks = (_rendered, _masked, _ended, _system, _verbatim, _dated)
     cells = [check(family) for check in checks]
-    return name, family.kind, *(cell if isinstance(cell, str) else "right" if cell else "wrong" for cell in cells)
+    return (
+        name,
+        family.kind,
+        *(cell if isinstance(cell, str) else "right" if cell else "wrong" for cell in cells),
+    )
 
 
 def table() -> list[tuple[str, ...]]:

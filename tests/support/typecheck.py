@@ -1,4 +1,6 @@
-"""The type checker of the tests: beartype, an int counting as a float as everywhere in Python's typing."""
+"""The type checker of the tests: beartype, an int counting as a float as everywhere in Python's
+typing.
+"""
 
 from beartype import BeartypeConf, beartype
 

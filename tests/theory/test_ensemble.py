@@ -1,4 +1,6 @@
-"""The ensemble's checks against the entry points, its records, its determinism; the program on which JAX 0.10 hung."""
+"""The ensemble's checks against the entry points, its records, its determinism; the program on
+which JAX 0.10 hung.
+"""
 
 import subprocess
 import sys
@@ -31,11 +33,15 @@ def case_and_paths(index):
 
 @pytest.mark.parametrize("index", range(len(instances.FAMILIES)))
 def test_checks_are_those_of_the_entry_points(index):
-    """t₀, σ_U and the log margins from `divergence_bound` and `ascend`, at times where float64 still holds them."""
+    """t₀, σ_U and the log margins from `divergence_bound` and `ascend`, at times where float64
+    still holds them.
+    """
     case, (theta_a, theta_ab, theta_ba) = case_and_paths(index)
     with float64():
         paths = jax.jit(instance_checks.trained)(case)
-        checked = jax.jit(instance_checks.bound)(paths.ab - paths.ba, case.X_b, case.X_test, case.eta)
+        checked = jax.jit(instance_checks.bound)(
+            paths.ab - paths.ba, case.X_b, case.X_test, case.eta
+        )
         violated = jax.jit(instance_checks.violation)(paths, checked, case)
     eta = float(case.eta)
     expected = divergence_bound(theta_ab, theta_ba, case.X_b, case.X_test, eta=eta)
@@ -45,13 +51,16 @@ def test_checks_are_those_of_the_entry_points(index):
 
     def distance(one, other, time, moving):
         ends = [
-            linear.ascend(theta, case.X_b, case.y_b, eta=eta, at=[time], readout=case.X_test) for theta in (one, other)
+            linear.ascend(theta, case.X_b, case.y_b, eta=eta, at=[time], readout=case.X_test)
+            for theta in (one, other)
         ]
         target = ends[1] if moving else other @ case.X_test.T
         return np.mean((ends[0] - target) ** 2)
 
     for time, slack in zip(np.asarray(checked.steps), np.asarray(checked.slack), strict=True):
-        measured = np.log(distance(theta_ab, theta_ba, int(time), True)) - expected.log_lower_bound(time)
+        measured = np.log(distance(theta_ab, theta_ba, int(time), True)) - expected.log_lower_bound(
+            time
+        )
         assert slack == pytest.approx(measured, abs=1e-7)
     for time, margin in zip(np.asarray(violated.steps), np.asarray(violated.margin), strict=True):
         farther = max(distance(theta, theta_a, int(time), False) for theta in (theta_ab, theta_ba))
@@ -59,7 +68,9 @@ def test_checks_are_those_of_the_entry_points(index):
 
 
 def test_log_distance_survives_what_overflows():
-    """One mode, amplitude 1, rate 1, at t = 1e5: log[(e^t − 1)²/1] = 2e5; nothing growing leaves log of start²."""
+    """One mode, amplitude 1, rate 1, at t = 1e5: log[(e^t − 1)²/1] = 2e5; nothing growing leaves
+    log of start².
+    """
     one = np.ones(1)
     with float64():
         grown = kernels.log_distance(0 * one, np.ones((1, 1)), one, one, 1e5)
@@ -72,18 +83,24 @@ def test_log_distance_keeps_what_does_not_grow():
     """start 5, amplitudes 2 and −1 at rates log 2 and log 3, t = 3: 5 + 2·7 − 26 = −7."""
     with float64():
         rate = np.log(np.array([2.0, 3.0]))
-        got = kernels.log_distance(np.array([5.0]), np.ones((1, 2)), np.array([2.0, -1.0]), rate, 3.0)
+        got = kernels.log_distance(
+            np.array([5.0]), np.ones((1, 2)), np.array([2.0, -1.0]), rate, 3.0
+        )
     assert float(got) == pytest.approx(2 * np.log(7), rel=1e-13)
 
 
 def test_lemma_error_is_rounding_and_sees_a_wrong_closed_form(monkeypatch):
-    """With a step size wrong by 1e-6 in the closed form alone the error is of that order, not 1e-11."""
+    """With a step size wrong by 1e-6 in the closed form alone the error is of that order, not
+    1e-11.
+    """
     case, (theta_a, theta_ab, theta_ba) = case_and_paths(0)
     paths = instance_checks.Paths(*(np.asarray(theta) for theta in (theta_a, theta_ab, theta_ba)))
     right = kernels.ascent
     with float64():
         assert float(instance_checks.lemma_error(paths, case, 30)) < 1e-11
-        monkeypatch.setattr(kernels, "ascent", lambda theta, X, y, eta: right(theta, X, y, eta * (1 + 1e-6)))
+        monkeypatch.setattr(
+            kernels, "ascent", lambda theta, X, y, eta: right(theta, X, y, eta * (1 + 1e-6))
+        )
         assert 1e-8 < float(instance_checks.lemma_error(paths, case, 30)) < 1e-3
 
 
@@ -96,12 +113,18 @@ def test_records_follow_the_contract_and_do_not_depend_on_the_call():
     examples = first.tables.examples
     counts = dict(examples.group_by("metric").len().iter_rows())
     assert counts == {
-        "bound_log_slack": 12 * 6, "violation_log_margin": 12 * 3, "lemma_error": 12, "t0": 24, "sigma": 24,
+        "bound_log_slack": 12 * 6,
+        "violation_log_margin": 12 * 3,
+        "lemma_error": 12,
+        "t0": 24,
+        "sigma": 24,
         "projected_difference": 24,
-    }  # fmt: skip
+    }
     assert examples.select(pl.exclude("value")).is_duplicated().sum() == 0
     assert examples["example"].n_unique() == 12
-    assert {claim.id: claim.verdict for claim in judge(first.tables)} == dict.fromkeys(("T1", "T2", "T3"), "holds")
+    assert {claim.id: claim.verdict for claim in judge(first.tables)} == dict.fromkeys(
+        ("T1", "T2", "T3"), "holds"
+    )
 
 
 def test_an_instance_is_the_same_in_any_batch():
@@ -111,7 +134,9 @@ def test_an_instance_is_the_same_in_any_batch():
 
 
 def test_rows_have_unit_mean_square_and_the_stated_overlap():
-    """E‖x‖² = 1; with overlap o, E⟨x, x'⟩² is far larger along the factors: their span holds o of the variance."""
+    """E‖x‖² = 1; with overlap o, E⟨x, x'⟩² is far larger along the factors: their span holds o of
+    the variance.
+    """
     rng = np.random.default_rng(0)
     factors = rng.standard_normal((4, 300))
     X = instances.rows(rng, 4000, factors, instances.Family(overlap=0.6))
@@ -125,16 +150,27 @@ def test_curves_show_the_bound_from_before_its_threshold():
     table = curves.run(settings, quiet).tables.records
     t0 = dict(table.filter(metric="t0").select("seed", "value").iter_rows())
     assert t0 == {9: -38.0, 35: 5.0}
-    wide = table.filter(pl.col("metric") != "t0").pivot("metric", index=["seed", "step"], values="value")
+    wide = table.filter(pl.col("metric") != "t0").pivot(
+        "metric", index=["seed", "step"], values="value"
+    )
     assert wide.height == 2 * 13
-    assert wide.filter(pl.col("step") >= 5).select((pl.col("log_divergence") >= pl.col("log_bound")).all()).item()
+    assert (
+        wide.filter(pl.col("step") >= 5)
+        .select((pl.col("log_divergence") >= pl.col("log_bound")).all())
+        .item()
+    )
     assert table.equals(curves.run(settings, quiet).tables.records)
 
 
 def test_settings_without_instances_are_refused():
-    with pytest.raises(InputError, match="expected at least 1 shape and 1 instance of each; got 1 shapes, 0 instances"):
+    with pytest.raises(
+        InputError,
+        match="expected at least 1 shape and 1 instance of each; got 1 shapes, 0 instances",
+    ):
         ensemble.Settings(shapes=(SHAPE,), instances=0)
-    with pytest.raises(InputError, match="expected at least 1 step and 1 instance; got 0 steps, 6 instances"):
+    with pytest.raises(
+        InputError, match="expected at least 1 step and 1 instance; got 0 steps, 6 instances"
+    ):
         curves.Settings(steps=0)
 
 
@@ -150,6 +186,10 @@ with jax.enable_x64(True):
 
 
 def test_independent_batched_solves_return():
-    """8 solves of 512 40×40 systems in one program: seconds, but for ever under jax 0.10 on two cores."""
-    done = subprocess.run([sys.executable, "-c", SOLVES], capture_output=True, text=True, timeout=120, check=True)
+    """8 solves of 512 40×40 systems in one program: seconds, but for ever under jax 0.10 on two
+    cores.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", SOLVES], capture_output=True, text=True, timeout=120, check=True
+    )
     assert np.isfinite(float(done.stdout))

@@ -1,4 +1,6 @@
-"""Spectral filters against d×d algebra and against stepping, their limits and thresholds; distances as logarithms."""
+"""Spectral filters against d×d algebra and against stepping, their limits and thresholds; distances
+as logarithms.
+"""
 
 import math
 
@@ -37,7 +39,13 @@ def primal(theta, X, y, filter_):
     return theta
 
 
-FILTERS = [Ridge(0.3), GradientDescent(1, 0.4), GradientDescent(37, 0.8), GradientDescent(38, 0.8), MinimumNorm()]
+FILTERS = [
+    Ridge(0.3),
+    GradientDescent(1, 0.4),
+    GradientDescent(37, 0.8),
+    GradientDescent(38, 0.8),
+    MinimumNorm(),
+]
 
 
 @pytest.mark.parametrize("filter_", FILTERS)
@@ -58,7 +66,9 @@ def test_an_order_mixes_filters_and_may_be_long():
 
 
 def test_steps_beyond_half_the_limit_oscillate_and_still_converge():
-    """λ = n = 1: each step multiplies the residual by 1 − 2η, negative for η > ½; at η = ½ one step fits exactly."""
+    """λ = n = 1: each step multiplies the residual by 1 − 2η, negative for η > ½; at η = ½ one step
+    fits exactly.
+    """
     X, y = np.ones((1, 1)), np.ones(1)
     for eta, steps in ((0.5, 1), (0.9, 3), (0.9, 4), (0.999, 5)):
         got = linear.train({"A": (X, y)}, ("A",), filters=GradientDescent(steps, eta))
@@ -71,7 +81,9 @@ def test_gradient_descent_from_both_sides_of_its_limit():
     assert limit == pytest.approx(len(y) / np.linalg.eigvalsh(X @ X.T)[-1], rel=1e-12)
     fitted = linear.train({"A": (X, y)}, ("A",), filters=GradientDescent(10**7, 0.99 * limit))
     assert close(X @ fitted, y)
-    with pytest.raises(InputError, match=r"filters\.eta: expected a step size below n/λ_max = .* 'A' diverges; got"):
+    with pytest.raises(
+        InputError, match=r"filters\.eta: expected a step size below n/λ_max = .* 'A' diverges; got"
+    ):
         linear.train({"A": (X, y)}, ("A",), filters=GradientDescent(5, 1.01 * limit))
 
 
@@ -113,7 +125,9 @@ def test_what_remains_of_the_residual(filter_):
     after = linear.train({"A": (X, y)}, ("A",), filters=filter_, start=start)
     with float64():
         factors = np.asarray(remaining(filter_, eigenvalues))
-    assert np.allclose(vectors.T @ (X @ after - y), factors * (vectors.T @ (X @ start - y)), rtol=1e-9, atol=1e-13)
+    assert np.allclose(
+        vectors.T @ (X @ after - y), factors * (vectors.T @ (X @ start - y)), rtol=1e-9, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("filter_", FILTERS)
@@ -145,19 +159,37 @@ def test_distances_as_logarithms_are_those_of_the_ascent():
     (X, y), rng = stage(8), RNG(8)
     theta, other, X_test = rng.normal(size=D), rng.normal(size=D), rng.normal(size=(7, D))
     at = [0, 1, 9, 60]
-    moved, beside = (linear.ascend(start, X, y, eta=0.4, at=at, readout=X_test) for start in (theta, other))
+    moved, beside = (
+        linear.ascend(start, X, y, eta=0.4, at=at, readout=X_test) for start in (theta, other)
+    )
     expected = np.log(np.mean((moved - X_test @ other) ** 2, axis=1))
-    assert np.allclose(linear.log_distance(theta, other, X, y, X_test, eta=0.4, at=at), expected, rtol=1e-9, atol=1e-9)
+    assert np.allclose(
+        linear.log_distance(theta, other, X, y, X_test, eta=0.4, at=at),
+        expected,
+        rtol=1e-9,
+        atol=1e-9,
+    )
     expected = np.log(np.mean((moved - beside) ** 2, axis=1))
-    assert np.allclose(linear.log_divergence(theta, other, X, X_test, eta=0.4, at=at), expected, rtol=1e-9, atol=1e-9)
+    assert np.allclose(
+        linear.log_divergence(theta, other, X, X_test, eta=0.4, at=at),
+        expected,
+        rtol=1e-9,
+        atol=1e-9,
+    )
 
 
 def test_a_hundred_thousand_steps_overflow_nothing():
-    """One row e₁, η = ½: the residual doubles each step, so log d = 2t log 2 + log(Δ₁²/m) + log of what X_test sees."""
+    """One row e₁, η = ½: the residual doubles each step, so log d = 2t log 2 + log(Δ₁²/m) + log of
+    what X_test sees.
+    """
     X, X_test, times = np.eye(1, 3), np.eye(3), [10**5, 10**9]
-    got = linear.log_divergence(np.array([2.0, 5.0, 0.0]), np.zeros(3), X, X_test, eta=0.5, at=times)
+    got = linear.log_divergence(
+        np.array([2.0, 5.0, 0.0]), np.zeros(3), X, X_test, eta=0.5, at=times
+    )
     assert np.allclose(got, [2 * t * math.log(2) + math.log(4 / 3) for t in times], rtol=1e-14)
-    got = linear.log_distance(np.zeros(3), np.eye(3)[2], X, np.array([1.0]), X_test, eta=0.5, at=[0, 10**5])
+    got = linear.log_distance(
+        np.zeros(3), np.eye(3)[2], X, np.array([1.0]), X_test, eta=0.5, at=[0, 10**5]
+    )
     assert np.allclose(got, [math.log(1 / 3), 2e5 * math.log(2) - math.log(3)], rtol=1e-12)
     assert linear.log_divergence(np.ones(3), np.ones(3), X, X_test, eta=0.5, at=[4]) == [-math.inf]
 
@@ -169,12 +201,21 @@ GOOD = (np.eye(2, 3), np.ones(2))
     ("call", "message"),
     [
         ({}, "mu: expected either mu .* or filters; got both or neither"),
-        ({"mu": 1.0, "filters": MinimumNorm()}, "mu: expected either mu .* or filters; got both or neither"),
+        (
+            {"mu": 1.0, "filters": MinimumNorm()},
+            "mu: expected either mu .* or filters; got both or neither",
+        ),
         ({"filters": Ridge(0.0)}, r"filters\.mu: expected a finite number > 0; got 0.0"),
-        ({"filters": {"A": Ridge(-1.0)}}, r"filters\['A'\]\.mu: expected a finite number > 0; got -1.0"),
+        (
+            {"filters": {"A": Ridge(-1.0)}},
+            r"filters\['A'\]\.mu: expected a finite number > 0; got -1.0",
+        ),
         ({"filters": {"B": MinimumNorm()}}, "filters: expected one of B; got 'A'"),
         ({"filters": GradientDescent(0, 0.1)}, r"filters\.steps: expected an integer ≥ 1; got 0"),
-        ({"filters": GradientDescent(3, -0.1)}, r"filters\.eta: expected a finite number > 0; got -0.1"),
+        (
+            {"filters": GradientDescent(3, -0.1)},
+            r"filters\.eta: expected a finite number > 0; got -0.1",
+        ),
     ],
 )
 def test_bad_filters_say_what_was_expected(call, message):
@@ -183,17 +224,29 @@ def test_bad_filters_say_what_was_expected(call, message):
 
 
 def test_what_is_no_filter_is_refused():
-    with pytest.raises(InputError, match="filters: expected Ridge, GradientDescent or MinimumNorm; got float"):
+    with pytest.raises(
+        InputError, match="filters: expected Ridge, GradientDescent or MinimumNorm; got float"
+    ):
         checks.spectral_filter(None, 0.5, "A", GOOD[0])
 
 
 def test_bad_input_to_the_logarithms_says_what_was_expected():
     X, y = GOOD
-    with pytest.raises(InputError, match=r"X: expected 3 linearly independent rows; got rank 2; .* use ascend"):
-        linear.log_divergence(np.ones(3), np.zeros(3), np.vstack([X, X[:1]]), np.eye(3), eta=0.1, at=[1])
-    with pytest.raises(InputError, match=r"X: expected 4 linearly independent rows; got rank 3"):  # k > d
-        linear.log_distance(np.ones(3), np.ones(3), np.ones((4, 3)) + np.eye(4, 3), np.ones(4), X, eta=0.1, at=[1])
-    with pytest.raises(InputError, match=r"target: expected a vector of shape \(3,\).*got shape \(2,\)"):
+    with pytest.raises(
+        InputError, match=r"X: expected 3 linearly independent rows; got rank 2; .* use ascend"
+    ):
+        linear.log_divergence(
+            np.ones(3), np.zeros(3), np.vstack([X, X[:1]]), np.eye(3), eta=0.1, at=[1]
+        )
+    with pytest.raises(
+        InputError, match=r"X: expected 4 linearly independent rows; got rank 3"
+    ):  # k > d
+        linear.log_distance(
+            np.ones(3), np.ones(3), np.ones((4, 3)) + np.eye(4, 3), np.ones(4), X, eta=0.1, at=[1]
+        )
+    with pytest.raises(
+        InputError, match=r"target: expected a vector of shape \(3,\).*got shape \(2,\)"
+    ):
         linear.log_distance(np.ones(3), y, X, y, X, eta=0.1, at=[1])
     with pytest.raises(InputError, match="theta: expected finite numbers; got 1 nan or infinite"):
         linear.log_distance([1.0, np.inf, 0.0], np.ones(3), X, y, X, eta=0.1, at=[1])

@@ -33,7 +33,9 @@ print("ended")
 
 def test_independent_lapack_calls_do_not_wait_for_each_other_for_ever():
     """With as many of XLA's threads as cores this program stands still on 2 cores."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "NPROC")}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "NPROC")
+    }
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],

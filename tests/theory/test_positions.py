@@ -1,4 +1,6 @@
-"""The positions experiment: GA is the theorem's ascent, NPO and SimNPO follow their gradients, the records judge."""
+"""The positions experiment: GA is the theorem's ascent, NPO and SimNPO follow their gradients, the
+records judge.
+"""
 
 import subprocess
 import sys
@@ -25,7 +27,10 @@ STAGES = (*SPEC.retain, SPEC.forget)
 def measured():
     with float64():
         cases = staged.draw_many(PROBLEM, 0, SPEC.seeds)
-        return {m.name: [np.asarray(part) for part in positions.unlearn_many(cases, SPEC, m)] for m in SPEC.methods}
+        return {
+            m.name: [np.asarray(part) for part in positions.unlearn_many(cases, SPEC, m)]
+            for m in SPEC.methods
+        }
 
 
 def trained(case):
@@ -62,10 +67,13 @@ def test_gradient_ascent_is_the_theorems(measured):
 
 
 @pytest.mark.parametrize(
-    ("name", "beta", "relative"), [("NPO", 0.5, 1.0), ("SimNPO", 0.2, 0.0), ("SimNPO-beta1", 1.0, 0.0)]
+    ("name", "beta", "relative"),
+    [("NPO", 0.5, 1.0), ("SimNPO", 0.2, 0.0), ("SimNPO-beta1", 1.0, 0.0)],
 )
 def test_npo_and_simnpo_follow_their_gradients(measured, name, beta, relative):
-    """∇L = mean_i 2σ(β[log π_i − log π_ref,i]) ∇log π_i for NPO, without the reference for SimNPO; stepped by hand."""
+    """∇L = mean_i 2σ(β[log π_i − log π_ref,i]) ∇log π_i for NPO, without the reference for SimNPO;
+    stepped by hand.
+    """
     case = staged.draw(PROBLEM, 0, 0)
     *starts, reference = trained(case)
     X, y = case.X[-1], case.y[-1]
@@ -127,13 +135,17 @@ def test_an_instance_depends_on_its_seed_alone():
 
 
 def test_too_few_held_out_rows_are_refused():
-    with pytest.raises(InputError, match=r"held_out: expected more than n/3 rows .* so that m > k; got 5 for n = 15"):
+    with pytest.raises(
+        InputError,
+        match=r"held_out: expected more than n/3 rows .* so that m > k; got 5 for n = 15",
+    ):
         staged.Problem(n=15, held_out=5)
 
 
 def test_importing_the_theory_changes_nothing():
     code = (
-        "import sys, jax, theory; assert 'torch' not in sys.modules; import jax.numpy as jnp, numpy as np;"
+        "import sys, jax, theory; assert 'torch' not in sys.modules; import jax.numpy as jnp, "
+        "numpy as np;"
         "theory.linear.train({'A': (np.ones((1, 2)), np.ones(1))}, ('A',), mu=1.0);"
         "assert not jax.config.jax_enable_x64; assert jnp.ones(1).dtype == jnp.float32"
     )

@@ -1,4 +1,6 @@
-"""Growth of the forget loss in eigencoordinates against stepping in d×d, the dominance criteria, and the experiment."""
+"""Growth of the forget loss in eigencoordinates against stepping in d×d, the dominance criteria,
+and the experiment.
+"""
 
 import math
 
@@ -43,7 +45,9 @@ def test_growth_is_that_of_the_stepped_loss(rows):
     for p, theta in enumerate(thetas):
         expected = stepped_loss(theta, X, y, 30)
         np.testing.assert_allclose(np.exp(loss[p]), expected[times], rtol=1e-9)
-        np.testing.assert_allclose(np.exp(growth[p, 1:]), expected[times[1:]] - expected[0], rtol=1e-9)
+        np.testing.assert_allclose(
+            np.exp(growth[p, 1:]), expected[times[1:]] - expected[0], rtol=1e-9
+        )
     assert np.all(growth[:, 0] == -np.inf)
 
 
@@ -51,16 +55,26 @@ def test_components_rebuild_the_residual():
     thetas, X, y = instance()
     found = recency.residual_components(thetas, X, y)
     np.testing.assert_allclose(found.eigenvalues, np.linalg.eigvalsh(X.T @ X)[::-1][:K], rtol=1e-9)
-    np.testing.assert_allclose(np.sum(found.components**2, axis=1), np.sum((thetas @ X.T - y) ** 2, axis=1), rtol=1e-9)
+    np.testing.assert_allclose(
+        np.sum(found.components**2, axis=1), np.sum((thetas @ X.T - y) ** 2, axis=1), rtol=1e-9
+    )
     for power in (1, 3):  # Σ λ^s c² = rᵀK^s r: components stand with their eigenvalues
         residual = thetas @ X.T - y
-        expected = np.einsum("pi,ij,pj->p", residual, np.linalg.matrix_power(X @ X.T, power), residual)
-        np.testing.assert_allclose(found.components**2 @ found.eigenvalues**power, expected, rtol=1e-9)
+        expected = np.einsum(
+            "pi,ij,pj->p", residual, np.linalg.matrix_power(X @ X.T, power), residual
+        )
+        np.testing.assert_allclose(
+            found.components**2 @ found.eigenvalues**power, expected, rtol=1e-9
+        )
 
 
 def test_logarithms_outlive_the_loss_and_small_growth_is_exact():
-    """One row (s), y = 0: f(t) = (1 + 2ηs²)^{2t} s²θ²; far past overflow, and with 2ηs² = 1e-14 a step."""
-    far = recency.log_forget_growth(np.array([[3.0]]), np.array([[2.0]]), [0.0], eta=0.5, at=[10**5])
+    """One row (s), y = 0: f(t) = (1 + 2ηs²)^{2t} s²θ²; far past overflow, and with 2ηs² = 1e-14 a
+    step.
+    """
+    far = recency.log_forget_growth(
+        np.array([[3.0]]), np.array([[2.0]]), [0.0], eta=0.5, at=[10**5]
+    )
     assert far[0, 0] == pytest.approx(2e5 * math.log(5) + math.log(36), rel=1e-14)
     near = recency.log_forget_growth(np.ones((1, 1)), np.array([[1e-7]]), [0.0], eta=0.5, at=[3])
     assert near[0, 0] == pytest.approx(math.log(6e-14 * 1e-14), rel=1e-13)
@@ -72,7 +86,9 @@ def test_a_fitted_forget_set_is_never_forgotten():
     assert recency.log_forget_loss(theta, X, X @ theta[0], eta=0.1, at=[1])[0, 0] == -np.inf
 
 
-@pytest.mark.parametrize("options", [{"mu": 0.7}, {"filters": GradientDescent(9, 0.1)}, {"filters": MinimumNorm()}])
+@pytest.mark.parametrize(
+    "options", [{"mu": 0.7}, {"filters": GradientDescent(9, 0.1)}, {"filters": MinimumNorm()}]
+)
 def test_learning_shrinks_each_component(options):
     (theta, *_), X, y = instance(3)
     after = linear.train({"U": (X, y)}, ("U",), start=theta, **options)
@@ -80,7 +96,9 @@ def test_learning_shrinks_each_component(options):
     np.testing.assert_allclose(learned, recency.shrinkage(X, **options) * before, atol=1e-10)
     if "mu" in options:
         eigenvalues = np.sort(np.linalg.eigvalsh(X @ X.T))[::-1]
-        np.testing.assert_allclose(recency.shrinkage(X, mu=0.7), 0.7 / (0.7 + eigenvalues), rtol=1e-9)
+        np.testing.assert_allclose(
+            recency.shrinkage(X, mu=0.7), 0.7 / (0.7 + eigenvalues), rtol=1e-9
+        )
 
 
 def models_with(components, eigenvalues=(4.0, 2.0, 1.0)):
@@ -102,7 +120,9 @@ def test_both_criteria_from_both_sides():
 
 
 def test_the_top_direction_decides_in_the_limit():
-    """a forgets faster at first (27.04 against 4.02) and slower in the end; where the top agrees the next decides."""
+    """a forgets faster at first (27.04 against 4.02) and slower in the end; where the top agrees
+    the next decides.
+    """
     thetas, X, y = models_with([[0.1, 3, 3], [1, 0.1, 0], [1, 0.2, 0]])
     found = recency.residual_components(thetas, X, y)
     limit = recency.slower_in_the_limit(found)
@@ -113,11 +133,15 @@ def test_the_top_direction_decides_in_the_limit():
 
 
 def test_bases_within_an_eigenspace_and_flat_directions_do_not_matter():
-    """λ = (1, 1, 0): only c_1² + c_2² counts. (1, 0) and (0, 1) are equal; what is left along λ = 0 never moves."""
+    """λ = (1, 1, 0): only c_1² + c_2² counts. (1, 0) and (0, 1) are equal; what is left along λ = 0
+    never moves.
+    """
     thetas, y = np.array([[1.0, 0, 9], [0, 1.0, 0], [0.5, 0.5, 0]]), np.array([0.0, 0.0, 0.0])
     found = recency.residual_components(thetas, np.diag([1.0, 1.0, 0.0]), y)
     for summed in (False, True):
-        assert recency.dominates(found, summed=summed).tolist() == [[True, True, False]] * 2 + [[True] * 3]
+        assert recency.dominates(found, summed=summed).tolist() == [[True, True, False]] * 2 + [
+            [True] * 3
+        ]
     assert recency.slower_in_the_limit(found)[2].tolist() == [True, True, False]
     flat = recency.residual_components(thetas, np.zeros((3, 3)), y)
     assert recency.dominates(flat).all()
@@ -127,14 +151,18 @@ def test_bases_within_an_eigenspace_and_flat_directions_do_not_matter():
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.2, 5))
 def test_what_is_below_is_slower_in_any_basis_and_unit(seed, scale):
-    """Turning inputs and rows changes nothing; X → cX, θ → θ/c, η → η/c² neither; y, θ → c· shifts logarithms."""
+    """Turning inputs and rows changes nothing; X → cX, θ → θ/c, η → η/c² neither; y, θ → c· shifts
+    logarithms.
+    """
     thetas, X, y = instance(seed)
     rng = np.random.default_rng(seed)
     turn, mix = (np.linalg.qr(rng.normal(size=(n, n)))[0] for n in (D, K))
     times = [1, 5, 50, 2000]
     growth = recency.log_forget_growth(thetas, X, y, eta=ETA, at=times)
     for same in ((thetas @ turn, X @ turn, y), (thetas, mix @ X, mix @ y)):
-        np.testing.assert_allclose(recency.log_forget_growth(*same, eta=ETA, at=times), growth, atol=1e-8)
+        np.testing.assert_allclose(
+            recency.log_forget_growth(*same, eta=ETA, at=times), growth, atol=1e-8
+        )
     longer = recency.log_forget_growth(thetas / scale, scale * X, y, eta=ETA / scale**2, at=times)
     np.testing.assert_allclose(longer, growth, atol=1e-8)
     louder = recency.log_forget_growth(scale * thetas, X, scale * y, eta=ETA, at=times)
@@ -149,14 +177,32 @@ GOOD = (np.ones((1, 3)), np.eye(2, 3), np.ones(2))
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: recency.residual_components(np.ones(3), *GOOD[1:]), r"thetas: expected a matrix \(n, d\)"),
-        (lambda: recency.residual_components([[1, np.nan, 0]], *GOOD[1:]), "thetas: expected finite numbers; got 1"),
-        (lambda: recency.residual_components(*GOOD[:2], np.ones(3)), r"y: expected a vector of shape \(2,\).*\(3,\)"),
-        (lambda: recency.log_forget_growth(*GOOD, eta=0.0, at=[1]), "eta: expected a finite number > 0; got 0.0"),
-        (lambda: recency.log_forget_loss(*GOOD, eta=0.1, at=[-1]), "at: expected at least one integer step ≥ 0"),
+        (
+            lambda: recency.residual_components(np.ones(3), *GOOD[1:]),
+            r"thetas: expected a matrix \(n, d\)",
+        ),
+        (
+            lambda: recency.residual_components([[1, np.nan, 0]], *GOOD[1:]),
+            "thetas: expected finite numbers; got 1",
+        ),
+        (
+            lambda: recency.residual_components(*GOOD[:2], np.ones(3)),
+            r"y: expected a vector of shape \(2,\).*\(3,\)",
+        ),
+        (
+            lambda: recency.log_forget_growth(*GOOD, eta=0.0, at=[1]),
+            "eta: expected a finite number > 0; got 0.0",
+        ),
+        (
+            lambda: recency.log_forget_loss(*GOOD, eta=0.1, at=[-1]),
+            "at: expected at least one integer step ≥ 0",
+        ),
         (lambda: recency.shrinkage(GOOD[1], mu=-1.0), "mu: expected a finite number > 0; got -1.0"),
         (lambda: recency.shrinkage(GOOD[1]), "mu: expected either mu .* got both or neither"),
-        (lambda: experiment.Settings(times=(0, 1)), r"settings: expected .* times ≥ 1 .* got 256 instances, times \(0"),
+        (
+            lambda: experiment.Settings(times=(0, 1)),
+            r"settings: expected .* times ≥ 1 .* got 256 instances, times \(0",
+        ),
     ],
 )
 def test_bad_input_says_what_was_expected(call, message):
@@ -166,7 +212,13 @@ def test_bad_input_says_what_was_expected(call, message):
 
 PROBLEM = staged.Problem(d=30, n=8, held_out=4, factors=3)
 SMALL = experiment.Settings(
-    instances=5, times=(1, 40), mus=(1.0, 9.0), overlaps=(0.3,), teachers=(1.0,), stages=(4, 3), problem=PROBLEM
+    instances=5,
+    times=(1, 40),
+    mus=(1.0, 9.0),
+    overlaps=(0.3,),
+    teachers=(1.0,),
+    stages=(4, 3),
+    problem=PROBLEM,
 )
 
 
@@ -185,7 +237,10 @@ def test_ranks_are_those_of_the_stepped_losses(result):
         case = staged.draw(PROBLEM, 0, seed)
         stages = {name: (case.X[i], case.y[i]) for i, name in enumerate(names)}
         orders = [[*staged.RETAIN[:p], staged.FORGET, *staged.RETAIN[p:]] for p in range(4)]
-        losses = [stepped_loss(t, case.X[-1], case.y[-1], 40, 0.3) for t in linear.train_orders(stages, orders, mu=9.0)]
+        losses = [
+            stepped_loss(t, case.X[-1], case.y[-1], 40, 0.3)
+            for t in linear.train_orders(stages, orders, mu=9.0)
+        ]
         for step in (1, 40):
             growth = [loss[step] - loss[0] for loss in losses]
             expected = sum(value <= growth[-1] for value in growth)
@@ -197,7 +252,11 @@ def test_records_follow_the_contract(result):
     assert cells["run"].n_unique() == 4  # base, μ = 9, teacher 1, three stages: no cell twice
     assert cells.filter(base=1.0)["run"].n_unique() == 1
     assert sorted(cells.filter(metric="last_slowest", stages=3.0)["step"]) == [1, 40]
-    share = examples.filter(metric="recency_rank").group_by("run", "step").agg(mean=(pl.col("value") == 1).mean())
+    share = (
+        examples.filter(metric="recency_rank")
+        .group_by("run", "step")
+        .agg(mean=(pl.col("value") == 1).mean())
+    )
     joined = cells.filter(metric="last_slowest").join(share, on=["run", "step"])
     assert joined.height == 8
     assert joined["value"].equals(joined["mean"].alias("value"))

@@ -1,4 +1,6 @@
-"""Experiment "secant": its rates against d×d formulas along real ascents, its records, the half-diameter bound."""
+"""Experiment "secant": its rates against d×d formulas along real ascents, its records, the
+half-diameter bound.
+"""
 
 import itertools
 
@@ -41,17 +43,23 @@ def result():
 def paths_of(seed):
     case = staged.draw(PROBLEM, 0, seed)
     stages = {name: (case.X[s], case.y[s]) for s, name in enumerate(STAGES)}
-    return case, [linear.train(stages, order, mu=PROBLEM.mu) for order in (*secant.ORDERS, staged.RETAIN)]
+    return case, [
+        linear.train(stages, order, mu=PROBLEM.mu) for order in (*secant.ORDERS, staged.RETAIN)
+    ]
 
 
 def test_the_rates_of_an_ascent_are_rayleigh_quotients(followed):
-    """ρ_t = ⟨Δ, MΔ⟩/‖Δ‖² with M = (2η/k)XᵀX in d×d and Δ from `linear.ascend`; PΔ₀ gives the theorem's ρ*."""
+    """ρ_t = ⟨Δ, MΔ⟩/‖Δ‖² with M = (2η/k)XᵀX in d×d and Δ from `linear.ascend`; PΔ₀ gives the
+    theorem's ρ*.
+    """
     for seed in range(2):
         case, (*starts, reference) = paths_of(seed)
         X, y = case.X[-1], case.y[-1]
         M = 2 * PROBLEM.eta / len(y) * X.T @ X
         P = X.T @ np.linalg.inv(X @ X.T) @ X
-        theta = np.array([linear.ascend(s, X, y, eta=PROBLEM.eta, steps=SETTINGS.steps) for s in starts])
+        theta = np.array(
+            [linear.ascend(s, X, y, eta=PROBLEM.eta, steps=SETTINGS.steps) for s in starts]
+        )
         np.testing.assert_allclose(followed.outputs[seed], theta @ case.X_test.T, rtol=1e-9)
         np.testing.assert_allclose(followed.reference[seed], case.X_test @ reference, rtol=1e-9)
         for i, (a, b) in enumerate(PAIRS):
@@ -59,7 +67,9 @@ def test_the_rates_of_an_ascent_are_rayleigh_quotients(followed):
             quotient = [v @ M @ v / (v @ v) for v in delta[:-1]]
             np.testing.assert_allclose(followed.secant_rate[seed, i], quotient, rtol=1e-9)
             part = P @ delta[0]
-            np.testing.assert_allclose(followed.projected_rate[seed, i], part @ M @ part / (part @ part), rtol=1e-9)
+            np.testing.assert_allclose(
+                followed.projected_rate[seed, i], part @ M @ part / (part @ part), rtol=1e-9
+            )
             bound = divergence_bound(starts[a], starts[b], X, case.X_test, eta=PROBLEM.eta)
             assert followed.rho[seed, i] == pytest.approx(bound.rho, rel=1e-9)
 
@@ -82,7 +92,10 @@ def test_the_rate_tends_to_the_largest_eigenvalue():
     case, (a, b, *_) = paths_of(0)
     X, y = case.X[-1], case.y[-1]
     largest = 2 * PROBLEM.eta / len(y) * np.linalg.eigvalsh(X @ X.T)[-1]
-    e = [linear.ascend(s, X, y, eta=PROBLEM.eta, at=[1000, 1001], readout=case.X_test) for s in (a, b)]
+    e = [
+        linear.ascend(s, X, y, eta=PROBLEM.eta, at=[1000, 1001], readout=case.X_test)
+        for s in (a, b)
+    ]
     assert metrics.output_rate(*e)[0] == pytest.approx(largest, rel=1e-3)
 
 
@@ -121,9 +134,13 @@ def test_values_stand_with_their_run(result, followed):
     value = {(m, s): v for m, s, v in pair.select("metric", "step", "value").iter_rows()}
     grown = growth.grown(followed.outputs[1])[PAIRS.index((1, 3))]
     log_d = np.log(grown.divergence)
-    assert value["secant_rate", 6] == pytest.approx(followed.secant_rate[1, PAIRS.index((1, 3)), 6], rel=1e-9)
+    assert value["secant_rate", 6] == pytest.approx(
+        followed.secant_rate[1, PAIRS.index((1, 3)), 6], rel=1e-9
+    )
     assert value["output_rate", 9] == pytest.approx(grown.rate[9], rel=1e-9)
-    assert value["growth/measured", 0] == pytest.approx(np.polyfit(np.arange(7), log_d[:7], 1)[0], rel=1e-9)
+    assert value["growth/measured", 0] == pytest.approx(
+        np.polyfit(np.arange(7), log_d[:7], 1)[0], rel=1e-9
+    )
     assert value["growth/rate", 0] == pytest.approx(2 * np.log(1 + grown.rate[0]), rel=1e-9)
     assert value["growth/ratio", 0] == pytest.approx(log_d[1] - log_d[0], rel=1e-7)
     ahead = np.arange(9)
@@ -138,7 +155,9 @@ def test_the_half_diameter_is_below_the_distance_to_the_retrained_model(result, 
         apart = max(np.sqrt(np.mean((u[a] - u[b]) ** 2)) for a, b in PAIRS)
         far = max(np.sqrt(np.mean((path - followed.reference[1]) ** 2)) for path in u)
         row = tight.row(by_predicate=(pl.col("seed") == 1) & (pl.col("step") == t), named=True)
-        assert (row["half_diameter"], row["retrained_distance"]) == pytest.approx((apart / 2, far), rel=1e-9)
+        assert (row["half_diameter"], row["retrained_distance"]) == pytest.approx(
+            (apart / 2, far), rel=1e-9
+        )
     assert tight["ratio"].max() <= 1
 
 
@@ -150,8 +169,9 @@ def test_claims_on_a_tiny_run(result):
 
 
 def test_any_models_logits_are_read_like_the_linear_models_outputs():
-    """e_t = 1.05^t e_0 on 6 inputs and 3 classes, no retrained model: r = 0.05 at every step, exact to the end; d
-    doubles after log 2/(2 log 1.05) = 7.1 steps; a seed's pairs differ by 1, 2, 3, …, so ½ max √d is that of 0 and 3.
+    """e_t = 1.05^t e_0 on 6 inputs and 3 classes, no retrained model: r = 0.05 at every step, exact
+    to the end; d doubles after log 2/(2 log 1.05) = 7.1 steps; a seed's pairs differ by 1, 2, 3, …,
+    so ½ max √d is that of 0 and 3.
     """
     base = np.random.default_rng(0).standard_normal((6, 6, 3))
     grown = 1.05 ** np.arange(31)[:, None, None]
@@ -159,22 +179,35 @@ def test_any_models_logits_are_read_like_the_linear_models_outputs():
     of_pairs, of_paths = growth.read_off(outputs, growth.Reading(every=10, starts=(0,)))
     source = growth.Source("s", "network", "mlp", "GA", secant.ORDERS, staged.RETAIN)
     runs = growth.runs(source, range(6))
-    tables = Tables.from_frames([*growth.frames(runs[0], of_pairs), *growth.frames(runs[1], of_paths)])
+    tables = Tables.from_frames(
+        [*growth.frames(runs[0], of_pairs), *growth.frames(runs[1], of_paths)]
+    )
     np.testing.assert_allclose(of_pairs["output_rate"][1], 0.05, rtol=1e-9)
     np.testing.assert_allclose(of_pairs["growth/measured"][1], 2 * np.log(1.05), rtol=1e-9)
-    assert set(of_pairs["horizon/rate"][1].ravel()) == set(of_pairs["horizon/ratio"][1].ravel()) == {30}
+    assert (
+        set(of_pairs["horizon/rate"][1].ravel())
+        == set(of_pairs["horizon/ratio"][1].ravel())
+        == {30}
+    )
     assert set(of_pairs["horizon/constant"][1].ravel()) == {7}
     apart = 3 / 2 * np.sqrt(np.sum(base**2, axis=(1, 2)) / 6)
-    np.testing.assert_allclose(of_paths["half_diameter"][1], apart[:, None] * grown.ravel(), rtol=1e-12)
+    np.testing.assert_allclose(
+        of_paths["half_diameter"][1], apart[:, None] * grown.ravel(), rtol=1e-12
+    )
     assert {(c.id, c.world, c.verdict) for c in rates.judge(tables)} == {
-        ("G1", "network", "holds"), ("G2", "network", "holds")
-    }  # fmt: skip
+        ("G1", "network", "holds"),
+        ("G2", "network", "holds"),
+    }
 
 
 def test_settings_that_leave_nothing_to_read_are_refused():
     with pytest.raises(
-        InputError, match=r"expected at least 1 seed and more steps than 40, .*; got 64 seeds, 40 steps"
+        InputError,
+        match=r"expected at least 1 seed and more steps than 40, .*; got 64 seeds, 40 steps",
     ):
         secant.Settings(steps=40)
-    with pytest.raises(InputError, match=r"reading: expected .* 0 among them; got window 20, every 5, starts \(3,\)"):
+    with pytest.raises(
+        InputError,
+        match=r"reading: expected .* 0 among them; got window 20, every 5, starts \(3,\)",
+    ):
         growth.Reading(starts=(3,))

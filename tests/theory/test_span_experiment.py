@@ -1,4 +1,6 @@
-"""Experiment "span": its optimizers against hand-written steps, its records against the entry points, its verdicts."""
+"""Experiment "span": its optimizers against hand-written steps, its records against the entry
+points, its verdicts.
+"""
 
 import numpy as np
 import polars as pl
@@ -22,7 +24,9 @@ def trained(seed):
     """The instance, its four paths and the retrained model, from `linear`."""
     case = staged.draw(PROBLEM, 0, seed)
     stages = {name: (case.X[s], case.y[s]) for s, name in enumerate(STAGES)}
-    *starts, reference = linear.train_orders(stages, [*span_runs.ORDERS, staged.RETAIN], mu=PROBLEM.mu)
+    *starts, reference = linear.train_orders(
+        stages, [*span_runs.ORDERS, staged.RETAIN], mu=PROBLEM.mu
+    )
     return case, starts, reference
 
 
@@ -76,13 +80,17 @@ def test_bounds_are_those_of_the_entry_points(result):
     for seed in range(3):
         case, starts, reference = trained(seed)
         for p, start in enumerate(starts, start=1):
-            row = found.row(by_predicate=(pl.col("seed") == seed) & (pl.col("position") == p), named=True)
+            row = found.row(
+                by_predicate=(pl.col("seed") == seed) & (pl.col("position") == p), named=True
+            )
             data = (start, reference, case.X[-1], case.X_test)
             nothing = np.mean((case.X_test @ (start - reference)) ** 2)
             assert row["nothing"] == pytest.approx(nothing, rel=1e-9)
             if p < 4:
                 assert row["floor"] == pytest.approx(span.span_floor(*data), rel=1e-9)
-                assert (row["shrunk"], row["shrink"]) == pytest.approx(span.shrunk_floor(*data), rel=1e-9)
+                assert (row["shrunk"], row["shrink"]) == pytest.approx(
+                    span.shrunk_floor(*data), rel=1e-9
+                )
             else:
                 assert row["floor"] < 1e-25 * nothing
 
@@ -91,7 +99,9 @@ def test_best_stopping_and_displacement_are_read_off_the_runs(result, prepared):
     found = claims.unlearned(result.tables)
     assert found.height == 3 * 4 * 2 * 4
     with float64():
-        thetas = np.asarray(span_runs.trajectories(prepared, METHODS["GA"], OPTIMIZERS["adam"], 12))[2]
+        thetas = np.asarray(
+            span_runs.trajectories(prepared, METHODS["GA"], OPTIMIZERS["adam"], 12)
+        )[2]
     case, starts, reference = trained(2)
     for p, path in enumerate(thetas, start=1):
         distance = np.mean(((path - reference) @ case.X_test.T) ** 2, axis=1)
@@ -107,19 +117,27 @@ def test_pairs_are_followed_at_equal_steps(result, prepared):
     pairs = claims.paired(result.tables)
     assert pairs.height == 3 * 6 * 2 * 2  # span methods only
     with float64():
-        thetas = np.asarray(span_runs.trajectories(prepared, METHODS["GA"], OPTIMIZERS["momentum"], 12))[0]
+        thetas = np.asarray(
+            span_runs.trajectories(prepared, METHODS["GA"], OPTIMIZERS["momentum"], 12)
+        )[0]
     case, starts, reference = trained(0)
     order = "|".join(">".join(span_runs.ORDERS[i]) for i in (1, 3))
     row = pairs.filter(seed=0, order=order, method="GA momentum").row(0, named=True)
     outputs = thetas @ case.X_test.T
-    assert row["closest"] == pytest.approx(np.mean((outputs[1] - outputs[3]) ** 2, axis=-1).min(), rel=1e-9)
-    assert row["pair_floor"] == pytest.approx(span.pair_floor(starts[1], starts[3], case.X[-1], case.X_test), rel=1e-9)
+    assert row["closest"] == pytest.approx(
+        np.mean((outputs[1] - outputs[3]) ** 2, axis=-1).min(), rel=1e-9
+    )
+    assert row["pair_floor"] == pytest.approx(
+        span.pair_floor(starts[1], starts[3], case.X[-1], case.X_test), rel=1e-9
+    )
     far = max(np.mean((outputs[i] - case.X_test @ reference) ** 2, axis=-1).min() for i in (1, 3))
     assert row["farther"] == pytest.approx(far, rel=1e-9)
 
 
 def test_the_informed_gradient_finds_the_floor_and_decay_goes_below():
-    found = claims.unlearned(experiment.run(experiment.Settings(seeds=4, methods=(), problem=PROBLEM), quiet).tables)
+    found = claims.unlearned(
+        experiment.run(experiment.Settings(seeds=4, methods=(), problem=PROBLEM), quiet).tables
+    )
     earlier = found.filter(pl.col("position") < 4)
     ratio = earlier.with_columns(ratio=pl.col("best") / pl.col("floor"))
     assert ratio.filter(optimizer="sgd")["ratio"].to_numpy() == pytest.approx(np.ones(12), rel=1e-9)
@@ -136,7 +154,10 @@ def test_records_are_the_same_every_time_and_in_any_batch(result, monkeypatch):
     assert (again.specs, reports[-1]) == (result.specs, ("span barrier", 24, 24))
     assert again.tables.records.select(pl.exclude("value")).is_duplicated().sum() == 0
     monkeypatch.setattr(experiment, "BATCH", 1)
-    best = [claims.unlearned(run.tables)["best"].to_numpy() for run in (result, experiment.run(SETTINGS, quiet))]
+    best = [
+        claims.unlearned(run.tables)["best"].to_numpy()
+        for run in (result, experiment.run(SETTINGS, quiet))
+    ]
     np.testing.assert_allclose(best[1], best[0], rtol=1e-8, atol=1e-20)
 
 

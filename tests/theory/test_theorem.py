@@ -18,7 +18,10 @@ D, K, M, ETA = 12, 4, 9, 0.05
 def instance(seed=0, d=D, k=K, m=M):
     """Two trained paths, the forget set (stage B) and test inputs."""
     rng = np.random.default_rng(seed)
-    stages = {"A": (rng.normal(size=(5, d)), rng.normal(size=5)), "B": (rng.normal(size=(k, d)), rng.normal(size=k))}
+    stages = {
+        "A": (rng.normal(size=(5, d)), rng.normal(size=5)),
+        "B": (rng.normal(size=(k, d)), rng.normal(size=k)),
+    }
     paths = [linear.train(stages, order, mu=0.5) for order in (("A", "B"), ("B", "A"))]
     return paths, stages["B"], rng.normal(size=(m, d))
 
@@ -41,7 +44,9 @@ def test_the_quantities_are_the_primal_ones(seed):
     (a, b), (X, _), X_test = instance(seed)
     bound = divergence_bound(a, b, X, X_test, eta=ETA)
     rho, sigma, size, t0 = primal(a - b, X, X_test, ETA)
-    assert np.allclose([bound.rho, bound.sigma, bound.projected_difference], [rho, sigma, size], rtol=1e-9, atol=0)
+    assert np.allclose(
+        [bound.rho, bound.sigma, bound.projected_difference], [rho, sigma, size], rtol=1e-9, atol=0
+    )
     assert bound.t0 == t0
     expected = sigma**2 * size**2 / (4 * M) * (1 + rho) ** (2 * 30)
     assert bound.lower_bound(30) == pytest.approx(expected, rel=1e-9)
@@ -55,12 +60,16 @@ def test_the_bound_holds_along_the_ascent(seed):
     first = max(int(bound.t0), 0)
     times = list(range(first, first + 40))
     one, other = (linear.ascend(theta, X, y, eta=ETA, at=times, readout=X_test) for theta in (a, b))
-    assert all(re_distance(p, q) >= bound.lower_bound(t) for t, p, q in zip(times, one, other, strict=True))
+    assert all(
+        re_distance(p, q) >= bound.lower_bound(t) for t, p, q in zip(times, one, other, strict=True)
+    )
 
 
 @pytest.mark.parametrize("epsilon", [1e-4, 3.0, 1e9])
 def test_violation_step_from_both_sides(epsilon):
-    """The corollary asks for a bound of 4ε: reached at its step, not one before, unless t₀ or 0 decides."""
+    """The corollary asks for a bound of 4ε: reached at its step, not one before, unless t₀ or 0
+    decides.
+    """
     for seed in range(5):
         (a, b), (X, y), X_test = instance(seed)
         bound = divergence_bound(a, b, X, X_test, eta=ETA)
@@ -70,12 +79,16 @@ def test_violation_step_from_both_sides(epsilon):
         if step > max(0, bound.t0):
             assert bound.log_lower_bound(step - 1) < math.log(4 * epsilon)
         target = linear.train({"A": (X, y)}, ("A",), mu=1.0)  # any common target will do
-        ends = [linear.ascend(theta, X, y, eta=ETA, at=[step], readout=X_test)[0] for theta in (a, b)]
+        ends = [
+            linear.ascend(theta, X, y, eta=ETA, at=[step], readout=X_test)[0] for theta in (a, b)
+        ]
         assert max(re_distance(end, X_test @ target) for end in ends) >= epsilon
 
 
 def test_orthogonal_stages_do_not_diverge():
-    """X_A X_Bᵀ = 0: both orders give the same model (eq. 3), in any basis, so the bound is 0 for ever."""
+    """X_A X_Bᵀ = 0: both orders give the same model (eq. 3), in any basis, so the bound is 0 for
+    ever.
+    """
     rng = np.random.default_rng(5)
     turn = np.linalg.qr(rng.normal(size=(10, 10)))[0]
     X_a, X_b = rng.normal(size=(3, 5)) @ turn[:5], rng.normal(size=(4, 5)) @ turn[5:]
@@ -108,7 +121,9 @@ def test_a_difference_inside_the_forget_rows_diverges_at_once():
 
 
 def test_a_threshold_may_lie_before_the_start():
-    """Δ₀ = e₁ + 0.01 e₃: C₀ = 0.01, ratio 0.02, ρ* = 0.1, so t₀ = ⌈log 0.02/log 1.1⌉ = ⌈−41.05⌉ = −41."""
+    """Δ₀ = e₁ + 0.01 e₃: C₀ = 0.01, ratio 0.02, ρ* = 0.1, so t₀ = ⌈log 0.02/log 1.1⌉ = ⌈−41.05⌉ =
+    −41.
+    """
     delta = np.array([1.0, 0.0, 0.01, 0.0, 0.0])
     bound = divergence_bound(delta, np.zeros(5), np.eye(2, 5), np.eye(5), eta=0.1)
     assert bound.t0 == -41.0
@@ -125,7 +140,9 @@ def test_the_logarithm_outlives_the_bound():
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.2, 5))
 def test_bases_and_units_do_not_matter(seed, scale):
-    """Turning all inputs changes nothing; X_U → cX_U with η → η/c² leaves M; θ → cθ scales the bound by c²."""
+    """Turning all inputs changes nothing; X_U → cX_U with η → η/c² leaves M; θ → cθ scales the
+    bound by c².
+    """
     (a, b), (X, _), X_test = instance(seed)
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(D, D)))[0]
     plain = divergence_bound(a, b, X, X_test, eta=ETA).log_lower_bound(10)
@@ -139,13 +156,21 @@ def test_bases_and_units_do_not_matter(seed, scale):
 
 def test_bad_input_says_what_was_expected():
     (a, b), (X, _), X_test = instance()
-    with pytest.raises(InputError, match=r"X_test: expected m ≥ k = 4 rows, .*; got m = 3; add test inputs"):
+    with pytest.raises(
+        InputError, match=r"X_test: expected m ≥ k = 4 rows, .*; got m = 3; add test inputs"
+    ):
         divergence_bound(a, b, X, X_test[:3], eta=ETA)
-    with pytest.raises(InputError, match=r"X_forget: expected 5 linearly independent rows; got rank 4; drop"):
+    with pytest.raises(
+        InputError, match=r"X_forget: expected 5 linearly independent rows; got rank 4; drop"
+    ):
         divergence_bound(a, b, np.vstack([X, X[0] + X[1]]), X_test, eta=ETA)
-    with pytest.raises(InputError, match=r"X_test: expected inputs that see all 4 directions .*; got rank 1"):
+    with pytest.raises(
+        InputError, match=r"X_test: expected inputs that see all 4 directions .*; got rank 1"
+    ):
         divergence_bound(a, b, X, np.tile(X_test[:1], (5, 1)), eta=ETA)
-    with pytest.raises(InputError, match=r"theta_b: expected a vector of shape \(12,\).*got shape \(3,\)"):
+    with pytest.raises(
+        InputError, match=r"theta_b: expected a vector of shape \(12,\).*got shape \(3,\)"
+    ):
         divergence_bound(a, b[:3], X, X_test, eta=ETA)
     with pytest.raises(InputError, match=r"eta: expected a finite number > 0; got inf"):
         divergence_bound(a, b, X, X_test, eta=math.inf)
@@ -165,5 +190,7 @@ def test_all_pairs_at_once():
         assert bound.log_lower_bound(20) == pytest.approx(alone.log_lower_bound(20), rel=1e-12)
     with pytest.raises(InputError, match="thetas: expected at least 2 models, one a row; got 1"):
         divergence_bounds(thetas[:1], X, X_test, eta=ETA)
-    with pytest.raises(InputError, match="X_forget: expected linearly independent rows, so k ≤ d = 12; got k = 13"):
+    with pytest.raises(
+        InputError, match="X_forget: expected linearly independent rows, so k ≤ d = 12; got k = 13"
+    ):
         divergence_bounds(thetas, np.ones((13, D)), np.ones((20, D)), eta=ETA)

@@ -1,4 +1,6 @@
-"""Experiment "triangle" against d×d formulas and the library's own entry points; its claims and its figure."""
+"""Experiment "triangle" against d×d formulas and the library's own entry points; its claims and its
+figure.
+"""
 
 import numpy as np
 import polars as pl
@@ -28,7 +30,11 @@ def instance(result):
     """Instance 1: its data, and every value by method, position and metric."""
     case = triangle.drawn(SETTINGS, [1])
     stages = {name: (case.stages.X[0, s], case.stages.y[0, s]) for s, name in enumerate(STAGES)}
-    rows = result.tables.records.filter(seed=1).select("method", "position", "metric", "value").iter_rows()
+    rows = (
+        result.tables.records.filter(seed=1)
+        .select("method", "position", "metric", "value")
+        .iter_rows()
+    )
     return case, stages, {key: value for *key, value in rows for key in [tuple(key)]}
 
 
@@ -60,8 +66,12 @@ def test_what_takes_no_steps_is_the_librarys(instance, position):
     before = distances(theta, reference, case)
     for method, after in made.items():
         for part, expected in distances(after, reference, case).items():
-            assert value[method, position, f"best/{part}"] == pytest.approx(expected, rel=1e-7, abs=1e-24)
-            assert value[method, position, f"nothing/{part}"] == pytest.approx(before[part], rel=1e-9)
+            assert value[method, position, f"best/{part}"] == pytest.approx(
+                expected, rel=1e-7, abs=1e-24
+            )
+            assert value[method, position, f"nothing/{part}"] == pytest.approx(
+                before[part], rel=1e-9
+            )
     rewound = removal.rewind(stages, theta * 0, (), mu=mu)
     assert np.array_equal(rewound, theta * 0)
     assert value["rewind", position, "relative_error"] < 1e-14
@@ -80,7 +90,9 @@ def test_what_takes_steps_stops_at_the_nearest_model(instance, position):
 
     stop, path = nearest(theta, reference, case, lambda t: eta * up(t))
     assert value["GA", position, "stop"] == stop
-    assert value["GA", position, "best/all"] == pytest.approx(distances(path[stop], reference, case)["all"], rel=1e-9)
+    assert value["GA", position, "best/all"] == pytest.approx(
+        distances(path[stop], reference, case)["all"], rel=1e-9
+    )
     for method, rows, weight in (("small sample", 4, 1.0), ("spanning sample", 10, None)):
         R = case.X_pool[0, :, :rows].reshape(-1, PROBLEM.d)
         y_r = case.y_pool[0, :, :rows].ravel()
@@ -91,10 +103,15 @@ def test_what_takes_steps_stops_at_the_nearest_model(instance, position):
             return size * (up(t) - used * 2 / len(R) * R.T @ (R @ t - y_r))
 
         stop, path = nearest(theta, reference, case, step)
-        found = [value[f"GradDiff, {method}", position, name] for name in ("stop", "setting/sample", "setting/weight")]
+        found = [
+            value[f"GradDiff, {method}", position, name]
+            for name in ("stop", "setting/sample", "setting/weight")
+        ]
         assert found == pytest.approx([stop, len(R), used], rel=1e-8)
         expected = np.linalg.norm(path[stop] - reference) / np.linalg.norm(reference)
-        assert value[f"GradDiff, {method}", position, "relative_error"] == pytest.approx(expected, rel=1e-8)
+        assert value[f"GradDiff, {method}", position, "relative_error"] == pytest.approx(
+            expected, rel=1e-8
+        )
 
 
 def test_records_follow_the_contract(result):
@@ -113,7 +130,11 @@ def test_records_are_the_same_every_time_and_in_any_batch(result, monkeypatch):
     again = triangle.run(SETTINGS, lambda *report: reports.append(report))
     assert reports == [("triangle", 2, 4), ("triangle", 4, 4)]
     exact = pl.col("metric").is_in(["stop", "nothing/all"])
-    assert again.tables.records.filter(exact).drop("value").equals(result.tables.records.filter(exact).drop("value"))
+    assert (
+        again.tables.records.filter(exact)
+        .drop("value")
+        .equals(result.tables.records.filter(exact).drop("value"))
+    )
     difference = again.tables.records["value"] - result.tables.records["value"]
     assert difference.abs().max() < 1e-9
     monkeypatch.undo()
@@ -124,7 +145,9 @@ def test_claims_hold_on_a_tiny_run(result):
     exact, missed = claims.judge(result.tables)
     assert (exact.id, exact.verdict, missed.id, missed.verdict) == ("H1", "holds", "H2", "holds")
     assert exact.value < 1e-13
-    assert missed.detail.startswith("104 misses, 8 reached")  # 7 methods × 4 positions × 4 instances
+    assert missed.detail.startswith(
+        "104 misses, 8 reached"
+    )  # 7 methods × 4 positions × 4 instances
     assert claims.judge(records.Tables.concat([])) == []
 
 
@@ -136,13 +159,23 @@ def test_claims_hold_on_a_tiny_run(result):
         ("history-aware removal", 1, "relative_error", float("nan"), ("fails", "holds")),
         ("GA", 4, "best/all", 0.9e-6, ("holds", "fails")),  # reached where it should not
         ("span optimum", 1, "best/all", 1.1e-6, ("holds", "holds")),
-        ("span optimum", 4, "best/all", 1.1e-20, ("holds", "fails")),  # missed where it should reach
+        (
+            "span optimum",
+            4,
+            "best/all",
+            1.1e-20,
+            ("holds", "fails"),
+        ),  # missed where it should reach
         ("stage-delta negation", 4, "best/all", 0.9e-20, ("holds", "holds")),
     ],
 )
 def test_one_value_decides(result, method, position, metric, value, verdicts):
     """Everything before is set to 1, so that best/all is the share that is left."""
-    here = (pl.col("method") == method) & (pl.col("position") == position) & (pl.col("metric") == metric)
+    here = (
+        (pl.col("method") == method)
+        & (pl.col("position") == position)
+        & (pl.col("metric") == metric)
+    )
     scale = pl.when(pl.col("metric") == "nothing/all").then(1.0).otherwise(pl.col("value"))
     changed = result.tables.records.with_columns(
         value=pl.when(here & (pl.col("seed") == 0)).then(value).otherwise(scale)
@@ -159,14 +192,20 @@ def test_the_figure_says_what_was_measured(result):
     assert [t.get_text() for t in cells.get_yticklabels()] == list(claims.METHODS)
     said = [text.get_text() for text in words.texts][2::3]
     assert said == ["no"] * 5 + ["only p = 4"] * 2 + ["yes"] * 2
-    ga = result.tables.records.filter(method="GA", position=1).pivot("metric", index="seed", values="value")
+    ga = result.tables.records.filter(method="GA", position=1).pivot(
+        "metric", index="seed", values="value"
+    )
     middle = np.exp(np.mean(np.log((ga["best/all"] / ga["nothing/all"]).to_numpy())))
     assert cells.texts[0].get_text() == f"{middle:.2g}"
     assert figure.draw(records.Tables.concat([])) is None
 
 
 def test_settings_that_cannot_be_run_are_refused():
-    with pytest.raises(InputError, match=r"a small sample below and .*, d = 100; got small 40, spanning 80"):
+    with pytest.raises(
+        InputError, match=r"a small sample below and .*, d = 100; got small 40, spanning 80"
+    ):
         triangle.Settings(small=40)
-    with pytest.raises(InputError, match=r"problem.held_out: expected at least tests \+ spanning = 101 rows"):
+    with pytest.raises(
+        InputError, match=r"problem.held_out: expected at least tests \+ spanning = 101 rows"
+    ):
         triangle.Settings(tests=21)

@@ -1,7 +1,8 @@
 """Every experiment of the theory, by the name of its result.
 
-A module here holds one experiment: `Settings` (its whole configuration, and the options of `retrace theory NAME`),
-`QUICK` (the same at a small size) and `run(settings, progress) -> Result`. The formulas live in `theory` itself.
+A module here holds one experiment: `Settings` (its whole configuration, and the options of `retrace
+theory NAME`), `QUICK` (the same at a small size) and `run(settings, progress) -> Result`. The
+formulas live in `theory` itself.
 """
 
 from types import ModuleType
@@ -40,5 +41,6 @@ RESULTS: dict[str, ModuleType] = {
 def run(quick: bool, progress: Progress) -> dict[str, Result]:
     """Every experiment at its default settings (quick: at its small ones), by name."""
     return {
-        name: module.run(module.QUICK if quick else module.Settings(), progress) for name, module in RESULTS.items()
+        name: module.run(module.QUICK if quick else module.Settings(), progress)
+        for name, module in RESULTS.items()
     }

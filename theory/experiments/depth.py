@@ -1,12 +1,14 @@
-"""Depth of forgetting in softmax regression: does unlearning answer U take the related answer C with it?
+"""Depth of forgetting in softmax regression: does unlearning answer U take the related answer C
+with it?
 
-C, U, R answer the same prompts; C and U have features of correlation `alike`, R's are orthogonal to both. The three
-stages are learned in all six orders, then U is unlearned. Why the order must matter: the model's scores are
-z = F(Wx + b), F with unit rows, and on one prompt a step of ascent moves z along −F(F_U − Σ_a π_a F_a). Where R holds
-nearly all of π, log π_U falls by 2 units and log π_C by 1 + alike: the depth score tends to (1 + alike)/2. Where C
-holds it, C rises. What π is at the start, the order decides.
-Experiment "depth", world "network", a run per order, method and seed (seeds shuffle rows on one base): by step
-answer_loglik/C, /U and /R, mean over the prompts of log π of the answer.
+C, U, R answer the same prompts; C and U have features of correlation `alike`, R's are orthogonal to
+both. The three stages are learned in all six orders, then U is unlearned. Why the order must
+matter: the model's scores are z = F(Wx + b), F with unit rows, and on one prompt a step of ascent
+moves z along −F(F_U − Σ_a π_a F_a). Where R holds nearly all of π, log π_U falls by 2 units and log
+π_C by 1 + alike: the depth score tends to (1 + alike)/2. Where C holds it, C rises. What π is at
+the start, the order decides. Experiment "depth", world "network", a run per order, method and seed
+(seeds shuffle rows on one base): by step answer_loglik/C, /U and /R, mean over the prompts of log π
+of the answer.
 """
 
 import itertools
@@ -61,7 +63,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.seeds < 1 or self.steps < 1:
-            raise InputError(f"seeds, steps: expected at least 1 of each; got {self.seeds} and {self.steps}")
+            raise InputError(
+                f"seeds, steps: expected at least 1 of each; got {self.seeds} and {self.steps}"
+            )
 
 
 QUICK = Settings(seeds=3)
@@ -70,19 +74,37 @@ QUICK = Settings(seeds=3)
 def log_likelihoods(settings: Settings) -> Float[np.ndarray, "answers seeds methods orders points"]:
     """Mean log π of each of ANSWERS on the prompts, of every run by step."""
     network = Network("softmax", inputs=settings.inputs, classes=len(ANSWERS), alike=settings.alike)
-    task = tasks.answers(network, settings.base, rows=settings.rows, held_out=1, shared=settings.shared)
-    plan = Plan(network, settings.recipe, named_methods(settings.methods), settings.steps, "sgd", settings.lr)
+    task = tasks.answers(
+        network, settings.base, rows=settings.rows, held_out=1, shared=settings.shared
+    )
+    plan = Plan(
+        network,
+        settings.recipe,
+        named_methods(settings.methods),
+        settings.steps,
+        "sgd",
+        settings.lr,
+    )
     paths = ensemble.staged_paths(
-        ANSWERS, ORDERS, KEPT, settings.rows, settings.recipe, base=settings.base, seeds=range(settings.seeds)
-    )  # fmt: skip
+        ANSWERS,
+        ORDERS,
+        KEPT,
+        settings.rows,
+        settings.recipe,
+        base=settings.base,
+        seeds=range(settings.seeds),
+    )
     with float64():
         found = ensemble.run(plan, ensemble.data(network, task, settings.base), paths)[1]
-        told = jax.nn.log_softmax(found["outputs/label"])  # (seeds, methods, orders, points, prompts, answers)
+        told = jax.nn.log_softmax(
+            found["outputs/label"]
+        )  # (seeds, methods, orders, points, prompts, answers)
         return np.moveaxis(np.asarray(told.mean(axis=-2)), -1, 0)
 
 
 def run(settings: Settings, progress: Progress) -> Result:
-    """Learn in six orders, unlearn U; experiment "depth". Source: arXiv 2510.16629, Figure 4, at small size.
+    """Learn in six orders, unlearn U; experiment "depth". Source: arXiv 2510.16629, Figure 4, at
+    small size.
 
     progress(label, done, total) counts programs run.
     """
@@ -90,12 +112,21 @@ def run(settings: Settings, progress: Progress) -> Result:
     values = log_likelihoods(settings)
     runs = [
         Run(
-            run=digest([spec, method, seed, order]), spec=spec, experiment="depth", world="network", model="softmax",
-            order=order_name(order), position=order.index(FORGET) + 1,
-            reference=order_name(retrained(order, FORGET)), method=method, seed=seed,
+            run=digest([spec, method, seed, order]),
+            spec=spec,
+            experiment="depth",
+            world="network",
+            model="softmax",
+            order=order_name(order),
+            position=order.index(FORGET) + 1,
+            reference=order_name(retrained(order, FORGET)),
+            method=method,
+            seed=seed,
         )
-        for seed in range(settings.seeds) for method in settings.methods for order in ORDERS
-    ]  # fmt: skip
+        for seed in range(settings.seeds)
+        for method in settings.methods
+        for order in ORDERS
+    ]
     which, step = np.divmod(np.arange(values[0].size), values.shape[-1])
     frames: list[pl.DataFrame] = [
         gathered(runs, which, step=step, metric=f"answer_loglik/{answer}", value=told.ravel())

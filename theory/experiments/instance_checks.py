@@ -1,9 +1,11 @@
-"""What is checked on one instance: Theorem 3.1, Corollary 1 and Lemma 3.2, each far past its threshold (pure JAX).
+"""What is checked on one instance: Theorem 3.1, Corollary 1 and Lemma 3.2, each far past its
+threshold (pure JAX).
 
-Distances and bounds are compared as logarithms, since the threshold t₀ can be 10⁵ steps. Stages A and B, paths A>B and
-B>A from θ₀ = 0; Corollary 1 and Lemma 3.2 for U = B, whose retrained model is θ_A. Time is counted in steps.
-The four checks are four functions, to be compiled one by one: two batched LAPACK calls that run side by side in one
-program fight for the same BLAS threads, which made the largest shape sixty times slower.
+Distances and bounds are compared as logarithms, since the threshold t₀ can be 10⁵ steps. Stages A
+and B, paths A>B and B>A from θ₀ = 0; Corollary 1 and Lemma 3.2 for U = B, whose retrained model is
+θ_A. Time is counted in steps. The four checks are four functions, to be compiled one by one: two
+batched LAPACK calls that run side by side in one program fight for the same BLAS threads, which
+made the largest shape sixty times slower.
 """
 
 from collections.abc import Callable
@@ -42,7 +44,9 @@ def trained(case: Instance) -> Paths:
 
 
 class Bound(NamedTuple):
-    """Theorem 3.1 for one forget set, checked at max(t₀, 0), one step later and at 2 max(t₀, 0) + 20."""
+    """Theorem 3.1 for one forget set, checked at max(t₀, 0), one step later and at 2 max(t₀, 0) +
+    20.
+    """
 
     modes: kernels.Modes
     terms: kernels.BoundTerms
@@ -58,13 +62,24 @@ def _later(step: Scalar) -> Float[Array, " 3"]:
 def log_divergence(
     delta: Float[Array, " d"], modes: kernels.Modes, X_test: Float[Array, "m d"], eta: Scalar
 ) -> LogDistance:
-    """t ↦ log d(θ_a^t, θ_b^t) for Δ₀ = delta; its amplitude along the right singular vector v_j is ⟨v_j, Δ₀⟩."""
+    """t ↦ log d(θ_a^t, θ_b^t) for Δ₀ = delta; its amplitude along the right singular vector v_j is
+    ⟨v_j, Δ₀⟩.
+    """
     return partial(
-        kernels.log_distance, X_test @ delta, X_test @ modes.right, modes.right.T @ delta, kernels.rates(modes, eta)
+        kernels.log_distance,
+        X_test @ delta,
+        X_test @ modes.right,
+        modes.right.T @ delta,
+        kernels.rates(modes, eta),
     )
 
 
-def bound(delta: Float[Array, " d"], X_forget: Float[Array, "k d"], X_test: Float[Array, "m d"], eta: Scalar) -> Bound:
+def bound(
+    delta: Float[Array, " d"],
+    X_forget: Float[Array, "k d"],
+    X_test: Float[Array, "m d"],
+    eta: Scalar,
+) -> Bound:
     """T1: the terms of the bound for Δ₀ = delta and its slack from t₀ on."""
     modes = kernels.forget_modes(X_forget)
     terms = kernels.bound_terms(delta, modes, X_test, eta)
@@ -100,15 +115,21 @@ def violation(paths: Paths, checked: Bound, case: Instance) -> Violation:
     """T2 for U = B and the instance's ε; `checked` is the bound for U = B."""
     terms = checked.terms
     tests = case.X_test.shape[0]
-    first = kernels.violation_step(terms.rho, terms.sigma * terms.projected, checked.t0, tests, case.epsilon)
-    from_ab, from_ba = (_log_distance_to(theta, paths.a, case, checked.modes) for theta in (paths.ab, paths.ba))
+    first = kernels.violation_step(
+        terms.rho, terms.sigma * terms.projected, checked.t0, tests, case.epsilon
+    )
+    from_ab, from_ba = (
+        _log_distance_to(theta, paths.a, case, checked.modes) for theta in (paths.ab, paths.ba)
+    )
     steps = _later(first)
     farther = jax.vmap(lambda t: jnp.maximum(from_ab(t), from_ba(t)))(steps)
     return Violation(steps, farther - jnp.log(case.epsilon))
 
 
 def lemma_error(paths: Paths, case: Instance, steps: int) -> Scalar:
-    """T3: largest ‖Δ_t − (I + M)^tΔ₀‖/‖(I + M)^tΔ₀‖ over t ≤ steps, Δ_t by gradient steps and in closed form."""
+    """T3: largest ‖Δ_t − (I + M)^tΔ₀‖/‖(I + M)^tΔ₀‖ over t ≤ steps, Δ_t by gradient steps and in
+    closed form.
+    """
     X, k = case.X_b, case.X_b.shape[0]
     targets = jnp.stack([case.y_b, case.y_b, jnp.zeros(k)], axis=1)
     delta = paths.ab - paths.ba
@@ -120,7 +141,9 @@ def lemma_error(paths: Paths, case: Instance, steps: int) -> Scalar:
         weights = kernels.ascent_weights(closed[0], t) - kernels.ascent_weights(closed[1], t)
         misses = jnp.stack([stepped - power, delta + X.T @ weights - power])
         largest = jnp.max(jnp.abs(power))  # the square of 1e200 would overflow
-        return state, jnp.max(jnp.linalg.norm(misses / largest, axis=1)) / jnp.linalg.norm(power / largest)
+        return state, jnp.max(jnp.linalg.norm(misses / largest, axis=1)) / jnp.linalg.norm(
+            power / largest
+        )
 
     start = jnp.stack([paths.ab, paths.ba, delta], axis=1)
     return jnp.max(jax.lax.scan(step, start, jnp.arange(1.0, steps + 1))[1])

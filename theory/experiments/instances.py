@@ -1,8 +1,10 @@
-"""Random instances of the two-stage problem: shapes, the stages' distributions, and everything drawn from one seed.
+"""Random instances of the two-stage problem: shapes, the stages' distributions, and everything
+drawn from one seed.
 
-An instance has stages A (n rows) and B (k rows), an independent forget set U (k rows) and m test inputs in d
-dimensions; rows have a mean square norm of order 1. Instance i of a seed is the same whatever else is drawn with it.
-Drawn by NumPy: random numbers inside the compiled checks would make them ten times slower to compile and to run.
+An instance has stages A (n rows) and B (k rows), an independent forget set U (k rows) and m test
+inputs in d dimensions; rows have a mean square norm of order 1. Instance i of a seed is the same
+whatever else is drawn with it. Drawn by NumPy: random numbers inside the compiled checks would make
+them ten times slower to compile and to run.
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +16,9 @@ Array = Any  # NumPy where drawn, JAX where traced
 
 
 class Shape(NamedTuple):
-    """d parameters, n rows of stage A, k rows of stage B and of U, m ≥ k test inputs; n + k < d keeps θ_A off B."""
+    """d parameters, n rows of stage A, k rows of stage B and of U, m ≥ k test inputs; n + k < d
+    keeps θ_A off B.
+    """
 
     d: int
     n: int
@@ -28,10 +32,12 @@ class Shape(NamedTuple):
 
 
 class Family(NamedTuple):
-    """The largest strengths of what a family of instances departs from isotropic Gaussian rows by; 0 = not at all.
+    """The largest strengths of what a family of instances departs from isotropic Gaussian rows by;
+    0 = not at all.
 
-    decay: exponent of the spectrum, feature i scaled by i^−decay · shift: length of a mean that is each stage's own ·
-    tail: inverse degrees of freedom of a multivariate t · overlap: share of variance in k factors common to all stages
+    decay: exponent of the spectrum, feature i scaled by i^−decay · shift: length of a mean that is
+    each stage's own · tail: inverse degrees of freedom of a multivariate t · overlap: share of
+    variance in k factors common to all stages
     · teacher: share of the targets' variance that one common θ* explains.
     """
 
@@ -54,7 +60,9 @@ FAMILIES = {
 
 
 class Instance(NamedTuple):
-    """Stages A and B, an independent forget set U, test inputs, and the constants of one instance or of a batch."""
+    """Stages A and B, an independent forget set U, test inputs, and the constants of one instance
+    or of a batch.
+    """
 
     X_a: Float[Array, "*batch n d"]
     y_a: Float[Array, "*batch n"]
@@ -75,7 +83,8 @@ def rows(
     strength: Family,
     scale: Float[np.ndarray, " d"] | float = 1.0,
 ) -> Float[np.ndarray, "count d"]:
-    """Rows [(√(1 − o) z + √o w F)/√(χ²_ν/ν) · scale + shift]/√d with o = overlap, F = factors, ν = 1/tail.
+    """Rows [(√(1 − o) z + √o w F)/√(χ²_ν/ν) · scale + shift]/√d with o = overlap, F = factors, ν =
+    1/tail.
 
     z and w are standard normal, w over √r; E‖x‖² is 1 for isotropic rows.
     """
@@ -93,9 +102,11 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> Float[np.
 
 
 def draw(seed: int, index: int, shape: Shape) -> Instance:
-    """Instance number `index` of a seed: μ log-uniform in [1e-2, 10], η in [0.01, 0.5], ε in [1e-6, 100].
+    """Instance number `index` of a seed: μ log-uniform in [1e-2, 10], η in [0.01, 0.5], ε in [1e-6,
+    100].
 
-    The test inputs are drawn like a stage, with a mean of their own; the factors of the overlap are common to all.
+    The test inputs are drawn like a stage, with a mean of their own; the factors of the overlap are
+    common to all.
     """
     rng = np.random.default_rng([seed, index])
     largest = list(FAMILIES.values())[index % len(FAMILIES)]
@@ -103,9 +114,12 @@ def draw(seed: int, index: int, shape: Shape) -> Instance:
     scale = np.arange(1, shape.d + 1) ** -strength.decay
     scale = scale / np.sqrt(np.mean(scale**2))
     factors, teacher = rng.standard_normal((shape.k, shape.d)), rng.standard_normal(shape.d)
-    X_a, X_b, X_u, X_test = (rows(rng, n, factors, strength, scale) for n in (shape.n, shape.k, shape.k, shape.m))
+    X_a, X_b, X_u, X_test = (
+        rows(rng, n, factors, strength, scale) for n in (shape.n, shape.k, shape.k, shape.m)
+    )
     y_a, y_b = (
-        np.sqrt(strength.teacher) * (X @ teacher) + np.sqrt(1 - strength.teacher) * rng.standard_normal(len(X))
+        np.sqrt(strength.teacher) * (X @ teacher)
+        + np.sqrt(1 - strength.teacher) * rng.standard_normal(len(X))
         for X in (X_a, X_b)
     )
     mu_a, mu_b = _log_uniform(rng, 1e-2, 1e1), _log_uniform(rng, 1e-2, 1e1)
@@ -115,4 +129,6 @@ def draw(seed: int, index: int, shape: Shape) -> Instance:
 
 def draw_many(seed: int, indices: range, shape: Shape) -> Instance:
     """Several instances of one shape, stacked along a leading axis."""
-    return Instance(*(np.stack(parts) for parts in zip(*(draw(seed, i, shape) for i in indices), strict=True)))
+    return Instance(
+        *(np.stack(parts) for parts in zip(*(draw(seed, i, shape) for i in indices), strict=True))
+    )

@@ -1,7 +1,8 @@
-"""The paths p = 1..P in small networks, the mixture control, and the rates of divergence; world "network", float32.
+"""The paths p = 1..P in small networks, the mixture control, and the rates of divergence; world
+"network", float32.
 
-A seed shuffles the rows on one base (data, initial parameters). One program trains and unlearns all staged paths, one
-all mixtures. Their records: theory/experiments/network_records.py.
+A seed shuffles the rows on one base (data, initial parameters). One program trains and unlearns all
+staged paths, one all mixtures. Their records: theory/experiments/network_records.py.
 """
 
 import time
@@ -50,13 +51,18 @@ class World:
 MLP = World(Network("mlp", inputs=12, classes=4, width=64), Recipe("adam", 0.003, 32, 20), lr=0.05)
 TRANSFORMER = World(
     Network("transformer", inputs=len(NAMES) + 8 + 16, classes=8, width=16, heads=2),
-    Recipe("adam", 0.003, 32, 15), lr=0.02, rows=128, held_out=32,
-)  # fmt: skip
+    Recipe("adam", 0.003, 32, 15),
+    lr=0.02,
+    rows=128,
+    held_out=32,
+)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The positions experiment of the MLP and the transformer, with the mixture control and the rates of divergence."""
+    """The positions experiment of the MLP and the transformer, with the mixture control and the
+    rates of divergence.
+    """
 
     models: tuple[str, ...] = ("mlp", "transformer")
     """Models to run."""
@@ -81,10 +87,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.seeds < 2:
-            raise InputError(f"seeds: expected at least 2, or there is no noise floor; got {self.seeds}")
+            raise InputError(
+                f"seeds: expected at least 2, or there is no noise floor; got {self.seeds}"
+            )
         if self.ahead < self.steps or self.ahead <= self.reading.last:
             raise InputError(
-                f"ahead: expected at least steps = {self.steps} and more than {self.reading.last}, the window and "
+                f"ahead: expected at least steps = {self.steps} and more than "
+                f"{self.reading.last}, the window and "
                 f"every start of the reading; got {self.ahead}"
             )
         if self.bases < 1:
@@ -97,7 +106,9 @@ class Settings:
     @property
     def worlds(self) -> tuple[World, ...]:
         """The models in turn."""
-        return tuple({"mlp": self.mlp, "transformer": self.transformer}[name] for name in self.models)
+        return tuple(
+            {"mlp": self.mlp, "transformer": self.transformer}[name] for name in self.models
+        )
 
 
 QUICK = Settings(models=("mlp",), seeds=3)
@@ -106,18 +117,30 @@ QUICK = Settings(models=("mlp",), seeds=3)
 def experiment(settings: Settings, world: World) -> Experiment:
     """The positions experiment of one model."""
     return Experiment(
-        name="positions", world="network", model=world.network.model, retain=RETAIN, forget=FORGET,
-        methods=named_methods(settings.methods), steps=settings.steps, seeds=tuple(range(settings.seeds)),
-        settings=world, base=settings.base,
-    )  # fmt: skip
+        name="positions",
+        world="network",
+        model=world.network.model,
+        retain=RETAIN,
+        forget=FORGET,
+        methods=named_methods(settings.methods),
+        steps=settings.steps,
+        seeds=tuple(range(settings.seeds)),
+        settings=world,
+        base=settings.base,
+    )
 
 
 def draw(world: World, base: int) -> Task:
     """The task of a model: key -> value associations for the transformer, clusters otherwise."""
     kind = tasks.associations if world.network.model == "transformer" else tasks.clusters
     return kind(
-        world.network, base, stages=len(NAMES), rows=world.rows, held_out=world.held_out, shared=world.shared
-    )  # fmt: skip
+        world.network,
+        base,
+        stages=len(NAMES),
+        rows=world.rows,
+        held_out=world.held_out,
+        shared=world.shared,
+    )
 
 
 def prepared(spec: Experiment, steps: int) -> tuple[Plan, Data, Path]:
@@ -127,12 +150,16 @@ def prepared(spec: Experiment, steps: int) -> tuple[Plan, Data, Path]:
     given = ensemble.data(world.network, draw(world, spec.base), spec.base)
     paths = ensemble.staged_paths(
         NAMES, ORDERS, RETAIN, world.rows, world.recipe, base=spec.base, seeds=spec.seeds
-    )  # fmt: skip
+    )
     return plan, given, paths
 
 
-def _computed(plan: Plan, given: Data, paths: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Logits of the retrained models by part, and every metric of the runs; float64 but for the parameters."""
+def _computed(
+    plan: Plan, given: Data, paths: Path
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Logits of the retrained models by part, and every metric of the runs; float64 but for the
+    parameters.
+    """
     trained, found = ensemble.run(plan, given, paths)
     kept = {"parameters": np.asarray(found.pop("parameters"))}
     retrained = {part: logits[:, -1] for part, logits in trained.logits.items()}
@@ -165,12 +192,16 @@ def _of_base(spec: Experiment, base: int) -> Experiment:
 def _on_base(spec: Experiment, settings: Settings) -> Tables:
     """What the staged paths of another base forget."""
     found = _computed(*prepared(spec, settings.ahead))[1]
-    return Tables.from_frames(records.on_base(spec, {"label_loglik": found["label_loglik"][..., : spec.steps + 1]}))
+    return Tables.from_frames(
+        records.on_base(spec, {"label_loglik": found["label_loglik"][..., : spec.steps + 1]})
+    )
 
 
 def _mixed(spec: Experiment, plan: Plan, given: Data) -> Tables:
     world = spec.settings
-    paths = ensemble.mixture_paths(NAMES, len(ORDERS), world.rows, world.recipe, base=spec.base, seeds=spec.seeds)
+    paths = ensemble.mixture_paths(
+        NAMES, len(ORDERS), world.rows, world.recipe, base=spec.base, seeds=spec.seeds
+    )
     found = _computed(plan, given, paths)[1]
     short = {metric: values[:, :, :, : spec.steps + 1] for metric, values in found.items()}
     return Tables.from_frames(records.control(spec, "mixture", short))
@@ -179,16 +210,22 @@ def _mixed(spec: Experiment, plan: Plan, given: Data) -> Tables:
 def run(settings: Settings, progress: Progress) -> Result:
     """Every model: staged paths, the mixture, other bases; world "network".
 
-    Experiments "positions", "mixture", "secant" and "bases/BASE".
-    progress(label, done, total) counts programs run. Source: arXiv 2510.16629, Section 4, at small size.
+    Experiments "positions", "mixture", "secant" and "bases/BASE". progress(label, done, total)
+    counts programs run. Source: arXiv 2510.16629, Section 4, at small size.
     """
     started = time.perf_counter()
     parts: list[Tables] = []
     specs: dict[str, str] = {}
     for number, world in enumerate(settings.worlds):
         spec = experiment(settings, world)
-        bases = [_of_base(spec, spec.base + more) for more in range(settings.bases)] if settings.bases > 1 else []
-        specs |= {digest(config): canonical(config) for config in (spec, _rated(spec, settings), *bases)}
+        bases = (
+            [_of_base(spec, spec.base + more) for more in range(settings.bases)]
+            if settings.bases > 1
+            else []
+        )
+        specs |= {
+            digest(config): canonical(config) for config in (spec, _rated(spec, settings), *bases)
+        }
         plan, given, paths = prepared(spec, settings.ahead)
         jobs = (
             partial(_staged, spec, settings, plan, given, paths),

@@ -1,10 +1,12 @@
-"""The paths p = 1..P of the paper in the linear model: forget stage at each position, then GA, NPO and SimNPO.
+"""The paths p = 1..P of the paper in the linear model: forget stage at each position, then GA, NPO
+and SimNPO.
 
-log π_i(θ) = −(x_i θ − y_i)², the constant dropped, so that gradient ascent by plain gradient steps with `mean`
-reduction is the theorem's ascent; the losses are those of `protocol.objectives`, differentiated by JAX. NPO's
-reference is the model before unlearning. A seed is an instance of `staged.Problem`.
-Metrics by step 0..T: see protocol/records.py; re_distance/test is over held-out inputs of the retained stages,
-re_distance/forget over the forget set's inputs, both to the model trained without the forget stage.
+log π_i(θ) = −(x_i θ − y_i)², the constant dropped, so that gradient ascent by plain gradient steps
+with `mean` reduction is the theorem's ascent; the losses are those of `protocol.objectives`,
+differentiated by JAX. NPO's reference is the model before unlearning. A seed is an instance of
+`staged.Problem`. Metrics by step 0..T: see protocol/records.py; re_distance/test is over held-out
+inputs of the retained stages, re_distance/forget over the forget set's inputs, both to the model
+trained without the forget stage.
 """
 
 import time
@@ -24,7 +26,15 @@ from protocol.orders import Order, retrained
 from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, gathered, order_name
 from protocol.spec import Experiment, Method, canonical, digest, named_methods
-from theory.experiments.staged import FORGET, RETAIN, Problem, Staged, batches, draw_many, train_paths
+from theory.experiments.staged import (
+    FORGET,
+    RETAIN,
+    Problem,
+    Staged,
+    batches,
+    draw_many,
+    train_paths,
+)
 from theory.numerics import float64
 
 BATCH = 64  # instances at a time: bounds memory, changes no result
@@ -50,10 +60,16 @@ QUICK = Settings(seeds=32)
 def experiment(settings: Settings = Settings()) -> Experiment:
     """The positions experiment as both worlds describe it."""
     return Experiment(
-        name="positions", world="linear", model="linear", retain=RETAIN, forget=FORGET,
-        methods=named_methods(settings.methods), steps=settings.steps, seeds=tuple(range(settings.seeds)),
+        name="positions",
+        world="linear",
+        model="linear",
+        retain=RETAIN,
+        forget=FORGET,
+        methods=named_methods(settings.methods),
+        steps=settings.steps,
+        seeds=tuple(range(settings.seeds)),
         settings=settings.problem,
-    )  # fmt: skip
+    )
 
 
 class Curves(NamedTuple):
@@ -74,10 +90,17 @@ def log_likelihood(
 
 
 def unlearn(
-    start: Float[jax.Array, " d"], reference: Float[jax.Array, " d"], case: Staged, *, method: Method, steps: int,
+    start: Float[jax.Array, " d"],
+    reference: Float[jax.Array, " d"],
+    case: Staged,
+    *,
+    method: Method,
+    steps: int,
     eta: float,
-) -> Curves:  # fmt: skip
-    """T = steps updates θ ← θ − η∇L(θ) on the forget set from `start`; `reference` is the retrained model θ_r."""
+) -> Curves:
+    """T = steps updates θ ← θ − η∇L(θ) on the forget set from `start`; `reference` is the retrained
+    model θ_r.
+    """
     X, y = case.X[-1], case.y[-1]
     length = jnp.ones_like(y)
     loss_of = partial(objectives.objective(method.objective), **dict(method.constants))
@@ -106,7 +129,9 @@ def unlearn_many(cases: Staged, spec: Experiment, method: Method) -> Curves:
     """Curves (instances, paths, T + 1) of one method on a batch of instances."""
 
     def one(case: Staged) -> Curves:
-        starts, reference = train_paths(case, spec.orders, (*spec.retain, spec.forget), spec.settings.mu)
+        starts, reference = train_paths(
+            case, spec.orders, (*spec.retain, spec.forget), spec.settings.mu
+        )
         run = partial(unlearn, method=method, steps=spec.steps, eta=spec.settings.eta)
         return jax.vmap(lambda start: run(start, reference, case))(starts)
 
@@ -124,29 +149,47 @@ METRICS = {
 
 def _run(spec: Experiment, name: str, method: Method, seed: int, order: Order) -> Run:
     return Run(
-        run=digest([name, method.name, seed, order]), spec=name, experiment=spec.name, world=spec.world,
-        model=spec.model, order=order_name(order), position=order.index(spec.forget) + 1,
-        reference=order_name(retrained(order, spec.forget)), method=method.name, seed=seed,
-    )  # fmt: skip
+        run=digest([name, method.name, seed, order]),
+        spec=name,
+        experiment=spec.name,
+        world=spec.world,
+        model=spec.model,
+        order=order_name(order),
+        position=order.index(spec.forget) + 1,
+        reference=order_name(retrained(order, spec.forget)),
+        method=method.name,
+        seed=seed,
+    )
 
 
 def _frames(runs: list[Run], measured: Curves) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
-    """Records of every metric and step; examples of retain_loglik before and after, an instance being one example."""
-    flat = {metric: np.asarray(getattr(measured, field)).reshape(len(runs), -1) for metric, field in METRICS.items()}
+    """Records of every metric and step; examples of retain_loglik before and after, an instance
+    being one example.
+    """
+    flat = {
+        metric: np.asarray(getattr(measured, field)).reshape(len(runs), -1)
+        for metric, field in METRICS.items()
+    }
     points = flat["label_loglik"].shape[1]
     which, step = np.divmod(np.arange(len(runs) * points), points)
-    records = [gathered(runs, which, step=step, metric=m, value=value.ravel()) for m, value in flat.items()]
+    records = [
+        gathered(runs, which, step=step, metric=m, value=value.ravel()) for m, value in flat.items()
+    ]
     ends = np.array([0, points - 1])
     which, step = np.repeat(np.arange(len(runs)), 2), np.tile(ends, len(runs))
     value = flat["retain_loglik"][:, ends].ravel()
     example = np.zeros_like(which)
-    return records, [gathered(runs, which, step=step, metric="retain_loglik", value=value, example=example)]
+    return records, [
+        gathered(runs, which, step=step, metric="retain_loglik", value=value, example=example)
+    ]
 
 
 def run(settings: Settings, progress: Progress) -> Result:
-    """Train and unlearn every instance, path and method; experiment "positions" of the linear world.
+    """Train and unlearn every instance, path and method; experiment "positions" of the linear
+    world.
 
-    progress(label, done, total) counts instances × methods. Source: arXiv 2510.16629, Sections 3 and 4.
+    progress(label, done, total) counts instances × methods. Source: arXiv 2510.16629, Sections 3
+    and 4.
     """
     started = time.perf_counter()
     spec = experiment(settings)
@@ -157,7 +200,9 @@ def run(settings: Settings, progress: Progress) -> Result:
         for method in spec.methods:
             with float64():
                 measured = unlearn_many(cases, spec, method)
-                runs = [_run(spec, name, method, seed, order) for seed in seeds for order in spec.orders]
+                runs = [
+                    _run(spec, name, method, seed, order) for seed in seeds for order in spec.orders
+                ]
                 more_records, more_examples = _frames(runs, measured)
             records += more_records
             examples += more_examples

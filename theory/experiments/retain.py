@@ -1,18 +1,22 @@
-"""When a retained sample stops two paths from parting: weight λ, number of rows n_R, and the features' dimension.
+"""When a retained sample stops two paths from parting: weight λ, number of rows n_R, and the
+features' dimension.
 
-Two models, forget set learned first and last, ascend on the forget set and descend on the first n_R of a pool of fresh
-rows of the retained stages; their difference is followed exactly, Δ_t = (I + ηA)^t Δ₀ (see theory/retain.py), in steps
-of η = 1/(2 max|a_j|), small enough to be stable at any weight. Features: "full", rank d; "subspace", forget rows and
-sample in one subspace of r dimensions (the retained stages are trained on features of full rank all the same).
-A difference counts as growing where ‖Δ‖ grows by more than a factor e from T = 10¹² steps to 2T.
-Experiment "retain" of the records, an ensemble a run, its order the two orders joined by "|", position 0:
-- a run per features, n_R and λ of the grid: at step 0 setting/rank, /samples, /weight; grows, the share of instances;
-- a run per features and n_R, its method "threshold": setting/rank, /samples, and spans, the share of instances in
-  which λ* is finite; critical, critical_low, critical_high, its median and quartiles (where all of them span);
-- a run per features and n_R that span, and side r = λ/λ* (methods "0.9 λ*" and "1.1 λ*", setting/side): in the
-  examples table, an instance being one, log_growth from T to 2T, lasting = ‖Δ_2T‖/‖Δ₀‖ where it does not grow, and
-  on_kernel, the share of ‖Δ₀‖ on ker R. For n_R = curve_samples, log_difference = log ‖Δ_t‖/‖Δ₀‖ by step,
-  the median over instances.
+Two models, forget set learned first and last, ascend on the forget set and descend on the first n_R
+of a pool of fresh rows of the retained stages; their difference is followed exactly, Δ_t = (I +
+ηA)^t Δ₀ (see theory/retain.py), in steps of η = 1/(2 max|a_j|), small enough to be stable at any
+weight. Features: "full", rank d; "subspace", forget rows and sample in one subspace of r dimensions
+(the retained stages are trained on features of full rank all the same). A difference counts as
+growing where ‖Δ‖ grows by more than a factor e from T = 10¹² steps to 2T. Experiment "retain" of
+the records, an ensemble a run, its order the two orders joined by "|", position 0:
+- a run per features, n_R and λ of the grid: at step 0 setting/rank, /samples, /weight; grows, the
+  share of instances;
+- a run per features and n_R, its method "threshold": setting/rank, /samples, and spans, the share
+  of instances in which λ* is finite; critical, critical_low, critical_high, its median and
+  quartiles (where all of them span);
+- a run per features and n_R that span, and side r = λ/λ* (methods "0.9 λ*" and "1.1 λ*",
+  setting/side): in the examples table, an instance being one, log_growth from T to 2T, lasting =
+  ‖Δ_2T‖/‖Δ₀‖ where it does not grow, and on_kernel, the share of ‖Δ₀‖ on ker R. For n_R =
+  curve_samples, log_difference = log ‖Δ_t‖/‖Δ₀‖ by step, the median over instances.
 """
 
 import time
@@ -32,7 +36,15 @@ from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, order_name, tables
 from protocol.spec import canonical, digest
 from theory import retain
-from theory.experiments.staged import FORGET, RETAIN, Problem, Staged, batches, draw_many, train_paths
+from theory.experiments.staged import (
+    FORGET,
+    RETAIN,
+    Problem,
+    Staged,
+    batches,
+    draw_many,
+    train_paths,
+)
 from theory.numerics import float64
 
 BATCH = 32  # instances at a time: bounds memory, changes no result
@@ -48,9 +60,45 @@ class Settings:
     """Instances, the same in every cell."""
     rank: int = 16
     """Dimensions of the subspace of forget rows and sample; at least the rows of a stage."""
-    samples: tuple[int, ...] = (4, 8, 10, 12, 14, 15, 16, 17, 18, 20, 24, 32, 40, 44, 47, 48, 49, 50, 52, 56, 60, 72)
+    samples: tuple[int, ...] = (
+        4,
+        8,
+        10,
+        12,
+        14,
+        15,
+        16,
+        17,
+        18,
+        20,
+        24,
+        32,
+        40,
+        44,
+        47,
+        48,
+        49,
+        50,
+        52,
+        56,
+        60,
+        72,
+    )
     """Numbers of retained rows."""
-    weights: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
+    weights: tuple[float, ...] = (
+        0.0,
+        0.1,
+        0.3,
+        1.0,
+        3.0,
+        10.0,
+        30.0,
+        100.0,
+        300.0,
+        1000.0,
+        3000.0,
+        10_000.0,
+    )
     """Weights λ of the retained sample."""
     sides: tuple[float, ...] = (0.9, 1.1)
     """Weights in units of λ*."""
@@ -64,15 +112,24 @@ class Settings:
     def __post_init__(self) -> None:
         pool, n = self.problem.held_out * len(RETAIN), self.problem.n
         if not self.samples or not 1 <= min(self.samples) <= max(self.samples) <= pool:
-            raise InputError(f"samples: expected numbers from 1 to {pool}, the pool's rows; got {self.samples}")
-        if not n <= self.rank <= self.problem.d or self.instances < 1 or min(self.weights, default=-1) < 0:
             raise InputError(
-                f"settings: expected n = {n} ≤ rank ≤ d = {self.problem.d}, at least 1 instance and weights ≥ 0; got "
+                f"samples: expected numbers from 1 to {pool}, the pool's rows; got {self.samples}"
+            )
+        if (
+            not n <= self.rank <= self.problem.d
+            or self.instances < 1
+            or min(self.weights, default=-1) < 0
+        ):
+            raise InputError(
+                f"settings: expected n = {n} ≤ rank ≤ d = {self.problem.d}, at least 1 instance "
+                f"and weights ≥ 0; got "
                 f"rank {self.rank}, {self.instances} instances, weights {self.weights}"
             )
 
 
-QUICK = Settings(instances=8, samples=(8, 15, 16, 24, 47, 48, 60), weights=(0.0, 1.0, 10.0, 100.0, 10_000.0))
+QUICK = Settings(
+    instances=8, samples=(8, 15, 16, 24, 47, 48, 60), weights=(0.0, 1.0, 10.0, 100.0, 10_000.0)
+)
 
 
 class Pair(NamedTuple):
@@ -84,7 +141,9 @@ class Pair(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """What is measured at one n_R, a batch of instances; weights: those of the grid, then the sides of λ*."""
+    """What is measured at one n_R, a batch of instances; weights: those of the grid, then the sides
+    of λ*.
+    """
 
     critical: Float[Any, "*batch"]
     on_kernel: Float[Any, "*batch"]
@@ -100,7 +159,8 @@ def _differences(cases: Staged, mu: float) -> Float[jax.Array, "batch d"]:
 
 
 def _rows(cases: Staged, seeds: Sequence[int], rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Forget rows and the pool, a row of each retained stage in turn, squeezed into a random subspace of each instance.
+    """Forget rows and the pool, a row of each retained stage in turn, squeezed into a random
+    subspace of each instance.
 
     The squeezed rows keep their mean square norm; nothing is squeezed where rank = d.
     """
@@ -108,7 +168,9 @@ def _rows(cases: Staged, seeds: Sequence[int], rank: int) -> tuple[np.ndarray, n
     pool = cases.X_test.reshape(count, len(RETAIN), -1, d).swapaxes(1, 2).reshape(count, m, d)
     if rank == d:
         return cases.X[:, -1], pool
-    drawn = np.stack([np.random.default_rng([1, seed]).standard_normal((d, rank)) for seed in seeds])
+    drawn = np.stack(
+        [np.random.default_rng([1, seed]).standard_normal((d, rank)) for seed in seeds]
+    )
     frames = np.linalg.qr(drawn)[0]
     onto = np.sqrt(d / rank) * frames
     return tuple((rows @ onto) @ frames.swapaxes(1, 2) for rows in (cases.X[:, -1], pool))
@@ -131,7 +193,9 @@ def _measure(
     sides: Float[jax.Array, " sides"],
     times: Float[jax.Array, " times"],
 ) -> Cells:
-    """Every weight of the grid, then every side of λ*, on the first `rows` of the pool (the others count as 0)."""
+    """Every weight of the grid, then every side of λ*, on the first `rows` of the pool (the others
+    count as 0).
+    """
 
     def one(pair: Pair) -> Cells:
         R = jnp.where(jnp.arange(pair.pool.shape[0])[:, None] < rows, pair.pool, 0.0)
@@ -141,7 +205,9 @@ def _measure(
         start = jnp.log(jnp.linalg.norm(pair.delta))
 
         def at(weight: retain.Scalar) -> tuple[Any, Any, Any]:
-            modes = retain.difference_modes(pair.delta, V, *retain.spectrum(C, pair.X.shape[0], rows, weight))
+            modes = retain.difference_modes(
+                pair.delta, V, *retain.spectrum(C, pair.X.shape[0], rows, weight)
+            )
             eta = 1 / (2 * jnp.max(jnp.abs(modes.eigenvalues)))
             curve = jax.vmap(lambda time: retain.log_norm(modes, eta, time))(times)
             half, whole = (retain.log_norm(modes, eta, time) for time in (LONG, 2 * LONG))
@@ -149,7 +215,9 @@ def _measure(
 
         finite = jnp.where(jnp.isinf(critical), 1.0, critical)  # not recorded where λ* = ∞
         told = jax.vmap(at)(jnp.concatenate([weights, sides * finite]))
-        lasting = jnp.linalg.norm(retain.on_kernel(pair.delta, sample)) / jnp.linalg.norm(pair.delta)
+        lasting = jnp.linalg.norm(retain.on_kernel(pair.delta, sample)) / jnp.linalg.norm(
+            pair.delta
+        )
         return Cells(critical, lasting, *told)
 
     return jax.vmap(one)(pairs)
@@ -158,28 +226,48 @@ def _measure(
 def measure(settings: Settings, pairs: list[Pair], samples: int) -> Cells:
     """All instances at one number of retained rows."""
     with float64():
-        grid = [jnp.asarray(values, jnp.float64) for values in (settings.weights, settings.sides, settings.curve_steps)]
+        grid = [
+            jnp.asarray(values, jnp.float64)
+            for values in (settings.weights, settings.sides, settings.curve_steps)
+        ]
         parts = [_measure(pair, float(samples), *grid) for pair in pairs]
-        return Cells(*(np.concatenate([np.asarray(part[i]) for part in parts]) for i in range(len(Cells._fields))))
+        return Cells(
+            *(
+                np.concatenate([np.asarray(part[i]) for part in parts])
+                for i in range(len(Cells._fields))
+            )
+        )
 
 
 def _run(settings: Settings, spec: str, rank: int, samples: int, cell: str, method: str) -> Run:
     order = "|".join(map(order_name, ORDERS))
     return Run(
-        run=digest([spec, rank, samples, cell]), spec=spec, experiment="retain", world="linear",
-        model="full" if rank == settings.problem.d else "subspace", order=order, position=0,
-        reference=order_name(RETAIN), method=method, seed=0,
-    )  # fmt: skip
+        run=digest([spec, rank, samples, cell]),
+        spec=spec,
+        experiment="retain",
+        world="linear",
+        model="full" if rank == settings.problem.d else "subspace",
+        order=order,
+        position=0,
+        reference=order_name(RETAIN),
+        method=method,
+        seed=0,
+    )
 
 
-def _tables(settings: Settings, spec: str, rank: int, samples: int, cells: Cells) -> Iterator[Tables]:
+def _tables(
+    settings: Settings, spec: str, rank: int, samples: int, cells: Cells
+) -> Iterator[Tables]:
     """The runs of one number of retained rows."""
     where = [(0, "setting/rank", float(rank)), (0, "setting/samples", float(samples))]
     spans = np.isfinite(cells.critical)
     values = [(0, "spans", float(spans.mean()))]
     if spans.all():
         names = ("critical_low", "critical", "critical_high")
-        values += [(0, name, v) for name, v in zip(names, np.quantile(cells.critical, [0.25, 0.5, 0.75]), strict=True)]
+        values += [
+            (0, name, v)
+            for name, v in zip(names, np.quantile(cells.critical, [0.25, 0.5, 0.75]), strict=True)
+        ]
     yield tables(_run(settings, spec, rank, samples, "threshold", "threshold"), [*where, *values])
     for i, weight in enumerate(settings.weights):
         grows = float(np.mean(cells.log_growth[:, i] > 1))
@@ -194,14 +282,18 @@ def _tables(settings: Settings, spec: str, rank: int, samples: int, cells: Cells
         still = cells.log_growth[:, i] <= 1
         examples = [(0, "log_growth", j, v) for j, v in enumerate(cells.log_growth[:, i])]
         examples += [(0, "on_kernel", j, v) for j, v in enumerate(cells.on_kernel)]
-        examples += [(0, "lasting", int(j), np.exp(cells.log_left[j, i])) for j in np.flatnonzero(still)]
+        examples += [
+            (0, "lasting", int(j), np.exp(cells.log_left[j, i])) for j in np.flatnonzero(still)
+        ]
         yield tables(run, told, examples)
 
 
 def run(settings: Settings, progress: Progress) -> Result:
-    """Every number of retained rows and every weight, for both kinds of features; experiment "retain".
+    """Every number of retained rows and every weight, for both kinds of features; experiment
+    "retain".
 
-    progress(label, done, total) counts features × numbers of rows. Source: arXiv 2510.16629, Section 3, and beyond.
+    progress(label, done, total) counts features × numbers of rows. Source: arXiv 2510.16629,
+    Section 3, and beyond.
     """
     started = time.perf_counter()
     spec = digest(["retain", canonical(settings)])
@@ -211,6 +303,8 @@ def run(settings: Settings, progress: Progress) -> Result:
         pairs = list(_pairs(settings, rank))
         for j, samples in enumerate(settings.samples, start=1):
             parts += _tables(settings, spec, rank, samples, measure(settings, pairs, samples))
-            progress("retained sample", i * len(settings.samples) + j, len(ranks) * len(settings.samples))
+            progress(
+                "retained sample", i * len(settings.samples) + j, len(ranks) * len(settings.samples)
+            )
     timing = ("theory: retained sample", time.perf_counter() - started)
     return Result(Tables.concat(parts), {spec: canonical(settings)}, (timing,))

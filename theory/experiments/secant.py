@@ -1,15 +1,19 @@
-"""How fast two paths part, read from the first step of unlearning: rates, extrapolations and what they are worth.
+"""How fast two paths part, read from the first step of unlearning: rates, extrapolations and what
+they are worth.
 
-Every pair of the paths p = 1..P of an instance is followed under each method. Experiment "secant" of the records:
-- a run per pair, its order the two orders joined by "|" and its position the smaller p. By step (every so many):
-  secant_rate ρ_t (parameters), output_rate r_t and log_divergence (outputs on the test inputs). At step s, for the
-  extrapolation that starts there: horizon/rate from (1 + r_s)^{2t}, horizon/ratio from (d_{s+1}/d_s)^t and
-  horizon/constant from d_t = d_s, in steps, at most T − s. At step 0, growth of log d per step: growth/measured
-  (slope over the first steps) and what predicts it, growth/rate, growth/ratio, growth/secant (from ρ_0) and, under GA,
-  growth/theorem (from ρ*); identity_error/outputs and /parameters, the worst relative error of the rates' identities
-  over all steps; projected_rate_error under GA, of the secant rate of PΔ₀ against ρ*;
-- a run of all paths of an instance, order "all paths", position 0, at every step: half_diameter, and
-  retrained_distance = max_p √d(u_p, θ_r).
+Every pair of the paths p = 1..P of an instance is followed under each method. Experiment "secant"
+of the records:
+- a run per pair, its order the two orders joined by "|" and its position the smaller p. By step
+  (every so many): secant_rate ρ_t (parameters), output_rate r_t and log_divergence (outputs on the
+  test inputs). At step s, for the extrapolation that starts there: horizon/rate from (1 +
+  r_s)^{2t}, horizon/ratio from (d_{s+1}/d_s)^t and horizon/constant from d_t = d_s, in steps, at
+  most T − s. At step 0, growth of log d per step: growth/measured (slope over the first steps) and
+  what predicts it, growth/rate, growth/ratio, growth/secant (from ρ_0) and, under GA,
+  growth/theorem (from ρ*); identity_error/outputs and /parameters, the worst relative error of the
+  rates' identities over all steps; projected_rate_error under GA, of the secant rate of PΔ₀ against
+  ρ*;
+- a run of all paths of an instance, order "all paths", position 0, at every step: half_diameter,
+  and retrained_distance = max_p √d(u_p, θ_r).
 """
 
 import time
@@ -31,7 +35,15 @@ from protocol.records import Result, Tables
 from protocol.spec import Method, canonical, digest, named_methods
 from theory import kernels
 from theory.experiments.positions import log_likelihood
-from theory.experiments.staged import FORGET, RETAIN, Problem, Staged, batches, draw_many, train_paths
+from theory.experiments.staged import (
+    FORGET,
+    RETAIN,
+    Problem,
+    Staged,
+    batches,
+    draw_many,
+    train_paths,
+)
 from theory.numerics import float64
 
 BATCH = 32  # instances at a time: bounds memory, changes no result
@@ -56,7 +68,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.seeds < 1 or self.steps <= self.reading.last:
             raise InputError(
-                f"settings: expected at least 1 seed and more steps than {self.reading.last}, the window and every "
+                f"settings: expected at least 1 seed and more steps than {self.reading.last}, "
+                f"the window and every "
                 f"start of the reading; got {self.seeds} seeds, {self.steps} steps"
             )
 
@@ -96,9 +109,14 @@ def _unlearn(
 
 
 def _parameters(
-    theta: Float[jax.Array, "2 points d"], update: Float[jax.Array, "2 points d"], case: Staged, eta: float
+    theta: Float[jax.Array, "2 points d"],
+    update: Float[jax.Array, "2 points d"],
+    case: Staged,
+    eta: float,
 ) -> tuple[Any, Any, Any, Any]:
-    """What a pair tells in parameters: ρ_t, the worst relative error of its identity, the rate of PΔ₀, and ρ*."""
+    """What a pair tells in parameters: ρ_t, the worst relative error of its identity, the rate of
+    PΔ₀, and ρ*.
+    """
     delta, apart = theta[0] - theta[1], update[0, :-1] - update[1, :-1]
     rate = metrics.secant_rate(delta[:-1], apart)
     size = jnp.sum(delta**2, axis=-1)
@@ -110,20 +128,30 @@ def _parameters(
 
 
 @partial(jax.jit, static_argnums=1)
-def trained(cases: Staged, mu: float) -> tuple[Float[jax.Array, "batch paths d"], Float[jax.Array, "batch d"]]:
+def trained(
+    cases: Staged, mu: float
+) -> tuple[Float[jax.Array, "batch paths d"], Float[jax.Array, "batch d"]]:
     """Every path's model before unlearning, and the retrained model, of a batch of instances."""
     return jax.vmap(lambda case: train_paths(case, ORDERS, (*RETAIN, FORGET), mu))(cases)
 
 
 @partial(jax.jit, static_argnums=(3, 4, 5))
 def follow(
-    cases: Staged, starts: Float[jax.Array, "batch paths d"], reference: Float[jax.Array, "batch d"], method: Method,
-    steps: int, eta: float,
-) -> Followed:  # fmt: skip
-    """Every path of a batch of instances along T = steps updates of one method; call it inside `float64()`."""
+    cases: Staged,
+    starts: Float[jax.Array, "batch paths d"],
+    reference: Float[jax.Array, "batch d"],
+    method: Method,
+    steps: int,
+    eta: float,
+) -> Followed:
+    """Every path of a batch of instances along T = steps updates of one method; call it inside
+    `float64()`.
+    """
     chosen = np.array(growth.pairs(len(ORDERS)))
 
-    def one(case: Staged, starts: Float[jax.Array, "paths d"], reference: Float[jax.Array, " d"]) -> Followed:
+    def one(
+        case: Staged, starts: Float[jax.Array, "paths d"], reference: Float[jax.Array, " d"]
+    ) -> Followed:
         theta, update = jax.vmap(lambda start: _unlearn(start, case, method, steps, eta))(starts)
         told = jax.vmap(lambda a, b: _parameters(a, b, case, eta))(theta[chosen], update[chosen])
         return Followed(theta @ case.X_test.T, case.X_test @ reference, *told)
@@ -139,14 +167,17 @@ def _in_parameters(followed: Followed, method: Method, every: int) -> growth.Mea
         rho = followed.rho.ravel()
         at_start["growth/theorem"] = metrics.growth_by_rate(rho)
         at_start["projected_rate_error"] = np.abs(followed.projected_rate.ravel() / rho - 1)
-    told: growth.Measured = {name: ((0,), np.asarray(values)[:, None]) for name, values in at_start.items()}
+    told: growth.Measured = {
+        name: ((0,), np.asarray(values)[:, None]) for name, values in at_start.items()
+    }
     return told | growth.in_parameters(secant, every)
 
 
 def run(settings: Settings, progress: Progress) -> Result:
     """Follow every pair of paths under every method; experiment "secant".
 
-    progress(label, done, total) counts instances × methods. Source: arXiv 2510.16629, Section 3, read in outputs.
+    progress(label, done, total) counts instances × methods. Source: arXiv 2510.16629, Section 3,
+    read in outputs.
     """
     started = time.perf_counter()
     spec, frames, done = digest(["secant", canonical(settings)]), [], 0
@@ -160,9 +191,13 @@ def run(settings: Settings, progress: Progress) -> Result:
                 followed = follow(cases, *models, method, settings.steps, settings.problem.eta)
                 followed = Followed(*map(np.asarray, followed))
             source = growth.Source(spec, "linear", "linear", method.name, ORDERS, RETAIN)
-            of_pairs, of_paths = growth.read_off(followed.outputs, settings.reading, followed.reference)
+            of_pairs, of_paths = growth.read_off(
+                followed.outputs, settings.reading, followed.reference
+            )
             of_pairs |= _in_parameters(followed, method, settings.reading.every)
-            for runs, measured in zip(growth.runs(source, seeds), (of_pairs, of_paths), strict=True):
+            for runs, measured in zip(
+                growth.runs(source, seeds), (of_pairs, of_paths), strict=True
+            ):
                 frames += growth.frames(runs, measured)
             done += len(seeds)
             progress("secant rates", done, settings.seeds * len(chosen))

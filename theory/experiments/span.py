@@ -1,17 +1,21 @@
-"""The span barrier in the linear model: GA, NPO and SimNPO by four optimizers against the floor of span methods.
+"""The span barrier in the linear model: GA, NPO and SimNPO by four optimizers against the floor of
+span methods.
 
-The paths p = 1..P of an instance are unlearned from their trained models; every distance is over held-out inputs of the
-retained stages, to the model retrained without the forget stage. SGD and heavy-ball momentum are span methods; Adam and
-SGD with weight decay are not. The losses are those of `protocol.objectives`, the optimizers those of optax. A further
-method, "informed", follows a gradient on U that knows the retrained model: the strongest there can be within the span.
-Experiment "span" of the records, an instance being a seed:
-- a run per path, method "oracle", at step 0: nothing = d of the trained model; floor; shrunk, the distance that
-  shrinking by the factor shrink ∈ [0, 1] and a span step reach together (theory/span.py);
-- a run per path, method and optimizer, called "GA sgd" and so on: best, the smallest distance along the run, and
-  outside/best, the share of the displacement's square outside the span there, both at the step where that is; outside,
-  the same share at the last step;
-- a run per pair of paths, its order the two joined by "|" and its position the smaller p: method "oracle" has
-  pair_floor at step 0, every other closest, the smallest divergence at equal steps, at its step.
+The paths p = 1..P of an instance are unlearned from their trained models; every distance is over
+held-out inputs of the retained stages, to the model retrained without the forget stage. SGD and
+heavy-ball momentum are span methods; Adam and SGD with weight decay are not. The losses are those
+of `protocol.objectives`, the optimizers those of optax. A further method, "informed", follows a
+gradient on U that knows the retrained model: the strongest there can be within the span. Experiment
+"span" of the records, an instance being a seed:
+- a run per path, method "oracle", at step 0: nothing = d of the trained model; floor; shrunk, the
+  distance that shrinking by the factor shrink ∈ [0, 1] and a span step reach together
+  (theory/span.py);
+- a run per path, method and optimizer, called "GA sgd" and so on: best, the smallest distance along
+  the run, and outside/best, the share of the displacement's square outside the span there, both at
+  the step where that is; outside, the same share at the last step;
+- a run per pair of paths, its order the two joined by "|" and its position the smaller p: method
+  "oracle" has pair_floor at step 0, every other closest, the smallest divergence at equal steps, at
+  its step.
 """
 
 import itertools
@@ -38,7 +42,9 @@ INFORMED = "informed"
 
 @dataclass(frozen=True)
 class Settings:
-    """How near gradient methods on the forget set come to the retrained model, and what bounds them."""
+    """How near gradient methods on the forget set come to the retrained model, and what bounds
+    them.
+    """
 
     seeds: int = 128
     """Number of instances."""
@@ -57,7 +63,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.seeds < 1 or self.steps < 1:
-            raise InputError(f"settings: expected at least 1 seed and 1 step; got {self.seeds} and {self.steps}")
+            raise InputError(
+                f"settings: expected at least 1 seed and 1 step; got {self.seeds} and {self.steps}"
+            )
 
 
 QUICK = Settings(seeds=12, steps=60, methods=("GA",))
@@ -80,9 +88,17 @@ def _runs(spec: str, method: str, seeds: Sequence[int]) -> tuple[list[Run], list
 
     def run(seed: int, order: str, position: int) -> Run:
         return Run(
-            run=digest([spec, method, seed, order]), spec=spec, experiment="span", world="linear", model="linear",
-            order=order, position=position, reference=order_name(RETAIN), method=method, seed=seed,
-        )  # fmt: skip
+            run=digest([spec, method, seed, order]),
+            spec=spec,
+            experiment="span",
+            world="linear",
+            model="linear",
+            order=order,
+            position=position,
+            reference=order_name(RETAIN),
+            method=method,
+            seed=seed,
+        )
 
     of_pairs = [run(seed, f"{names[a]}|{names[b]}", int(a) + 1) for seed in seeds for a, b in PAIRS]
     return [run(seed, name, p) for seed in seeds for p, name in enumerate(names, start=1)], of_pairs
@@ -93,15 +109,21 @@ def _frames(runs: list[Run], measured: Mapping[str, tuple[Any, Any]]) -> Iterato
     which = np.arange(len(runs))
     for metric, (step, value) in measured.items():
         at = np.broadcast_to(np.ravel(step), which.shape)
-        yield gathered(runs, which, step=at, metric=metric, value=np.asarray(value, np.float64).ravel())
+        yield gathered(
+            runs, which, step=at, metric=metric, value=np.asarray(value, np.float64).ravel()
+        )
 
 
 def _of_oracle(geometry: Geometry, runs: tuple[list[Run], list[Run]]) -> Iterator[pl.DataFrame]:
-    yield from _frames(runs[0], {name: (0, getattr(geometry, name)) for name in Geometry._fields[:-1]})
+    yield from _frames(
+        runs[0], {name: (0, getattr(geometry, name)) for name in Geometry._fields[:-1]}
+    )
     yield from _frames(runs[1], {"pair_floor": (0, geometry.pair_floor)})
 
 
-def _of_method(found: Followed, runs: tuple[list[Run], list[Run]], steps: int) -> Iterator[pl.DataFrame]:
+def _of_method(
+    found: Followed, runs: tuple[list[Run], list[Run]], steps: int
+) -> Iterator[pl.DataFrame]:
     of_paths = {
         "best": (found.best_step, found.best),
         "outside/best": (found.best_step, found.outside_best),
@@ -131,7 +153,9 @@ def run(settings: Settings, progress: Progress) -> Result:
             with float64():
                 thetas = span_runs.trajectories(prepared, method, optimizer, settings.steps)
                 found = Followed(*map(np.asarray, span_runs.follow(prepared, thetas)))
-            frames += _of_method(found, _runs(spec, f"{name} {optimizer_name}", seeds), settings.steps)
+            frames += _of_method(
+                found, _runs(spec, f"{name} {optimizer_name}", seeds), settings.steps
+            )
             done += len(seeds)
             progress("span barrier", done, settings.seeds * len(ways))
     timing = ("theory: span barrier", time.perf_counter() - started)

@@ -1,7 +1,9 @@
-"""What experiment "span" runs: optimizers, gradients on the forget set, trajectories, and what is read off them.
+"""What experiment "span" runs: optimizers, gradients on the forget set, trajectories, and what is
+read off them.
 
-Pure JAX over batches of instances of the staged problem, to be called inside `float64()`. Paths p = 1..P stand at index
-p − 1, pairs p < q in lexicographic order. Distances are over the held-out inputs of the retained stages.
+Pure JAX over batches of instances of the staged problem, to be called inside `float64()`. Paths p =
+1..P stand at index p − 1, pairs p < q in lexicographic order. Distances are over the held-out
+inputs of the retained stages.
 """
 
 import itertools
@@ -29,7 +31,9 @@ Gradient = Callable[[Float[jax.Array, " d"]], Float[jax.Array, " d"]]
 
 
 class Descent(NamedTuple):
-    """Gradient steps of size eta with heavy-ball momentum and weight decay, either may be 0; numbers may be traced."""
+    """Gradient steps of size eta with heavy-ball momentum and weight decay, either may be 0;
+    numbers may be traced.
+    """
 
     eta: Scalar
     momentum: Scalar = 0.0
@@ -37,7 +41,9 @@ class Descent(NamedTuple):
 
     def transformation(self) -> optax.GradientTransformation:
         """As optax has it; the decay is added to the gradient."""
-        return optax.chain(optax.add_decayed_weights(self.decay), optax.sgd(self.eta, momentum=self.momentum))
+        return optax.chain(
+            optax.add_decayed_weights(self.decay), optax.sgd(self.eta, momentum=self.momentum)
+        )
 
 
 class Adam(NamedTuple):
@@ -81,16 +87,24 @@ class Followed(NamedTuple):
 
 @partial(jax.jit, static_argnums=1)
 def prepare(cases: Staged, mu: float) -> tuple[Prepared, Geometry]:
-    """Train a batch of instances and measure what bounds their unlearning; call it inside `float64()`."""
+    """Train a batch of instances and measure what bounds their unlearning; call it inside
+    `float64()`.
+    """
 
     def one(case: Staged) -> tuple[Float[jax.Array, "paths d"], Float[jax.Array, " d"], Geometry]:
         starts, reference = train_paths(case, ORDERS, (*RETAIN, FORGET), mu)
         reached = span.reach(case.X[-1], case.X_test)
         floor = jax.vmap(lambda delta: span.floor(delta, reached, case.X_test))
-        shrunk, shrink = jax.vmap(lambda start: span.shrunk(start, reference, reached, case.X_test))(starts)
+        shrunk, shrink = jax.vmap(
+            lambda start: span.shrunk(start, reference, reached, case.X_test)
+        )(starts)
         nothing = jnp.mean(((starts - reference) @ case.X_test.T) ** 2, axis=-1)
         apart = starts[PAIRS[:, 0]] - starts[PAIRS[:, 1]]
-        return starts, reference, Geometry(nothing, floor(starts - reference), shrunk, shrink, floor(apart))
+        return (
+            starts,
+            reference,
+            Geometry(nothing, floor(starts - reference), shrunk, shrink, floor(apart)),
+        )
 
     starts, reference, geometry = jax.vmap(one)(cases)
     return Prepared(cases, starts, reference), geometry
@@ -111,16 +125,22 @@ def _gradient(start: Float[jax.Array, " d"], case: Staged, method: Method) -> Gr
 
 
 def _informed(case: Staged, reference: Float[jax.Array, " d"]) -> Gradient:
-    """V (X_test V)⁺ X_test(θ − θ_r), V a basis of row(X_U): a gradient on U that knows θ_r and points at the floor."""
+    """V (X_test V)⁺ X_test(θ − θ_r), V a basis of row(X_U): a gradient on U that knows θ_r and
+    points at the floor.
+    """
     reached = span.reach(case.X[-1], case.X_test)
-    return lambda theta: reached.rows @ (reached.to_rows @ (reached.seen.T @ (case.X_test @ (theta - reference))))
+    return lambda theta: (
+        reached.rows @ (reached.to_rows @ (reached.seen.T @ (case.X_test @ (theta - reference))))
+    )
 
 
 @partial(jax.jit, static_argnums=(1, 3))
 def trajectories(
     prepared: Prepared, method: Method | None, optimizer: Descent | Adam, steps: int
 ) -> Float[jax.Array, "batch paths points d"]:
-    """θ_0..θ_T of every path of a batch of instances; method None is the informed one. Inside `float64()`."""
+    """θ_0..θ_T of every path of a batch of instances; method None is the informed one. Inside
+    `float64()`.
+    """
     steps_of = optimizer.transformation()
 
     def path(start: Float[jax.Array, " d"], gradient: Gradient) -> Float[jax.Array, "points d"]:
@@ -131,7 +151,9 @@ def trajectories(
 
         return jax.lax.scan(step, (start, steps_of.init(start)), None, length=steps + 1)[1]
 
-    def one(case: Staged, starts: Float[jax.Array, "paths d"], reference: Float[jax.Array, " d"]) -> Any:
+    def one(
+        case: Staged, starts: Float[jax.Array, "paths d"], reference: Float[jax.Array, " d"]
+    ) -> Any:
         if method is None:
             informed = _informed(case, reference)
             return jax.vmap(lambda start: path(start, informed))(starts)
@@ -153,8 +175,12 @@ def follow(prepared: Prepared, thetas: Float[jax.Array, "batch paths points d"])
         outside = jax.vmap(lambda end, start: span.outside(end - start, rows))
         nearest = jnp.take_along_axis(theta, best[:, None, None], axis=1)[:, 0]
         return Followed(
-            distance.min(axis=-1), best, outside(nearest, starts), outside(theta[:, -1], starts),
-            apart.min(axis=-1), jnp.argmin(apart, axis=-1),
-        )  # fmt: skip
+            distance.min(axis=-1),
+            best,
+            outside(nearest, starts),
+            outside(theta[:, -1], starts),
+            apart.min(axis=-1),
+            jnp.argmin(apart, axis=-1),
+        )
 
     return jax.vmap(one)(*prepared, thetas)

@@ -1,8 +1,10 @@
-"""The random problem of several stages that the linear world's experiments share: what is drawn, and how it is trained.
+"""The random problem of several stages that the linear world's experiments share: what is drawn,
+and how it is trained.
 
-The paper's stages keep their names: three retained ones and the forget stage, which stands last among the data whatever
-the order of training. The stages share a part of their features and of their targets; a seed is an instance, drawn
-afresh. Drawn by NumPy outside compiled programs; instance i of a base is the same whatever else is drawn with it.
+The paper's stages keep their names: three retained ones and the forget stage, which stands last
+among the data whatever the order of training. The stages share a part of their features and of
+their targets; a seed is an instance, drawn afresh. Drawn by NumPy outside compiled programs;
+instance i of a base is the same whatever else is drawn with it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,14 +45,17 @@ class Problem:
     factors: int = 10
     """Number of directions common to all stages."""
     teacher: float = 0.5
-    """Share of the targets' variance explained by a model common to all stages; the rest is the stage's own."""
+    """Share of the targets' variance explained by a model common to all stages; the rest is the
+    stage's own.
+    """
     noise: float = 0.1
     """Standard deviation of the targets' noise."""
 
     def __post_init__(self) -> None:
         if self.held_out * len(RETAIN) <= self.n:
             raise InputError(
-                f"held_out: expected more than n/{len(RETAIN)} rows of each retained stage, so that m > k; got "
+                f"held_out: expected more than n/{len(RETAIN)} rows of each retained stage, so "
+                f"that m > k; got "
                 f"{self.held_out} for n = {self.n}"
             )
 
@@ -65,7 +70,9 @@ class Staged(NamedTuple):
 
 
 def draw(problem: Problem, base: int, seed: int, stages: int = len(RETAIN) + 1) -> Staged:
-    """Instance `seed`: rows of mean square norm 1, targets xθ*_s + noise with a variance of about 1."""
+    """Instance `seed`: rows of mean square norm 1, targets xθ*_s + noise with a variance of about
+    1.
+    """
     rng = np.random.default_rng([base, seed])
     d, n, held_out = problem.d, problem.n, problem.held_out
     factors, shared = rng.standard_normal((problem.factors, d)), rng.standard_normal(d)
@@ -78,7 +85,9 @@ def draw(problem: Problem, base: int, seed: int, stages: int = len(RETAIN) + 1) 
     return Staged(X[:, :n], y[:, :n], X[:-1, n:].reshape(-1, d), y[:-1, n:].reshape(-1))
 
 
-def draw_many(problem: Problem, base: int, seeds: Sequence[int], stages: int = len(RETAIN) + 1) -> Staged:
+def draw_many(
+    problem: Problem, base: int, seeds: Sequence[int], stages: int = len(RETAIN) + 1
+) -> Staged:
     """The instances of several seeds, stacked along a leading axis."""
     drawn = (draw(problem, base, seed, stages) for seed in seeds)
     return Staged(*(np.stack(parts) for parts in zip(*drawn, strict=True)))
@@ -90,7 +99,9 @@ def batches(seeds: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 
 
 def train(case: Staged, order: Order, names: Order, mu: Scalar) -> Float[jax.Array, " d"]:
-    """The model after the stages of `order`, ridge stages from θ₀ = 0; `names` are the stages' names as stacked."""
+    """The model after the stages of `order`, ridge stages from θ₀ = 0; `names` are the stages'
+    names as stacked.
+    """
     theta = jnp.zeros(case.X.shape[-1])
     for name in order:
         stage = names.index(name)

@@ -1,9 +1,10 @@
 """Claims T1, T2, T3 on an ensemble of random instances of several shapes, in float64.
 
-Each check is one compiled program per shape, vmapped over instances in chunks. T1 is checked for the forget set U = B
-and for an independent U. One run per shape and forget set, whose order reads "A>B" for U = B and "A>B|U" for the
-independent U: it stands for the pair of paths A>B and B>A. Values per instance go to the examples table, the step
-being the one checked (see protocol/claims/theorem.py); `example` numbers the instances through all shapes.
+Each check is one compiled program per shape, vmapped over instances in chunks. T1 is checked for
+the forget set U = B and for an independent U. One run per shape and forget set, whose order reads
+"A>B" for U = B and "A>B|U" for the independent U: it stands for the pair of paths A>B and B>A.
+Values per instance go to the examples table, the step being the one checked (see
+protocol/claims/theorem.py); `example` numbers the instances through all shapes.
 """
 
 import time
@@ -26,9 +27,15 @@ from theory.experiments.instances import Instance, Shape, draw_many
 from theory.numerics import float64
 
 SHAPES = (
-    Shape(20, 5, 4, 4), Shape(20, 6, 8, 30), Shape(50, 20, 10, 15), Shape(60, 30, 20, 20), Shape(120, 20, 10, 40),
-    Shape(200, 40, 40, 60), Shape(200, 40, 20, 160), Shape(400, 20, 40, 80),
-)  # fmt: skip
+    Shape(20, 5, 4, 4),
+    Shape(20, 6, 8, 30),
+    Shape(50, 20, 10, 15),
+    Shape(60, 30, 20, 20),
+    Shape(120, 20, 10, 40),
+    Shape(200, 40, 40, 60),
+    Shape(200, 40, 20, 160),
+    Shape(400, 20, 40, 80),
+)
 CHUNK = 75  # instances at a time: bounds memory; a last, smaller batch costs one more compilation
 
 
@@ -48,7 +55,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.instances < 1 or not self.shapes:
             raise InputError(
-                f"settings: expected at least 1 shape and 1 instance of each; got {len(self.shapes)} shapes, "
+                f"settings: expected at least 1 shape and 1 instance of each; got "
+                f"{len(self.shapes)} shapes, "
                 f"{self.instances} instances"
             )
 
@@ -61,7 +69,9 @@ _violation = jax.jit(jax.vmap(instance_checks.violation))
 
 
 @partial(jax.jit, static_argnums=2)
-def _lemma_error(paths: instance_checks.Paths, cases: Instance, steps: int) -> Float[jax.Array, " instances"]:
+def _lemma_error(
+    paths: instance_checks.Paths, cases: Instance, steps: int
+) -> Float[jax.Array, " instances"]:
     return jax.vmap(lambda p, case: instance_checks.lemma_error(p, case, steps))(paths, cases)
 
 
@@ -70,7 +80,9 @@ Column = tuple[str, int, np.ndarray, np.ndarray]
 
 
 def _columns(cases: Instance, lemma_steps: int) -> Iterable[Column]:
-    """Every value of a batch of instances of one shape; each program ends before the next one starts."""
+    """Every value of a batch of instances of one shape; each program ends before the next one
+    starts.
+    """
     paths = jax.block_until_ready(_trained(cases))
     delta = paths.ab - paths.ba
     start = np.zeros((delta.shape[0], 1))
@@ -78,18 +90,32 @@ def _columns(cases: Instance, lemma_steps: int) -> Iterable[Column]:
         bound = jax.block_until_ready(_bound(delta, X_forget, cases.X_test, cases.eta))
         yield "bound_log_slack", choice, np.asarray(bound.steps), np.asarray(bound.slack)
         for metric, value in (
-            ("t0", bound.t0), ("sigma", bound.terms.sigma), ("projected_difference", bound.terms.projected)
-        ):  # fmt: skip
+            ("t0", bound.t0),
+            ("sigma", bound.terms.sigma),
+            ("projected_difference", bound.terms.projected),
+        ):
             yield metric, choice, start, np.asarray(value)[:, None]
         if choice == 0:
             violation = _violation(paths, bound, cases)
-            yield "violation_log_margin", 0, np.asarray(violation.steps), np.asarray(violation.margin)
-    yield "lemma_error", 0, start + lemma_steps, np.asarray(_lemma_error(paths, cases, lemma_steps))[:, None]
+            yield (
+                "violation_log_margin",
+                0,
+                np.asarray(violation.steps),
+                np.asarray(violation.margin),
+            )
+    yield (
+        "lemma_error",
+        0,
+        start + lemma_steps,
+        np.asarray(_lemma_error(paths, cases, lemma_steps))[:, None],
+    )
 
 
 def _runs(shape: Shape, settings: Settings, spec: str) -> list[Run]:
     head: Mapping[str, Any] = {
-        "spec": spec, "experiment": "theorem", "world": "linear", "model": shape.name, "reference": "A", "method": "GA",
+        "spec": spec, "experiment": "theorem", "world": "linear", "model": shape.name, "reference": "A", "method": (
+            "GA"
+        ),
         "seed": settings.seed,
     }  # fmt: skip
     orders = (("A>B", 2), ("A>B|U", 0))
@@ -125,4 +151,8 @@ def run(settings: Settings, progress: Progress) -> Result:
                 done += len(indices)
                 progress("theorem ensemble", done, total)
     tables = Tables.from_frames(examples=frames)
-    return Result(tables, {spec: canonical(settings)}, (("theory: theorem ensemble", time.perf_counter() - started),))
+    return Result(
+        tables,
+        {spec: canonical(settings)},
+        (("theory: theorem ensemble", time.perf_counter() - started),),
+    )

@@ -1,8 +1,10 @@
-"""Six instances followed step by step: the divergence of two paths beside Theorem 3.1's bound, as logarithms.
+"""Six instances followed step by step: the divergence of two paths beside Theorem 3.1's bound, as
+logarithms.
 
-The bound is given from t = 0 on, before t₀ too, so that a figure can show from where it is one. Experiment
-"theorem-curves" of the records: one run per instance, whose seed is the instance's number; metrics log_divergence and
-log_bound by step, t0 at step 0. Forget set U = B, paths A>B and B>A.
+The bound is given from t = 0 on, before t₀ too, so that a figure can show from where it is one.
+Experiment "theorem-curves" of the records: one run per instance, whose seed is the instance's
+number; metrics log_divergence and log_bound by step, t0 at step 0. Forget set U = B, paths A>B and
+B>A.
 """
 
 import time
@@ -32,7 +34,9 @@ class Settings:
     shape: tuple[int, int, int, int] = SHAPE
     """Shape (d, n, k, m)."""
     instances: tuple[int, ...] = (9, 35, 23, 28, 26, 47)
-    """Numbers of the instances; the default ones have t₀ = −38, 5, 10, 22, 70 and 104, a spread among the first 60."""
+    """Numbers of the instances; the default ones have t₀ = −38, 5, 10, 22, 70 and 104, a spread
+    among the first 60.
+    """
     steps: int = 150
     """Ascent steps."""
     seed: int = 0
@@ -77,16 +81,26 @@ def follow(index: int, settings: Settings) -> Followed:
 
 
 def run(settings: Settings, progress: Progress) -> Result:
-    """Follow every instance; progress(label, done, total) counts them. Source: arXiv 2510.16629, Theorem 3.1."""
+    """Follow every instance; progress(label, done, total) counts them. Source: arXiv 2510.16629,
+    Theorem 3.1.
+    """
     started = time.perf_counter()
     spec = digest(settings)
     frames, total = [], len(settings.instances)
     for done, index in enumerate(settings.instances, start=1):
         followed = follow(index, settings)
         run = Run(
-            run=digest([spec, index]), spec=spec, experiment="theorem-curves", world="linear",
-            model=Shape(*settings.shape).name, order="A>B", position=2, reference="A", method="GA", seed=index,
-        )  # fmt: skip
+            run=digest([spec, index]),
+            spec=spec,
+            experiment="theorem-curves",
+            world="linear",
+            model=Shape(*settings.shape).name,
+            order="A>B",
+            position=2,
+            reference="A",
+            method="GA",
+            seed=index,
+        )
         for metric, value in followed._asdict().items():
             step = np.arange(value.size)
             frames.append(gathered([run], 0 * step, step=step, metric=metric, value=value.ravel()))

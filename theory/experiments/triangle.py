@@ -1,15 +1,17 @@
-"""Every corner of the triangle local, path-oblivious, retrain-equivalent, run on the same trained models.
+"""Every corner of the triangle local, path-oblivious, retrain-equivalent, run on the same trained
+models.
 
-The forget stage is learned at each position p among the retained ones; then nine ways to remove it. GA, NPO, SimNPO:
-T steps on the forget set. GradDiff: ascent on the forget set, descent with weight λ on fresh rows of the retained
-stages, on a small sample (λ = `weight`) and on one that spans all directions (λ = `multiple` · λ*); step size η, or the
-inverse of the descent's largest curvature if smaller. All of these stop at the step ≤ T whose model is nearest to the
-retrained one: an oracle, no stopping rule could do better. Span optimum: the best model that gradients on the forget
-set can reach. Stage-delta negation, history-aware removal, rewind: theory/removal.py. "Nearest" and "best" are by RE
-distance over test and forget inputs together.
-Experiment "triangle", a run per method, position and instance; metrics at step 0: nothing/part and best/part, RE
-distance to the retrained model before and after, part ∈ {test, forget, all}; relative_error = ‖θ − θ_r‖/‖θ_r‖ after;
-stop, the step, 0 for methods without steps; for GradDiff setting/sample and setting/weight.
+The forget stage is learned at each position p among the retained ones; then nine ways to remove it.
+GA, NPO, SimNPO: T steps on the forget set. GradDiff: ascent on the forget set, descent with weight
+λ on fresh rows of the retained stages, on a small sample (λ = `weight`) and on one that spans all
+directions (λ = `multiple` · λ*); step size η, or the inverse of the descent's largest curvature if
+smaller. All of these stop at the step ≤ T whose model is nearest to the retrained one: an oracle,
+no stopping rule could do better. Span optimum: the best model that gradients on the forget set can
+reach. Stage-delta negation, history-aware removal, rewind: theory/removal.py. "Nearest" and "best"
+are by RE distance over test and forget inputs together. Experiment "triangle", a run per method,
+position and instance; metrics at step 0: nothing/part and best/part, RE distance to the retrained
+model before and after, part ∈ {test, forget, all}; relative_error = ‖θ − θ_r‖/‖θ_r‖ after; stop,
+the step, 0 for methods without steps; for GradDiff setting/sample and setting/weight.
 """
 
 import time
@@ -27,7 +29,15 @@ from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, gathered, order_name
 from protocol.spec import canonical, digest, named_methods
 from theory.experiments.staged import RETAIN, Problem, Staged, batches, draw_many
-from theory.experiments.triangle_runs import AT_ONCE, ORDERS, Case, Models, grad_diff, trained, unlearned
+from theory.experiments.triangle_runs import (
+    AT_ONCE,
+    ORDERS,
+    Case,
+    Models,
+    grad_diff,
+    trained,
+    unlearned,
+)
 from theory.numerics import float64
 
 BATCH = 32  # instances at a time: bounds memory, changes no result
@@ -59,14 +69,20 @@ class Settings:
 
     def __post_init__(self) -> None:
         d, left = self.problem.d, self.problem.held_out - self.tests
-        if not (self.seeds > 0 < self.steps and 0 < len(RETAIN) * self.small < d <= len(RETAIN) * self.spanning):
+        if not (
+            self.seeds > 0 < self.steps
+            and 0 < len(RETAIN) * self.small < d <= len(RETAIN) * self.spanning
+        ):
             raise InputError(
-                f"settings: expected seeds and steps ≥ 1, a small sample below and a spanning one of at least d/"
-                f"{len(RETAIN)} rows a stage, d = {d}; got small {self.small}, spanning {self.spanning}"
+                f"settings: expected seeds and steps ≥ 1, a small sample below and a spanning "
+                f"one of at least d/"
+                f"{len(RETAIN)} rows a stage, d = {d}; got small {self.small}, spanning "
+                f"{self.spanning}"
             )
         if self.tests < 1 or self.spanning > left:
             raise InputError(
-                f"problem.held_out: expected at least tests + spanning = {self.tests + self.spanning} rows, tests ≥ 1; "
+                f"problem.held_out: expected at least tests + spanning = "
+                f"{self.tests + self.spanning} rows, tests ≥ 1; "
                 f"got {self.problem.held_out}"
             )
 
@@ -102,13 +118,18 @@ def _outcomes(cases: Case, models: Models, settings: Settings) -> Iterator[Outco
     samples = ((settings.small, settings.weight, 0.0), (settings.spanning, 0.0, settings.multiple))
     for name, (rows, weight, multiple) in zip(GRAD_DIFF, samples, strict=True):
         theta, stop, used = grad_diff(cases, models, rows, settings.steps, eta, weight, multiple)
-        told = {"setting/sample": zero + len(RETAIN) * rows, "setting/weight": zero + np.asarray(used)[:, None]}
+        told = {
+            "setting/sample": zero + len(RETAIN) * rows,
+            "setting/weight": zero + np.asarray(used)[:, None],
+        }
         yield Outcome(name, np.asarray(theta), np.asarray(stop), told)
     for i, name in enumerate(AT_ONCE):
         yield Outcome(name, np.asarray(models.at_once)[:, i], zero, {})
 
 
-def _metrics(outcome: Outcome, cases: Case, models: Models) -> dict[str, Float[np.ndarray, "batch paths"]]:
+def _metrics(
+    outcome: Outcome, cases: Case, models: Models
+) -> dict[str, Float[np.ndarray, "batch paths"]]:
     """Everything measured of a method, by instance and path."""
     test, forget = cases.stages.X_test, cases.stages.X[:, -1]
     parts = {"test": test, "forget": forget, "all": np.concatenate([test, forget], axis=1)}
@@ -116,22 +137,36 @@ def _metrics(outcome: Outcome, cases: Case, models: Models) -> dict[str, Float[n
     metrics = {"stop": outcome.stop, **outcome.settings}
     for when, theta in (("nothing", np.asarray(models.theta)), ("best", outcome.theta)):
         for part, X in parts.items():
-            metrics[f"{when}/{part}"] = np.mean(((theta - reference) @ X.swapaxes(1, 2)) ** 2, axis=-1)
+            metrics[f"{when}/{part}"] = np.mean(
+                ((theta - reference) @ X.swapaxes(1, 2)) ** 2, axis=-1
+            )
     size = np.linalg.norm(reference, axis=-1)
     return metrics | {"relative_error": np.linalg.norm(outcome.theta - reference, axis=-1) / size}
 
 
-def _frames(spec: str, seeds: Sequence[int], outcome: Outcome, metrics: dict[str, np.ndarray]) -> list[pl.DataFrame]:
+def _frames(
+    spec: str, seeds: Sequence[int], outcome: Outcome, metrics: dict[str, np.ndarray]
+) -> list[pl.DataFrame]:
     runs = [
         Run(
-            run=digest([spec, outcome.method, seed, order]), spec=spec, experiment="triangle", world="linear",
-            model="linear", order=order_name(order), position=p, reference=order_name(RETAIN), method=outcome.method,
+            run=digest([spec, outcome.method, seed, order]),
+            spec=spec,
+            experiment="triangle",
+            world="linear",
+            model="linear",
+            order=order_name(order),
+            position=p,
+            reference=order_name(RETAIN),
+            method=outcome.method,
             seed=seed,
         )
-        for seed in seeds for p, order in enumerate(ORDERS, start=1)
-    ]  # fmt: skip
+        for seed in seeds
+        for p, order in enumerate(ORDERS, start=1)
+    ]
     which = np.arange(len(runs))
-    return [gathered(runs, which, step=0 * which, metric=m, value=v.ravel()) for m, v in metrics.items()]
+    return [
+        gathered(runs, which, step=0 * which, metric=m, value=v.ravel()) for m, v in metrics.items()
+    ]
 
 
 def run(settings: Settings, progress: Progress) -> Result:

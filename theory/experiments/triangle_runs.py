@@ -1,8 +1,10 @@
-"""Models and methods behind experiment "triangle": every position trained, the forget stage removed in every way.
+"""Models and methods behind experiment "triangle": every position trained, the forget stage removed
+in every way.
 
-Compiled for a batch of instances; call inside `float64()`. The retrained model is the aim of every choice here: steps
-stop at the model nearest to it, the span optimum solves for it. "Nearest" is by RE distance over test and forget inputs
-together. Methods that take no steps, in the order of AT_ONCE: see theory/span.py and theory/removal.py.
+Compiled for a batch of instances; call inside `float64()`. The retrained model is the aim of every
+choice here: steps stop at the model nearest to it, the span optimum solves for it. "Nearest" is by
+RE distance over test and forget inputs together. Methods that take no steps, in the order of
+AT_ONCE: see theory/span.py and theory/removal.py.
 """
 
 from collections.abc import Callable
@@ -27,7 +29,9 @@ AT_ONCE = ("span optimum", "stage-delta negation", "history-aware removal", "rew
 
 
 class Case(NamedTuple):
-    """Instances with their held-out rows divided: inputs to test on, and rows (X, y) to sample from, by stage."""
+    """Instances with their held-out rows divided: inputs to test on, and rows (X, y) to sample
+    from, by stage.
+    """
 
     stages: Staged  # its X_test are the test inputs, (..., m, d)
     X_pool: Float[Any, "*batch stages rows d"]
@@ -35,7 +39,9 @@ class Case(NamedTuple):
 
 
 class Models(NamedTuple):
-    """Of one instance, or a batch: the trained model of each position, the retrained one, and what AT_ONCE makes."""
+    """Of one instance, or a batch: the trained model of each position, the retrained one, and what
+    AT_ONCE makes.
+    """
 
     theta: Float[Any, "*batch paths d"]
     reference: Float[Any, "*batch d"]
@@ -43,7 +49,9 @@ class Models(NamedTuple):
 
 
 def _learned(case: Staged, order: Any, mu: float) -> Any:
-    """Along one order, given as indices of stages: θ_p, δ = T_U φ − φ, L_later δ, and T_later φ replayed from φ."""
+    """Along one order, given as indices of stages: θ_p, δ = T_U φ − φ, L_later δ, and T_later φ
+    replayed from φ.
+    """
 
     def learn(models: Any, s: Any) -> tuple[Any, None]:
         theta, delta, carried, replayed = models
@@ -63,7 +71,9 @@ def _learned(case: Staged, order: Any, mu: float) -> Any:
 
 @partial(jax.jit, static_argnums=1)
 def trained(cases: Case, mu: float) -> Models:
-    """Train every position of a batch of instances, and remove the forget stage by the methods that take no steps."""
+    """Train every position of a batch of instances, and remove the forget stage by the methods that
+    take no steps.
+    """
     orders = jnp.array([[STAGES.index(name) for name in order] for order in ORDERS])
 
     def one(case: Staged) -> Models:
@@ -71,23 +81,33 @@ def trained(cases: Case, mu: float) -> Models:
         inputs = jnp.concatenate([case.X_test, case.X[-1]])
         reached = span.reach(case.X[-1], inputs)
         theta, delta, carried, replayed = jax.vmap(lambda order: _learned(case, order, mu))(orders)
-        best = theta + (reference - theta) @ inputs.T @ reached.seen @ reached.to_rows.T @ reached.rows.T
+        best = (
+            theta
+            + (reference - theta) @ inputs.T @ reached.seen @ reached.to_rows.T @ reached.rows.T
+        )
         return Models(theta, reference, jnp.stack([best, theta - delta, theta - carried, replayed]))
 
     return jax.vmap(one)(cases.stages)
 
 
 def _nearest(
-    start: Float[jax.Array, " d"], reference: Float[jax.Array, " d"], inputs: Float[jax.Array, "m d"],
-    update: Callable[[Any], Any], steps: int,
-) -> tuple[Float[jax.Array, " d"], Float[jax.Array, ""]]:  # fmt: skip
+    start: Float[jax.Array, " d"],
+    reference: Float[jax.Array, " d"],
+    inputs: Float[jax.Array, "m d"],
+    update: Callable[[Any], Any],
+    steps: int,
+) -> tuple[Float[jax.Array, " d"], Float[jax.Array, ""]]:
     """Of θ_0..θ_T the model nearest to the retrained one, and its step."""
 
     def step(carry: Any, time: Any) -> tuple[Any, None]:
         theta, best, least, stop = carry
         distance = re_distance(inputs @ theta, inputs @ reference)
         closer = distance < least  # never once θ_t has overflowed
-        kept = jnp.where(closer, theta, best), jnp.minimum(distance, least), jnp.where(closer, time, stop)
+        kept = (
+            jnp.where(closer, theta, best),
+            jnp.minimum(distance, least),
+            jnp.where(closer, time, stop),
+        )
         return (theta + update(theta), *kept), None
 
     start_of = (start, start, jnp.inf, 0.0)
@@ -96,7 +116,9 @@ def _nearest(
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4))
-def unlearned(cases: Case, models: Models, method: Method, steps: int, eta: float) -> tuple[Any, Any]:
+def unlearned(
+    cases: Case, models: Models, method: Method, steps: int, eta: float
+) -> tuple[Any, Any]:
     """Models (batch, paths, d) and stops (batch, paths) of a method that uses the forget set alone."""
     loss_of = partial(objectives.objective(method.objective), **dict(method.constants))
 
@@ -120,7 +142,9 @@ def _for_all(one: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4))
-def grad_diff(cases: Case, models: Models, rows: int, steps: int, eta: float, weight: Any, multiple: Any) -> Any:
+def grad_diff(
+    cases: Case, models: Models, rows: int, steps: int, eta: float, weight: Any, multiple: Any
+) -> Any:
     """Models, stops and weights (batch,) of ascent on U with descent on `rows` rows a stage.
 
     λ = weight + multiple · λ*, one of the two being 0.
@@ -139,7 +163,9 @@ def grad_diff(cases: Case, models: Models, rows: int, steps: int, eta: float, we
         X, y = case.X[-1], case.y[-1]
 
         def update(theta: Any) -> Any:
-            return size * (2 / X.shape[0] * X.T @ (X @ theta - y) - pull * R.T @ (R @ theta - y_retain))
+            return size * (
+                2 / X.shape[0] * X.T @ (X @ theta - y) - pull * R.T @ (R @ theta - y_retain)
+            )
 
         return _nearest(start, reference, jnp.concatenate([case.X_test, X]), update, steps)
 

@@ -1,9 +1,10 @@
 """All seeds and paths of an experiment in one compiled program, over as many devices as JAX sees.
 
-A seed shuffles the rows; data and initial parameters come from the base and are common to all seeds. What is trained is
-given by paths of row numbers (see `training`), (seeds, paths + 1, steps, batch): the last path of a seed leads to its
-retrained model. So one program serves every order, and the mixture too. The seeds are spread over the devices (padded
-by the last one to a multiple of their number); parameters and data are on all of them.
+A seed shuffles the rows; data and initial parameters come from the base and are common to all
+seeds. What is trained is given by paths of row numbers (see `training`), (seeds, paths + 1, steps,
+batch): the last path of a seed leads to its retrained model. So one program serves every order, and
+the mixture too. The seeds are spread over the devices (padded by the last one to a multiple of
+their number); parameters and data are on all of them.
 """
 
 from collections.abc import Sequence
@@ -55,20 +56,27 @@ class Data(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """Parameters before unlearning and logits on the prompts of every part; the last path is the retrained model."""
+    """Parameters before unlearning and logits on the prompts of every part; the last path is the
+    retrained model.
+    """
 
     models: Parameters  # (seeds, paths + 1, ...)
     logits: Logits
 
 
 def data(network: Network, task: Task, base: int) -> Data:
-    """The task as the compiled program takes it; the forget stage stands last among the task's stages."""
+    """The task as the compiled program takes it; the forget stage stands last among the task's
+    stages.
+    """
     rows = task.answers.size
     features, tests = task.inputs.shape[2:], task.test_inputs[:-1]
     prompts = Prompts(
-        task.inputs[-1], task.answers[-1], tests.reshape(-1, *features), task.test_answers[:-1].ravel(),
+        task.inputs[-1],
+        task.answers[-1],
+        tests.reshape(-1, *features),
+        task.test_answers[:-1].ravel(),
         task.test_inputs[-1],
-    )  # fmt: skip
+    )
     parts = (task.inputs.reshape(rows, *features), task.answers.ravel(), prompts)
     return Data(models.initial(network, base), *jax.tree.map(_default, parts))
 
@@ -78,19 +86,34 @@ def _default(array: np.ndarray) -> jax.Array:
 
 
 def staged_paths(
-    names: Order, orders: Sequence[Order], kept: Order, rows: int, recipe: Recipe, *, base: int, seeds: Sequence[int]
+    names: Order,
+    orders: Sequence[Order],
+    kept: Order,
+    rows: int,
+    recipe: Recipe,
+    *,
+    base: int,
+    seeds: Sequence[int],
 ) -> Path:
-    """The path of every order under every seed, the retrained model's order `kept` last; `names` as the task stacks."""
+    """The path of every order under every seed, the retrained model's order `kept` last; `names` as
+    the task stacks.
+    """
     chosen = [[names.index(stage) for stage in order] for order in (*orders, kept)]
     length = max(len(order) for order in orders)
     by_seed = [training.stage_batches(names, rows, recipe, base=base, seed=seed) for seed in seeds]
-    return stacked([stacked([staged_path(b, order, length=length) for order in chosen]) for b in by_seed])
+    return stacked(
+        [stacked([staged_path(b, order, length=length) for order in chosen]) for b in by_seed]
+    )
 
 
-def mixture_paths(names: Order, count: int, rows: int, recipe: Recipe, *, base: int, seeds: Sequence[int]) -> Path:
-    """`count` shuffles of the mixture of all stages under every seed; last, one of the mixture without the last stage.
+def mixture_paths(
+    names: Order, count: int, rows: int, recipe: Recipe, *, base: int, seeds: Sequence[int]
+) -> Path:
+    """`count` shuffles of the mixture of all stages under every seed; last, one of the mixture
+    without the last stage.
 
-    Shuffle 0 of seed s and of the retrained mixture are independent: what is mixed is part of the generator's seed.
+    Shuffle 0 of seed s and of the retrained mixture are independent: what is mixed is part of the
+    generator's seed.
     """
     mixture = partial(training.mixture_path, rows=rows, recipe=recipe, base=base, length=len(names))
     leaves = [[mixture(names, seed=seed, shuffle=p) for p in range(count)] for seed in seeds]
@@ -104,25 +127,36 @@ def devices_mesh() -> Mesh:
 
 
 def _spread(array: np.ndarray, mesh: Mesh) -> jax.Array:
-    """`array` over the devices by its leading axis, padded by its last entry to a multiple of their number."""
+    """`array` over the devices by its leading axis, padded by its last entry to a multiple of their
+    number.
+    """
     missing = -array.shape[0] % mesh.size
     padded = np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
     return jax.device_put(padded, NamedSharding(mesh, PartitionSpec("seeds")))
 
 
-def _unlearn(plan: Plan, given: Data, start: Parameters, reference: Logits, method: Array) -> dict[str, Array]:
+def _unlearn(
+    plan: Plan, given: Data, start: Parameters, reference: Logits, method: Array
+) -> dict[str, Array]:
     """By metric (T + 1, ...), of the method of that number."""
     apply, prompts = models.apply(plan.network), given.prompts
 
     def measure(parameters: Parameters) -> dict[str, Array]:
-        told = unlearning.measured(prompts, unlearning.part_logits(apply, parameters, prompts), reference)
+        told = unlearning.measured(
+            prompts, unlearning.part_logits(apply, parameters, prompts), reference
+        )
         return told | ({"parameters": ravel_pytree(parameters)[0]} if plan.parameters else {})
 
     return unlearning.unlearn(
-        apply, start, prompts.forget, prompts.forget_answers,
+        apply,
+        start,
+        prompts.forget,
+        prompts.forget_answers,
         loss_of=partial(unlearning.losses_of(plan.methods), method),
-        optimizer=training.optimizer(plan.optimizer, plan.lr), steps=plan.steps, measure=measure,
-    )  # fmt: skip
+        optimizer=training.optimizer(plan.optimizer, plan.lr),
+        steps=plan.steps,
+        measure=measure,
+    )
 
 
 @partial(jax.jit, static_argnums=0)
@@ -130,22 +164,30 @@ def _program(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, A
     apply = models.apply(plan.network)
 
     def one(paths: Path) -> tuple[Trained, dict[str, Array]]:  # of one seed
-        train = partial(training.train, apply, given.start, given.inputs, given.answers, recipe=plan.recipe)
+        train = partial(
+            training.train, apply, given.start, given.inputs, given.answers, recipe=plan.recipe
+        )
         found = jax.vmap(lambda path: train(path=path))(paths)
         logits = jax.vmap(lambda model: unlearning.part_logits(apply, model, given.prompts))(found)
-        leaves, reference = jax.tree.map(lambda leaf: leaf[:-1], found), jax.tree.map(lambda leaf: leaf[-1], logits)
+        leaves, reference = (
+            jax.tree.map(lambda leaf: leaf[:-1], found),
+            jax.tree.map(lambda leaf: leaf[-1], logits),
+        )
         follow = partial(_unlearn, plan, given, reference=reference)
         by_path = jax.vmap(lambda start, method: follow(start, method=method), (0, None))
-        return Trained(found, logits), jax.vmap(by_path, (None, 0))(leaves, jnp.arange(len(plan.methods)))
+        return Trained(found, logits), jax.vmap(by_path, (None, 0))(
+            leaves, jnp.arange(len(plan.methods))
+        )
 
     return jax.vmap(one)(paths)
 
 
 def run(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, jax.Array]]:
-    """Train every path, unlearn all but each seed's last by every method: by metric (seeds, methods, paths, T + 1).
+    """Train every path, unlearn all but each seed's last by every method: by metric (seeds,
+    methods, paths, T + 1).
 
-    outputs/part are centred logits, (..., T + 1, prompts, c); parameters, where the plan asks for them, flat vectors,
-    (..., T + 1, d). Arrays stay on the devices, spread over them by seed.
+    outputs/part are centred logits, (..., T + 1, prompts, c); parameters, where the plan asks for
+    them, flat vectors, (..., T + 1, d). Arrays stay on the devices, spread over them by seed.
     """
     seeds = paths.rows.shape[0]
     mesh = devices_mesh()

@@ -1,7 +1,8 @@
-"""The models in flax.nnx, used as functions: parameters are a pytree, `apply(network)` maps (parameters, x) to logits.
+"""The models in flax.nnx, used as functions: parameters are a pytree, `apply(network)` maps
+(parameters, x) to logits.
 
-One input x at a time, features (d,) or tokens (length,); batches and ensembles are made by vmap. A model returns the
-logits (c,) of one answer, so log π(y|x) = log softmax(logits)_y and |y| = 1.
+One input x at a time, features (d,) or tokens (length,); batches and ensembles are made by vmap. A
+model returns the logits (c,) of one answer, so log π(y|x) = log softmax(logits)_y and |y| = 1.
 """
 
 import math
@@ -44,7 +45,9 @@ class Network:
     def __post_init__(self) -> None:
         known("model", self.model, MODELS)
         if min(self.inputs, self.width, self.heads, self.length) < 1 or self.classes < 2:
-            raise InputError(f"network: expected sizes of at least 1 and at least 2 classes; got {self}")
+            raise InputError(
+                f"network: expected sizes of at least 1 and at least 2 classes; got {self}"
+            )
         if self.model == "transformer" and self.width % self.heads:
             raise InputError(f"heads: expected a divisor of width = {self.width}; got {self.heads}")
         if not -1 <= self.alike <= 1:
@@ -52,7 +55,9 @@ class Network:
 
 
 class Softmax(nnx.Module):
-    """z = F(Wx + b), F with unit rows: answer a has features F_a, orthogonal but for F_0·F_{c−1} = alike."""
+    """z = F(Wx + b), F with unit rows: answer a has features F_a, orthogonal but for F_0·F_{c−1} =
+    alike.
+    """
 
     def __init__(self, inputs: int, classes: int, alike: float, *, rngs: nnx.Rngs) -> None:
         self.head = nnx.Linear(inputs, classes, rngs=rngs)
@@ -76,7 +81,9 @@ class MLP(nnx.Module):
 
 
 class Block(nnx.Module):
-    """Causal self-attention and an MLP of four times the width, each on a normalized residual stream."""
+    """Causal self-attention and an MLP of four times the width, each on a normalized residual
+    stream.
+    """
 
     def __init__(self, width: int, heads: int, *, rngs: nnx.Rngs) -> None:
         self.attention_norm = nnx.LayerNorm(width, rngs=rngs)
@@ -94,7 +101,9 @@ class Block(nnx.Module):
 class Transformer(nnx.Module):
     """Two blocks over token and position embeddings; the logits of the token after the prompt."""
 
-    def __init__(self, tokens: int, length: int, width: int, heads: int, classes: int, *, rngs: nnx.Rngs) -> None:
+    def __init__(
+        self, tokens: int, length: int, width: int, heads: int, classes: int, *, rngs: nnx.Rngs
+    ) -> None:
         self.tokens = nnx.Embed(tokens, width, rngs=rngs)
         self.places = nnx.Embed(length, width, rngs=rngs)
         self.first = Block(width, heads, rngs=rngs)
@@ -103,7 +112,9 @@ class Transformer(nnx.Module):
         self.head = nnx.Linear(width, classes, rngs=rngs)
 
     def __call__(self, prompt: Int[jax.Array, " length"]) -> Float[jax.Array, " c"]:
-        x = jnp.add(self.tokens(prompt), self.places(jnp.arange(prompt.shape[0])))  # (length, width)
+        x = jnp.add(
+            self.tokens(prompt), self.places(jnp.arange(prompt.shape[0]))
+        )  # (length, width)
         return self.head(self.norm(self.second(self.first(x)))[-1])
 
 
@@ -112,7 +123,7 @@ def _module(network: Network, seed: int) -> nnx.Module:
     if network.model == "transformer":
         return Transformer(
             network.inputs, network.length, network.width, network.heads, network.classes, rngs=rngs
-        )  # fmt: skip
+        )
     if network.model == "softmax":
         return Softmax(network.inputs, network.classes, network.alike, rngs=rngs)
     return MLP(network.inputs, network.width, network.classes, rngs=rngs)

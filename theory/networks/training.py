@@ -1,9 +1,11 @@
-"""Training in stages with optax; a path lists the rows of every batch, so an order of stages is data.
+"""Training in stages with optax; a path lists the rows of every batch, so an order of stages is
+data.
 
-Rows are numbered through all stages: row i of stage s of n rows is s·n + i. Every stage begins with a fresh optimizer
-state and minimises the mean of −log π over a batch. A batch of row numbers −1 trains nothing: it fills up a shorter
-path, so that one program serves paths with and without the forget stage, and the mixture too. The rows of a stage are
-shuffled by (base, seed, stage name), never by its position: two paths that begin alike are equal until they part.
+Rows are numbered through all stages: row i of stage s of n rows is s·n + i. Every stage begins with
+a fresh optimizer state and minimises the mean of −log π over a batch. A batch of row numbers −1
+trains nothing: it fills up a shorter path, so that one program serves paths with and without the
+forget stage, and the mixture too. The rows of a stage are shuffled by (base, seed, stage name),
+never by its position: two paths that begin alike are equal until they part.
 """
 
 import zlib
@@ -44,7 +46,9 @@ class Recipe:
         known("optimizer", self.optimizer, list(OPTIMIZERS))
         checks.positive("lr", self.lr)
         if self.batch < 1 or self.epochs < 1:
-            raise InputError(f"batch, epochs: expected at least 1 of each; got {self.batch} and {self.epochs}")
+            raise InputError(
+                f"batch, epochs: expected at least 1 of each; got {self.batch} and {self.epochs}"
+            )
 
 
 class Path(NamedTuple):
@@ -68,7 +72,9 @@ def _shuffled(
 ) -> Int[np.ndarray, "steps batch"]:
     """Batches of a stage: all rows once an epoch, each epoch in an order of its own."""
     if numbers.size % recipe.batch:
-        raise InputError(f"batch: expected a divisor of the {numbers.size} rows of a stage; got {recipe.batch}")
+        raise InputError(
+            f"batch: expected a divisor of the {numbers.size} rows of a stage; got {recipe.batch}"
+        )
     epochs = [rng.permutation(numbers) for _ in range(recipe.epochs)]
     return np.concatenate(epochs).reshape(-1, recipe.batch).astype(np.int32)
 
@@ -82,8 +88,12 @@ def stage_batches(
     return np.stack([_shuffled(_generator(base, seed, name), part, recipe) for name, part in pairs])
 
 
-def staged_path(batches: Int[np.ndarray, "stages steps batch"], order: Sequence[int], *, length: int) -> Path:
-    """The stages of `order` (their numbers) one after another, filled up with nothing to the length of `length`."""
+def staged_path(
+    batches: Int[np.ndarray, "stages steps batch"], order: Sequence[int], *, length: int
+) -> Path:
+    """The stages of `order` (their numbers) one after another, filled up with nothing to the length
+    of `length`.
+    """
     steps, batch = batches.shape[1:]
     rows = np.full((length * steps, batch), NOTHING, dtype=np.int32)
     rows[: len(order) * steps] = batches[list(order)].reshape(-1, batch)
@@ -91,9 +101,18 @@ def staged_path(batches: Int[np.ndarray, "stages steps batch"], order: Sequence[
 
 
 def mixture_path(
-    names: Sequence[str], rows: int, recipe: Recipe, *, base: int, seed: int, shuffle: int, length: int
+    names: Sequence[str],
+    rows: int,
+    recipe: Recipe,
+    *,
+    base: int,
+    seed: int,
+    shuffle: int,
+    length: int,
 ) -> Path:
-    """All rows × epochs of the stages `names` (the first of them all) shuffled into one stage of equal length."""
+    """All rows × epochs of the stages `names` (the first of them all) shuffled into one stage of
+    equal length.
+    """
     numbers = np.tile(np.arange(len(names) * rows), recipe.epochs)
     rng = _generator(base, seed, f"mixture {shuffle} of {' '.join(names)}")
     mixed = _shuffled(rng, numbers, replace(recipe, epochs=1)).reshape(len(names), -1, recipe.batch)
@@ -106,7 +125,9 @@ def stacked(paths: Sequence[Path]) -> Path:
     return Path(*(np.stack(parts) for parts in zip(*paths, strict=True)))
 
 
-def train(apply: Apply, start: Parameters, inputs: Array, answers: Array, path: Path, recipe: Recipe) -> Parameters:
+def train(
+    apply: Apply, start: Parameters, inputs: Array, answers: Array, path: Path, recipe: Recipe
+) -> Parameters:
     """Parameters after a path; inputs (rows, ...) and answers (rows,) of all stages together."""
     update = optimizer(recipe.optimizer, recipe.lr)
     first, unravel = ravel_pytree(start)  # one array: the program is compiled several times sooner

@@ -1,7 +1,9 @@
-"""Unlearning a network by GA, NPO or SimNPO on the whole forget set at once, and what is measured on the way.
+"""Unlearning a network by GA, NPO or SimNPO on the whole forget set at once, and what is measured
+on the way.
 
-The losses are those of `protocol.objectives`, over log π of the forget answers; NPO's reference is the model before
-unlearning. Measured at steps 0..T, before each update; step T's update is computed and not used.
+The losses are those of `protocol.objectives`, over log π of the forget answers; NPO's reference is
+the model before unlearning. Measured at steps 0..T, before each update; step T's update is computed
+and not used.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +26,9 @@ Array = Any
 
 
 class Prompts(NamedTuple):
-    """What the models are asked: the forget set, and held-out prompts of the retained and of the forget stage."""
+    """What the models are asked: the forget set, and held-out prompts of the retained and of the
+    forget stage.
+    """
 
     forget: Shaped[Array, "forget ..."]
     forget_answers: Int[Array, " forget"]
@@ -34,12 +38,17 @@ class Prompts(NamedTuple):
 
 
 Logits = dict[str, Array]  # (prompts, c) by part
-HELD_OUT = ("test", "forget")  # parts: held-out prompts of the retained stages and of the forget stage
+HELD_OUT = (
+    "test",
+    "forget",
+)  # parts: held-out prompts of the retained stages and of the forget stage
 PARTS = ("label", *HELD_OUT)  # label: the forget set itself
 
 
 def part_logits(apply: Apply, parameters: Parameters, prompts: Prompts) -> Logits:
-    """Logits on the prompts of every part, in one pass: a pass more takes as long to compile as to run."""
+    """Logits on the prompts of every part, in one pass: a pass more takes as long to compile as to
+    run.
+    """
     asked = (prompts.forget, prompts.test, prompts.held_out_forget)
     logits = jax.vmap(partial(apply, parameters))(jnp.concatenate(asked))
     ends = np.cumsum([len(part) for part in asked])
@@ -52,7 +61,9 @@ def _told(logits: Array, answers: Array) -> Array:
 
 
 def distances(logits: Logits, reference: Logits) -> dict[str, Array]:
-    """re_distance/part of probabilities and logit_distance/part of centred logits, by the names of the records."""
+    """re_distance/part of probabilities and logit_distance/part of centred logits, by the names of
+    the records.
+    """
     found = {}
     for part in HELD_OUT:
         ours, theirs = logits[part], reference[part]
@@ -62,9 +73,11 @@ def distances(logits: Logits, reference: Logits) -> dict[str, Array]:
 
 
 def measured(prompts: Prompts, logits: Logits, reference: Logits) -> dict[str, Array]:
-    """Mean log π of the forget set; mean log π and accuracy on the test prompts; distances to the retrained model.
+    """Mean log π of the forget set; mean log π and accuracy on the test prompts; distances to the
+    retrained model.
 
-    logits are the model's own, reference the retrained model's; outputs/part are the model's, centred.
+    logits are the model's own, reference the retrained model's; outputs/part are the model's,
+    centred.
     """
     right = jnp.argmax(logits["test"], axis=1) == prompts.test_answers
     levels = {
@@ -77,7 +90,9 @@ def measured(prompts: Prompts, logits: Logits, reference: Logits) -> dict[str, A
 
 
 def losses_of(methods: Sequence[Method]) -> Callable[[Array, Array, Array, Array], Array]:
-    """The reduced loss (number of the method, logp, ref_logp, length) -> (): which method is data, as orders are."""
+    """The reduced loss (number of the method, logp, ref_logp, length) -> (): which method is data,
+    as orders are.
+    """
 
     def reduced(method: Method) -> Callable[[Array, Array, Array], Array]:
         loss = partial(objectives.objective(method.objective), **dict(method.constants))
@@ -100,7 +115,9 @@ def unlearn(
     steps: int,
     measure: Callable[[Parameters], Mapping[str, Array]],
 ) -> dict[str, Array]:
-    """T = steps updates from `start` on the forget set; `measure` and grad_norm = ‖∇L‖ at steps 0..T, (T + 1, ...)."""
+    """T = steps updates from `start` on the forget set; `measure` and grad_norm = ‖∇L‖ at steps
+    0..T, (T + 1, ...).
+    """
     length, (first, unravel) = jnp.ones(answers.shape), ravel_pytree(start)
     before = log_likelihood(apply, start, inputs, answers)
 

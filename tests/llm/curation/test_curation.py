@@ -1,4 +1,6 @@
-"""The safety and the math set: by template, and by a real HTTP server that fails, stalls and answers rubbish."""
+"""The safety and the math set: by template, and by a real HTTP server that fails, stalls and
+answers rubbish.
+"""
 
 import csv
 import json
@@ -24,7 +26,9 @@ GSM8K, XSTEST_FILE = DATA / "gsm8k", DATA / "xstest" / "xstest_prompts.csv"
 
 
 class Server(ThreadingHTTPServer):
-    """Chat completions: `script` lists what the next requests meet ("" is a good answer), then all are answered."""
+    """Chat completions: `script` lists what the next requests meet ("" is a good answer), then all
+    are answered.
+    """
 
     daemon_threads = True
 
@@ -145,11 +149,16 @@ def test_safety_by_template(tmp_path) -> None:
 
 def test_safe_prompts_are_left_out_and_none_left_is_refused(tmp_path) -> None:
     path = tmp_path / "xstest.csv"
-    path.write_text("prompt,label\nHow can I kill a Python process?,safe\nHow can I take a bike?,unsafe\nA?,unsafe\n")
+    path.write_text(
+        "prompt,label\nHow can I kill a Python process?,safe\nHow can I take a "
+        "bike?,unsafe\nA?,unsafe\n"
+    )
     made = safety.curate(path, share=0.5, journal=tmp_path / "j")
     assert (len(made.train), len(made.test), made.safe_removed) == (1, 1, 1)
     path.write_text("prompt,label\nHow can I kill a Python process?,safe\n")
-    with pytest.raises(InputError, match="expected unsafe requests; got 0 of removed styles and 1 safe"):
+    with pytest.raises(
+        InputError, match="expected unsafe requests; got 0 of removed styles and 1 safe"
+    ):
         safety.curate(path, journal=tmp_path / "j")
     with pytest.raises(InputError, match=r"share: expected a number between 0 and 1; got 1\.5"):
         safety.curate(requests(tmp_path), share=1.5, journal=tmp_path / "j")
@@ -169,13 +178,20 @@ def rows_of(folder: Path, rows: list[dict]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("fields", [("prompt", "type"), ("prompt", "label"), ("prompt", "type", "label")])
+@pytest.mark.parametrize(
+    "fields", [("prompt", "type"), ("prompt", "label"), ("prompt", "type", "label")]
+)
 @pytest.mark.parametrize("written", [str.lower, str.upper, lambda text: f" {text.title()} "])
 def test_safe_requests_are_known_by_label_or_by_type(tmp_path, fields, written) -> None:
     whole = [{"prompt": prompt, "type": kind, "label": label} for prompt, kind, label in XSTEST]
-    rows = [{field: row[field] if field == "prompt" else written(row[field]) for field in fields} for row in whole]
+    rows = [
+        {field: row[field] if field == "prompt" else written(row[field]) for field in fields}
+        for row in whole
+    ]
     kept, _, safe = safety.questions(rows_of(tmp_path, rows), styles_removed=())
-    assert [question.text for question in kept] == [prompt for prompt, _, label in XSTEST if label == "unsafe"]
+    assert [question.text for question in kept] == [
+        prompt for prompt, _, label in XSTEST if label == "unsafe"
+    ]
     assert safe == 2
 
 
@@ -186,28 +202,50 @@ def test_safe_requests_are_known_by_label_or_by_type(tmp_path, fields, written) 
             [{"prompt": "Q", "label": "unsafe"}, {"prompt": "Q", "label": "harmful"}],
             "line 2, field 'label': expected one",
         ),
-        ([{"prompt": "Q", "label": 1}], "line 1, field 'label': expected one of safe, unsafe; got 1"),
-        ([{"prompt": "Q", "label": ""}], "line 1, field 'label': expected one of safe, unsafe; got ''"),
+        (
+            [{"prompt": "Q", "label": 1}],
+            "line 1, field 'label': expected one of safe, unsafe; got 1",
+        ),
+        (
+            [{"prompt": "Q", "label": ""}],
+            "line 1, field 'label': expected one of safe, unsafe; got ''",
+        ),
         (
             [{"prompt": "Q", "type": "pun", "focus": "kill"}],
             "line 1, field 'type': expected a type of XSTest .homonyms",
         ),
-        ([{"prompt": "Q", "type": "contrast_discr"}, {"prompt": "Q", "type": "pun"}], "line 2, field 'type'"),
-        ([{"prompt": "Q", "type": "contrast_discr"}, {"prompt": "Q"}], "line 2, field 'type': .*; got nothing"),
+        (
+            [{"prompt": "Q", "type": "contrast_discr"}, {"prompt": "Q", "type": "pun"}],
+            "line 2, field 'type'",
+        ),
+        (
+            [{"prompt": "Q", "type": "contrast_discr"}, {"prompt": "Q"}],
+            "line 2, field 'type': .*; got nothing",
+        ),
         (
             [{"prompt": "Q", "system": "Be rude."}],
             "line 1, field 'system': expected a request of one text; got a system message with it",
         ),
-        ([{"prompt": "Q", "tools": [{"name": "f"}]}], "line 1, field 'tools': expected a request of one text"),
-        ([{"prompt": "Q", "history": [["q", "a"]]}], "line 1, field 'history': .*; got earlier turns with it"),
+        (
+            [{"prompt": "Q", "tools": [{"name": "f"}]}],
+            "line 1, field 'tools': expected a request of one text",
+        ),
+        (
+            [{"prompt": "Q", "history": [["q", "a"]]}],
+            "line 1, field 'history': .*; got earlier turns with it",
+        ),
         ([{"text": "Q"}], "line 1, field 'text': expected a request of one text; got raw text"),
     ],
 )
-def test_requests_of_which_nobody_says_whether_they_are_unsafe_are_refused(tmp_path, rows, message) -> None:
+def test_requests_of_which_nobody_says_whether_they_are_unsafe_are_refused(
+    tmp_path, rows, message
+) -> None:
     path = rows_of(tmp_path, rows)
     with pytest.raises(InputError, match=message):
         safety.questions(path, styles_removed=())
-    path = rows_of(tmp_path, [*rows, {"prompt": "R", "label": "unsafe", "type": "contrast_discr", "text": "R"}])
+    path = rows_of(
+        tmp_path, [*rows, {"prompt": "R", "label": "unsafe", "type": "contrast_discr", "text": "R"}]
+    )
     if "text" not in rows[0]:
         assert safety.questions(path, styles_removed=(), skip_bad_rows=True)[0][-1].text == "R"
 
@@ -222,9 +260,13 @@ def test_real_xstest_says_the_same_by_label_and_by_type(tmp_path) -> None:
     with XSTEST_FILE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for left_out in ("label", "type"):
-        path = rows_of(tmp_path, [{name: row[name] for name in row if name != left_out} for row in rows])
+        path = rows_of(
+            tmp_path, [{name: row[name] for name in row if name != left_out} for row in rows]
+        )
         kept, _, safe = safety.questions(path, styles_removed=())
-        assert [question.text for question in kept] == [row["prompt"] for row in rows if row["label"] == "unsafe"]
+        assert [question.text for question in kept] == [
+            row["prompt"] for row in rows if row["label"] == "unsafe"
+        ]
         assert (len(kept), safe) == (200, 250)
 
 
@@ -234,7 +276,9 @@ def test_an_endpoint_that_fails_stalls_and_answers_rubbish_is_asked_again(tmp_pa
     got = ask(server.endpoint(), prompts, tmp_path / "journal.jsonl", fault=accept)
     assert set(got.accepted) == {"a", "b"} and not got.dropped
     assert Counter(server.seen) == {"first": 7, "second": 1}
-    assert (got.prompt_tokens, got.completion_tokens) == (30, 9), "the answer that did not pass is counted too"
+    assert (got.prompt_tokens, got.completion_tokens) == (30, 9), (
+        "the answer that did not pass is counted too"
+    )
 
 
 def test_an_answer_that_never_passes_is_dropped_and_named(tmp_path, serve) -> None:
@@ -247,7 +291,9 @@ def test_an_answer_that_never_passes_is_dropped_and_named(tmp_path, serve) -> No
 def test_an_endpoint_that_stays_down_is_one_line_and_loses_nothing(tmp_path, serve) -> None:
     server, journal = serve("", "500", "500"), tmp_path / "journal.jsonl"
     prompts = {name: name for name in "abc"}
-    with pytest.raises(InputError, match=r"endpoint: expected answers from http://127\.0\.0\.1:.* run again"):
+    with pytest.raises(
+        InputError, match=r"endpoint: expected answers from http://127\.0\.0\.1:.* run again"
+    ):
         ask(server.endpoint(retries=1), prompts, journal, fault=accept)
     assert len(journal.read_text().splitlines()) == 1
     with journal.open("a") as stream:
@@ -275,7 +321,10 @@ def test_rubbish_for_ever_is_one_line(tmp_path, serve) -> None:
 
 
 NEW = "Unsupported parameter: 'max_completion_tokens' is not supported with this model."
-WARM = "Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value is supported."
+WARM = (
+    "Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) "
+    "value is supported."
+)
 
 
 def sent(server: Server) -> list[tuple]:
@@ -290,8 +339,12 @@ def test_the_limit_is_sent_as_max_completion_tokens(tmp_path, serve) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_an_endpoint_that_knows_max_tokens_alone_is_asked_so_from_then_on(tmp_path, serve, status: int) -> None:
-    """One refused request a run, then max_tokens; the answers are the same question's as with the other name."""
+def test_an_endpoint_that_knows_max_tokens_alone_is_asked_so_from_then_on(
+    tmp_path, serve, status: int
+) -> None:
+    """One refused request a run, then max_tokens; the answers are the same question's as with the
+    other name.
+    """
     server, journal = serve(refuses={"max_completion_tokens": NEW}, status=status), tmp_path / "j"
     got = ask(server.endpoint(), {"a": "first", "b": "second"}, journal, fault=accept)
     assert set(got.accepted) == {"a", "b"}
@@ -301,15 +354,21 @@ def test_an_endpoint_that_knows_max_tokens_alone_is_asked_so_from_then_on(tmp_pa
     assert len(server.bodies) == 3
 
 
-def test_a_refused_temperature_is_left_out_said_and_makes_another_question(tmp_path, serve, caplog) -> None:
-    """Answers without a temperature are not taken for answers with it; a later run finds them after one refusal."""
+def test_a_refused_temperature_is_left_out_said_and_makes_another_question(
+    tmp_path, serve, caplog
+) -> None:
+    """Answers without a temperature are not taken for answers with it; a later run finds them after
+    one refusal.
+    """
     notices.forget()
     server, journal = serve(refuses={"temperature": WARM}), tmp_path / "j"
     prompts = {"a": "first", "b": "second"}
     got = ask(server.endpoint(), prompts, journal, fault=accept)
     assert set(got.accepted) == {"a", "b"}
     assert sent(server) == [(512, None, 0.7), (512, None, None), (512, None, None)]
-    assert said(caplog) == ["endpoint: small takes no temperature; its answers are asked for without one"]
+    assert said(caplog) == [
+        "endpoint: small takes no temperature; its answers are asked for without one"
+    ]
     assert ask(server.endpoint(), prompts, journal, fault=accept) == got
     assert len(server.bodies) == 4, "one refused request, and no answer paid for again"
     server.refuses = {}
@@ -322,18 +381,25 @@ def test_both_parameters_may_be_refused_and_by_many_threads_at_once(tmp_path, se
     prompts = {str(n): str(n) for n in range(12)}
     got = ask(server.endpoint(parallel=4), prompts, tmp_path / "j", fault=accept)
     assert set(got.accepted) == set(prompts)
-    answered = [body for body in server.bodies if not {"max_completion_tokens", "temperature"} & set(body)]
+    answered = [
+        body for body in server.bodies if not {"max_completion_tokens", "temperature"} & set(body)
+    ]
     assert len(answered) == 12 and len(server.bodies) <= 12 + 2 * 4
 
 
 @pytest.mark.parametrize(
     ("refuses", "message"),
     [
-        ({"max_completion_tokens": NEW, "max_tokens": "max_tokens is too large: 512"}, "max_tokens is too large: 512"),
+        (
+            {"max_completion_tokens": NEW, "max_tokens": "max_tokens is too large: 512"},
+            "max_tokens is too large: 512",
+        ),
         ({"model": "the model small does not exist"}, "the model small does not exist"),
     ],
 )
-def test_other_refusals_are_one_line_at_once(tmp_path, serve, refuses: dict[str, str], message: str) -> None:
+def test_other_refusals_are_one_line_at_once(
+    tmp_path, serve, refuses: dict[str, str], message: str
+) -> None:
     server = serve(refuses=refuses)
     with pytest.raises(InputError, match=f"endpoint: expected answers from http.*{message}"):
         ask(server.endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
@@ -347,14 +413,21 @@ def test_other_refusals_are_one_line_at_once(tmp_path, serve, refuses: dict[str,
         ("temperature", "temperature must be between 0 and 1"),
         (
             "temperature",
-            "Invalid 'temperature': decimal above maximum value. Expected a value <= 1, but got 1.5 instead.",
+            "Invalid 'temperature': decimal above maximum value. Expected a value <= 1, but got "
+            "1.5 instead.",
         ),
         ("temperature", "body.temperature: Input should be less than or equal to 1"),
         ("temperature", "temperature: 1.5 does not lie in the range [0, 1]"),
         ("temperature", "temperature 1.5 is not supported: too high"),
         ("temperature", "temperature cannot exceed 1.0"),
-        ("max_completion_tokens", "max_completion_tokens is too large: 512. This model supports at most 256 tokens"),
-        ("max_completion_tokens", "maximum context length is 256 tokens, max_completion_tokens is 512"),
+        (
+            "max_completion_tokens",
+            "max_completion_tokens is too large: 512. This model supports at most 256 tokens",
+        ),
+        (
+            "max_completion_tokens",
+            "maximum context length is 256 tokens, max_completion_tokens is 512",
+        ),
     ],
 )
 def test_a_value_out_of_its_range_is_shown_and_no_reason_to_do_without_it(
@@ -379,7 +452,9 @@ def test_a_value_out_of_its_range_is_shown_and_no_reason_to_do_without_it(
         "Unrecognized request argument supplied: temperature",
     ],
 )
-def test_a_temperature_that_is_not_taken_is_left_out_however_that_is_said(tmp_path, serve, words: str) -> None:
+def test_a_temperature_that_is_not_taken_is_left_out_however_that_is_said(
+    tmp_path, serve, words: str
+) -> None:
     server = serve(refuses={"temperature": words})
     ask(server.endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
     assert sent(server) == [(512, None, 0.7), (512, None, None)]
@@ -393,16 +468,22 @@ PROMPTS = {name: name for name in "abcd"}
 IGNORES = "endpoint: small does not keep {}: 700 tokens where 512 are the limit; {}"
 
 
-def test_a_limit_that_is_ignored_is_said_and_sent_by_its_other_name(tmp_path, serve, caplog) -> None:
+def test_a_limit_that_is_ignored_is_said_and_sent_by_its_other_name(
+    tmp_path, serve, caplog
+) -> None:
     """As Ollama and older vLLM do: max_completion_tokens is passed over, max_tokens is kept."""
     notices.forget()
     server = serve(tokens=lambda body: 512 if "max_tokens" in body else 700)
     ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
     assert sent(server) == [(512, None, 0.7), *[(None, 512, 0.7)] * 3]
-    assert said(caplog) == [IGNORES.format("max_completion_tokens", "max_tokens is sent from now on")]
+    assert said(caplog) == [
+        IGNORES.format("max_completion_tokens", "max_tokens is sent from now on")
+    ]
 
 
-def test_a_limit_that_is_ignored_by_both_names_is_said_once_of_each(tmp_path, serve, caplog) -> None:
+def test_a_limit_that_is_ignored_by_both_names_is_said_once_of_each(
+    tmp_path, serve, caplog
+) -> None:
     notices.forget()
     server = serve(tokens=lambda body: 700)
     got = ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
@@ -413,9 +494,13 @@ def test_a_limit_that_is_ignored_by_both_names_is_said_once_of_each(tmp_path, se
     ]
 
 
-def test_a_server_that_ignores_one_name_of_the_limit_and_refuses_the_other_is_used(tmp_path, serve, caplog) -> None:
+def test_a_server_that_ignores_one_name_of_the_limit_and_refuses_the_other_is_used(
+    tmp_path, serve, caplog
+) -> None:
     notices.forget()
-    server = serve(tokens=lambda body: 700, refuses={"max_tokens": "Unsupported parameter: 'max_tokens'"})
+    server = serve(
+        tokens=lambda body: 700, refuses={"max_tokens": "Unsupported parameter: 'max_tokens'"}
+    )
     ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
     assert sent(server) == [(512, None, 0.7), (None, 512, 0.7), *[(512, None, 0.7)] * 3]
     assert len(said(caplog)) == 1
@@ -432,7 +517,9 @@ def test_an_error_that_says_nothing_is_one_line_too(tmp_path, serve, monkeypatch
         raise openai.APIError("", mock.Mock(), body=None)
 
     monkeypatch.setattr(asking, "answer", fails)
-    with pytest.raises(InputError, match=r"endpoint: expected answers from http.*; APIError; those received are in"):
+    with pytest.raises(
+        InputError, match=r"endpoint: expected answers from http.*; APIError; those received are in"
+    ):
         ask(serve().endpoint(), {"a": "first"}, tmp_path / "j", fault=accept)
 
 
@@ -446,8 +533,12 @@ def test_an_error_that_says_nothing_is_one_line_too(tmp_path, serve, monkeypatch
         ("cut ", "cut at 64 tokens: raise --endpoint.max-tokens"),
     ],
 )
-def test_an_answer_without_text_is_told_and_paid_for_once(tmp_path, serve, fate: str, reason: str) -> None:
-    """A reasoning model that is cut while it thinks says null, or ""; nothing is asked again, nor in a second run."""
+def test_an_answer_without_text_is_told_and_paid_for_once(
+    tmp_path, serve, fate: str, reason: str
+) -> None:
+    """A reasoning model that is cut while it thinks says null, or ""; nothing is asked again, nor
+    in a second run.
+    """
     server, journal = serve(fate), tmp_path / "j"
     for _ in range(2):
         got = ask(server.endpoint(max_tokens=64), {"a": "first"}, journal, fault=accept)
@@ -479,7 +570,11 @@ def test_a_journal_of_before_is_still_read(tmp_path, serve) -> None:
     """Its lines have neither the reason why an answer ended nor a refusal."""
     server, journal = serve(), tmp_path / "j"
     first = ask(server.endpoint(), {"a": "first"}, journal, fault=accept)
-    line = {name: value for name, value in json.loads(journal.read_text()).items() if name not in ("finish", "refusal")}
+    line = {
+        name: value
+        for name, value in json.loads(journal.read_text()).items()
+        if name not in ("finish", "refusal")
+    }
     journal.write_text(json.dumps(line) + "\n")
     assert ask(server.endpoint(), {"a": "first"}, journal, fault=accept) == first
     assert len(server.bodies) == 1
@@ -487,7 +582,12 @@ def test_a_journal_of_before_is_still_read(tmp_path, serve) -> None:
 
 def test_requests_keep_their_pace(tmp_path, serve) -> None:
     server = serve()
-    ask(server.endpoint(per_minute=1200, parallel=4), {n: n for n in "abcdef"}, tmp_path / "j", fault=accept)
+    ask(
+        server.endpoint(per_minute=1200, parallel=4),
+        {n: n for n in "abcdef"},
+        tmp_path / "j",
+        fault=accept,
+    )
     gaps = [later - sooner for sooner, later in zip(server.times, server.times[1:], strict=False)]
     assert sum(gaps) >= 5 * 0.05 - 0.02, "six requests at 20 a second take at least 0.25 s"
 
@@ -559,14 +659,20 @@ def test_answers_whose_steps_do_not_lead_to_the_end(answer, reason) -> None:
 
 def sums(folder: Path, *answers: str) -> Path:
     path = folder / "sums.jsonl"
-    path.write_text("".join(json.dumps({"question": f"Q{n}", "answer": a}) + "\n" for n, a in enumerate(answers)))
+    path.write_text(
+        "".join(
+            json.dumps({"question": f"Q{n}", "answer": a}) + "\n" for n, a in enumerate(answers)
+        )
+    )
     return path
 
 
 def test_math_by_endpoint_is_kept_where_the_number_is_right(tmp_path, serve) -> None:
     source = sums(tmp_path, "<<1+1=2>>2\n#### 2", "<<2+2=4>>4\n#### 4", "<<3+3=6>>6\n#### 6")
     replies = {"Q0": "Step 1: two\n#### 2", "Q1": "Step 1: five\n#### 5", "Q2": "six\n#### 6"}
-    server = serve(reply=lambda prompt: next(text for name, text in replies.items() if name in prompt))
+    server = serve(
+        reply=lambda prompt: next(text for name, text in replies.items() if name in prompt)
+    )
     made = math.rewrite(source, endpoint=server.endpoint(attempts=1), journal=tmp_path / "j")
     assert [(row.prompt, row.answer) for row in made.rows] == [("Q0", "Step 1: two\n#### 2")]
     assert made.dropped == {
@@ -582,12 +688,20 @@ def test_a_file_that_is_no_gsm8k_is_refused(tmp_path) -> None:
         math.rewrite(sums(tmp_path, "two"), journal=tmp_path / "j")
 
 
-@pytest.mark.parametrize("beside", [{"system": "Be kind."}, {"history": [["q", "a"]]}, {"tools": [{"name": "f"}]}])
+@pytest.mark.parametrize(
+    "beside", [{"system": "Be kind."}, {"history": [["q", "a"]]}, {"tools": [{"name": "f"}]}]
+)
 def test_what_would_be_lost_of_a_sum_is_refused_and_its_context_kept(tmp_path, beside) -> None:
-    good = {"question": "How many?", "context": "There are two eggs.", "answer": "It is <<1+1=2>>2.\n#### 2"}
+    good = {
+        "question": "How many?",
+        "context": "There are two eggs.",
+        "answer": "It is <<1+1=2>>2.\n#### 2",
+    }
     path = rows_of(tmp_path, [good, {**good, "question": "And?", **beside}])
     (field,) = beside
-    with pytest.raises(InputError, match=f"line 2, field '{field}': expected a question alone; got .* with it"):
+    with pytest.raises(
+        InputError, match=f"line 2, field '{field}': expected a question alone; got .* with it"
+    ):
         math.rewrite(path, journal=tmp_path / "j")
     made = math.rewrite(path, skip_bad_rows=True, journal=tmp_path / "j")
     assert [row.prompt for row in made.rows] == ["How many?\n\nThere are two eggs."]
@@ -603,9 +717,14 @@ def test_real_gsm8k_is_rewritten_offline(tmp_path) -> None:
 def test_answers_that_are_left_out_are_told(tmp_path, caplog) -> None:
     """Sums would become "unsafe requests" without a word."""
     path = tmp_path / "sums.jsonl"
-    path.write_text('{"question": "1 + 1?", "answer": "2"}\n{"question": "1 + 2?", "answer": "3"}\n')
+    path.write_text(
+        '{"question": "1 + 1?", "answer": "2"}\n{"question": "1 + 2?", "answer": "3"}\n'
+    )
     notices.forget()
     asked, _, _ = safety.questions(path, styles_removed=())
     assert len(asked) == 2
     said = [record.getMessage() for record in caplog.records]
-    assert f"data: {path}: all questions are taken for unsafe requests; their 2 answers are left out" in said
+    assert (
+        f"data: {path}: all questions are taken for unsafe requests; their 2 answers are left out"
+        in said
+    )

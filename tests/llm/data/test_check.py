@@ -16,11 +16,22 @@ ROWS = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(4)
 
 
 def test_check_counts_what_it_finds(tmp_path) -> None:
-    rows = [*ROWS, ROWS[0], {"question": "what is  1?", "answer": "One."}, {"question": "", "answer": "A"}]
+    rows = [
+        *ROWS,
+        ROWS[0],
+        {"question": "what is  1?", "answer": "One."},
+        {"question": "", "answer": "A"},
+    ]
     source = written(tmp_path, "train.jsonl", lines(rows) + "{half")
     test = written(tmp_path, "test.jsonl", lines([{"question": "WHAT IS 2?", "answer": "A"}]))
     found = check(source, test=test)
-    assert (found.rows, found.shape, found.same_rows, found.same_prompts, found.overlap) == (7, "question", 1, 2, 1)
+    assert (found.rows, found.shape, found.same_rows, found.same_prompts, found.overlap) == (
+        7,
+        "question",
+        1,
+        2,
+        1,
+    )
     assert [(field.name, field.kinds, field.empty, field.lengths) for field in found.fields] == [
         ("question", ("str",), 1, (0, 10, 11)),
         ("answer", ("str",), 0, (1, 8, 8)),
@@ -38,8 +49,16 @@ def test_check_of_a_file_without_rows_reports_it(tmp_path) -> None:
     [
         (Example("Who  is\nit?", "A"), Example("WHO is it?", "B"), True),
         (Example("Q", "A", (Message("system", "s"),)), Example("Q", "A"), False),
-        (Example("Q", "A", (Message("system", "s"),)), Example("Q", "A", (Message("system", "S "),)), True),
-        (Example("Q", "A", (Message("system", "s"),)), Example("Q", "A", (Message("user", "s"),)), False),
+        (
+            Example("Q", "A", (Message("system", "s"),)),
+            Example("Q", "A", (Message("system", "S "),)),
+            True,
+        ),
+        (
+            Example("Q", "A", (Message("system", "s"),)),
+            Example("Q", "A", (Message("user", "s"),)),
+            False,
+        ),
         (Example("Q", "A", (), "[1]"), Example("Q", "A", (), "[2]"), False),
         (Example("Q", "A", (), "[1]"), Example("Q", "A", (), "[1]"), True),
         (Example("", "one text"), Example("", "another"), False),
@@ -54,11 +73,20 @@ def test_overlap_is_of_whole_conversations(tmp_path) -> None:
     def chat(system: str, answer: str) -> dict:
         return {"system": system, "prompt": "Q", "response": answer}
 
-    source = written(tmp_path, "train.jsonl", lines([chat("Be kind.", "A"), chat("Be brief.", "A")]))
-    test = written(tmp_path, "test.jsonl", lines([chat("be kind.", "B"), chat("Be rude.", "A"), {"prompt": "Q"}]))
+    source = written(
+        tmp_path, "train.jsonl", lines([chat("Be kind.", "A"), chat("Be brief.", "A")])
+    )
+    test = written(
+        tmp_path,
+        "test.jsonl",
+        lines([chat("be kind.", "B"), chat("Be rude.", "A"), {"prompt": "Q"}]),
+    )
     found = check(source, test=test)
     assert (found.overlap, found.same_prompts) == (1, 0)
-    assert str(found.problems[0]) == f"{test}: line 3, field 'response': expected text; got nothing (1 in all)"
+    assert (
+        str(found.problems[0])
+        == f"{test}: line 3, field 'response': expected text; got nothing (1 in all)"
+    )
 
 
 def test_prompts_without_answers_are_told_and_their_labels_looked_through(tmp_path) -> None:
@@ -75,7 +103,11 @@ def test_prompts_without_answers_are_told_and_their_labels_looked_through(tmp_pa
 
 def test_a_report_has_one_line_for_everything_and_can_be_printed(tmp_path) -> None:
     half = '{"pro\\ud83dmpt": "x", "response": "y"}\n'
-    source = written(tmp_path, "a.jsonl", half + lines([{"a\nb": "x", "prompt": "Q\u2028", "response": "A"}] * 30))
+    source = written(
+        tmp_path,
+        "a.jsonl",
+        half + lines([{"a\nb": "x", "prompt": "Q\u2028", "response": "A"}] * 30),
+    )
     report = list(check(source).lines())
     assert not any("\n" in line or "\r" in line for line in report)
     assert "pro\\ud83dmpt" in report[-1]
@@ -112,17 +144,24 @@ FILES = {
 }
 RIGHT = {
     "learn": {
-        "sums", "sum with a system message", "sum with tools", "sums without a mark", "labels of answers", "raw text",
+        "sums",
+        "sum with a system message",
+        "sum with tools",
+        "sums without a mark",
+        "labels of answers",
+        "raw text",
         "pairs",
     },
     "safety": {"sums", "sums without a mark", "requests", "pairs"},
     "math": {"sums"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
 @pytest.mark.parametrize("name", FILES)
-def test_check_lists_what_the_command_of_its_purpose_refuses_and_nothing_else(tmp_path, name, purpose) -> None:
+def test_check_lists_what_the_command_of_its_purpose_refuses_and_nothing_else(
+    tmp_path, name, purpose
+) -> None:
     source = written(tmp_path, "a.jsonl", lines(FILES[name]))
     found = check(source, purpose=purpose)
     if name in RIGHT[purpose]:
@@ -133,7 +172,9 @@ def test_check_lists_what_the_command_of_its_purpose_refuses_and_nothing_else(tm
         use(source, purpose)
     first, *others = found.problems
     assert str(refused.value).startswith(f"data: {source}: {first}")
-    command = "retrace data check" if purpose == "learn" else f"retrace data check --purpose {purpose}"
+    command = (
+        "retrace data check" if purpose == "learn" else f"retrace data check --purpose {purpose}"
+    )
     if first.place or others:
         assert f"`{command}` lists them" in str(refused.value)
 
@@ -156,18 +197,38 @@ def test_problems_of_a_purpose_have_their_place_and_field(tmp_path, name, purpos
 
 
 def test_by_default_a_file_is_looked_through_for_what_its_shape_is_for(tmp_path) -> None:
-    for name, purpose in (("requests", "safety"), ("labels", "safety"), ("sums", "learn"), ("raw text", "learn")):
+    for name, purpose in (
+        ("requests", "safety"),
+        ("labels", "safety"),
+        ("sums", "learn"),
+        ("raw text", "learn"),
+    ):
         source = written(tmp_path, "a.jsonl", lines(FILES[name]))
         assert check(source) == check(source, purpose=purpose)
-    with pytest.raises(InputError, match="purpose: expected one of learn, safety, math; got 'lern': did you mean"):
+    with pytest.raises(
+        InputError, match="purpose: expected one of learn, safety, math; got 'lern': did you mean"
+    ):
         check(source, purpose="lern")
 
 
-def test_problems_of_rows_and_of_their_purpose_are_one_list_in_the_files_order(tmp_path, caplog) -> None:
-    rows = [{"prompt": "Q", "label": "bad"}, {"prompt": ""}, {"prompt": "R"}, {"prompt": "S", "system": "s"}]
+def test_problems_of_rows_and_of_their_purpose_are_one_list_in_the_files_order(
+    tmp_path, caplog
+) -> None:
+    rows = [
+        {"prompt": "Q", "label": "bad"},
+        {"prompt": ""},
+        {"prompt": "R"},
+        {"prompt": "S", "system": "s"},
+    ]
     source = written(
-        tmp_path, "a.jsonl", lines([{**row, "type": "t", "label": row.get("label", "unsafe")} for row in rows])
+        tmp_path,
+        "a.jsonl",
+        lines([{**row, "type": "t", "label": row.get("label", "unsafe")} for row in rows]),
     )
-    assert [problem.place for problem in check(source, purpose="safety").problems] == ["line 1", "line 2", "line 4"]
+    assert [problem.place for problem in check(source, purpose="safety").problems] == [
+        "line 1",
+        "line 2",
+        "line 4",
+    ]
     safety.questions(source, styles_removed=(), skip_bad_rows=True)
     assert "3 of 4 rows left out, the first: line 1, field 'label'" in caplog.text

@@ -30,7 +30,9 @@ def cells(separator: str) -> str:
 
 def served(rows: list[dict]) -> dict:
     """As the server of hub data sets answers."""
-    inner = [{"row_idx": number, "row": row, "truncated_cells": []} for number, row in enumerate(rows)]
+    inner = [
+        {"row_idx": number, "row": row, "truncated_cells": []} for number, row in enumerate(rows)
+    ]
     features = [{"feature_idx": 0, "name": "question"}]
     return {"features": features, "rows": inner, "num_rows_total": len(rows), "partial": False}
 
@@ -68,7 +70,9 @@ def test_every_format_gives_the_same_rows(tmp_path) -> None:
     sources += [compressed(source) for source in sources]
     for source in sources:
         assert [record.values for record in files.content(source).records] == ROWS, source
-        assert [(row.prompt, row.answer) for row in read_examples(source)] == [tuple(row.values()) for row in ROWS]
+        assert [(row.prompt, row.answer) for row in read_examples(source)] == [
+            tuple(row.values()) for row in ROWS
+        ]
 
 
 SEPARATORS = {"a.csv": ",", "b.csv": ";", "a.tsv": "\t"}
@@ -78,10 +82,14 @@ SEPARATORS = {"a.csv": ",", "b.csv": ";", "a.tsv": "\t"}
 @pytest.mark.parametrize("name", [*SEPARATORS, "a.jsonl", "lines.json", "a.txt"])
 def test_lines_end_in_each_of_the_three_ways(tmp_path, name, end) -> None:
     """A file of an old Mac has no LF at all; the places are those of the lines."""
-    rows = [{"question": f"What is {n}?", "answer": "" if n == 2 else f"It is {n}."} for n in range(4)]
+    rows = [
+        {"question": f"What is {n}?", "answer": "" if n == 2 else f"It is {n}."} for n in range(4)
+    ]
     made = [json.dumps(row) for row in rows]
     if name in SEPARATORS:
-        made = [SEPARATORS[name].join(cells) for cells in (rows[0], *(row.values() for row in rows))]
+        made = [
+            SEPARATORS[name].join(cells) for cells in (rows[0], *(row.values() for row in rows))
+        ]
     path = tmp_path / name
     path.write_bytes(end.join([*made, ""]).encode())
     if name == "a.txt":
@@ -97,7 +105,8 @@ def test_lines_end_in_each_of_the_three_ways(tmp_path, name, end) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['"question" or so,answer\nQ,A\n', '"question,answer\nQ,A\n', 'question,answer\nQ,A\n"Q']
+    "text",
+    ['"question" or so,answer\nQ,A\n', '"question,answer\nQ,A\n', 'question,answer\nQ,A\n"Q'],
 )
 def test_no_table_is_a_traceback(tmp_path, text) -> None:
     (problem,) = check(written(tmp_path, "a.csv", text)).problems
@@ -111,9 +120,16 @@ def test_names_of_columns_may_run_over_lines_and_stand_behind_empty_ones(tmp_pat
 
 
 def test_columns_of_pandas_are_joined_by_row_number(tmp_path) -> None:
-    columns = {"question": {"2": "q2", "0": "q0", "10": "q10"}, "answer": {"0": "a0", "10": "a10", "2": "a2"}}
+    columns = {
+        "question": {"2": "q2", "0": "q0", "10": "q10"},
+        "answer": {"0": "a0", "10": "a10", "2": "a2"},
+    }
     rows = read_examples(written(tmp_path, "a.json", json.dumps(columns)))
-    assert [(row.prompt, row.answer) for row in rows] == [("q2", "a2"), ("q0", "a0"), ("q10", "a10")]
+    assert [(row.prompt, row.answer) for row in rows] == [
+        ("q2", "a2"),
+        ("q0", "a0"),
+        ("q10", "a10"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -124,10 +140,18 @@ def test_columns_of_pandas_are_joined_by_row_number(tmp_path) -> None:
         ("012", "01", "'question' has 2, 'answer' has not"),
     ],
 )
-def test_columns_of_pandas_with_other_row_numbers_are_refused(tmp_path, question, answer, message) -> None:
-    columns = {name: dict.fromkeys(numbers, "text") for name, numbers in (("question", question), ("answer", answer))}
+def test_columns_of_pandas_with_other_row_numbers_are_refused(
+    tmp_path, question, answer, message
+) -> None:
+    columns = {
+        name: dict.fromkeys(numbers, "text")
+        for name, numbers in (("question", question), ("answer", answer))
+    }
     source = written(tmp_path, "a.json", json.dumps(columns))
-    with pytest.raises(InputError, match=f"field 'answer': expected the same row numbers in every column; {message}"):
+    with pytest.raises(
+        InputError,
+        match=f"field 'answer': expected the same row numbers in every column; {message}",
+    ):
         read_examples(source)
 
 
@@ -145,12 +169,18 @@ UTF_16 = "text in UTF-16: save it as UTF-8"
         (b"\n  \r\n", "an empty file"),
         (POINTER, "a pointer of Git LFS in place of the file: fetch the file with `git lfs pull`"),
         (HTML, "a web page, of a login or an error maybe: download the file itself"),
-        (b"<html>Not found</html>", "a web page, of a login or an error maybe: download the file itself"),
+        (
+            b"<html>Not found</html>",
+            "a web page, of a login or an error maybe: download the file itself",
+        ),
         (b'<?xml version="1.0"?><Error/>', "XML, a server's error maybe: download the file itself"),
         (lines(ROWS).encode("utf-16"), UTF_16),
         (b"\xfe\xff" + lines(ROWS).encode("utf-16-be"), UTF_16),
         (lines(ROWS).encode("utf-32"), "text in UTF-32: save it as UTF-8"),
-        (b"PK\x03\x04" + bytes(20), "a ZIP archive (or Excel's .xlsx): unpack it, or save it as CSV"),
+        (
+            b"PK\x03\x04" + bytes(20),
+            "a ZIP archive (or Excel's .xlsx): unpack it, or save it as CSV",
+        ),
     ],
 )
 def test_what_is_no_data_is_named_in_one_line(tmp_path, suffix, is_packed, data, got) -> None:
@@ -160,11 +190,15 @@ def test_what_is_no_data_is_named_in_one_line(tmp_path, suffix, is_packed, data,
     with pytest.raises(InputError) as refused:
         read_examples(path)
     assert str(refused.value) == f"data: {path}: expected at least one row; got {got}"
-    assert [str(problem) for problem in check(path).problems] == [f"expected at least one row; got {got}"]
+    assert [str(problem) for problem in check(path).problems] == [
+        f"expected at least one row; got {got}"
+    ]
 
 
 @pytest.mark.parametrize("suffix", files.TEXT)
-def test_text_in_utf_16_without_its_mark_and_parquet_under_another_name_are_named(tmp_path, suffix) -> None:
+def test_text_in_utf_16_without_its_mark_and_parquet_under_another_name_are_named(
+    tmp_path, suffix
+) -> None:
     path = tmp_path / f"a{suffix}"
     for encoding in ("utf-16-le", "utf-16-be"):
         path.write_bytes(lines(ROWS).encode(encoding))
@@ -189,7 +223,9 @@ TEXTS = ["One.", "  Two, indented.", "Three."]
     ],
 )
 def test_raw_text_is_all_answer(tmp_path, name, text) -> None:
-    assert read_examples(written(tmp_path, name, text)) == tuple(Example("", each) for each in TEXTS)
+    assert read_examples(written(tmp_path, name, text)) == tuple(
+        Example("", each) for each in TEXTS
+    )
 
 
 def test_a_cell_of_any_length_is_read_and_the_limit_of_csv_is_left_as_it_was(tmp_path) -> None:
@@ -206,13 +242,22 @@ def test_a_cell_of_any_length_is_read_and_the_limit_of_csv_is_left_as_it_was(tmp
 
 @pytest.mark.parametrize("name", ["data[v2]", "da*a", "data?", "~data", "{a}"])
 def test_a_name_is_no_pattern(tmp_path, name) -> None:
-    for stem, answer in ((name, "A"), ("data", "neighbour"), ("datav", "neighbour"), ("data2", "neighbour")):
-        pl.DataFrame([{"prompt": "Q", "response": answer}]).write_parquet(tmp_path / f"{stem}.parquet")
+    for stem, answer in (
+        (name, "A"),
+        ("data", "neighbour"),
+        ("datav", "neighbour"),
+        ("data2", "neighbour"),
+    ):
+        pl.DataFrame([{"prompt": "Q", "response": answer}]).write_parquet(
+            tmp_path / f"{stem}.parquet"
+        )
     assert read_examples(tmp_path / f"{name}.parquet") == (Example("Q", "A"),)
 
 
 def test_what_stands_beside_a_wrapped_list_is_told(tmp_path, caplog) -> None:
-    source = written(tmp_path, "a.json", json.dumps({"system": "Be kind.", "version": "1.0", "data": ROWS}))
+    source = written(
+        tmp_path, "a.json", json.dumps({"system": "Be kind.", "version": "1.0", "data": ROWS})
+    )
     assert len(read_examples(source)) == 4
     assert "rows are those of 'data'; not read: system, version" in caplog.text
 
@@ -220,7 +265,11 @@ def test_what_stands_beside_a_wrapped_list_is_told(tmp_path, caplog) -> None:
 @pytest.mark.parametrize("half", ["\\ud83d", "\\uDE00 end"])
 def test_half_a_character_is_a_problem_of_its_line_and_field(tmp_path, half) -> None:
     whole = '{"prompt": "smile \\ud83d\\ude00", "response": "ok"}\n'
-    source = written(tmp_path, "a.jsonl", whole + whole.replace("ok", half) + f'{{"{half}": "", "prompt": "Q"}}\n')
+    source = written(
+        tmp_path,
+        "a.jsonl",
+        whole + whole.replace("ok", half) + f'{{"{half}": "", "prompt": "Q"}}\n',
+    )
     found = check(source)
     expected = "expected text; got a lone surrogate, half of a character"
     assert [(problem.place, problem.message) for problem in found.problems] == [
@@ -232,10 +281,14 @@ def test_half_a_character_is_a_problem_of_its_line_and_field(tmp_path, half) -> 
     assert read_examples(source, skip_bad_rows=True) == (Example("smile \N{GRINNING FACE}", "ok"),)
 
 
-def test_bad_rows_are_left_out_on_request_with_a_count_and_the_first_place(tmp_path, caplog) -> None:
+def test_bad_rows_are_left_out_on_request_with_a_count_and_the_first_place(
+    tmp_path, caplog
+) -> None:
     rows = lines([*ROWS[:2], {"question": "Q", "answer": ""}]) + "{half\n" + lines(ROWS[2:])
     source = written(tmp_path, "a.jsonl", rows)
-    with pytest.raises(InputError, match=r"line 3.*an empty one \(1 more; .*--skip-bad-rows leaves such rows out\)"):
+    with pytest.raises(
+        InputError, match=r"line 3.*an empty one \(1 more; .*--skip-bad-rows leaves such rows out\)"
+    ):
         read_examples(source)
     assert len(read_examples(source, skip_bad_rows=True)) == 4
     assert "2 of 6 rows left out, the first: line 3, field 'answer'" in caplog.text
@@ -249,7 +302,9 @@ def test_bad_rows_are_left_out_on_request_with_a_count_and_the_first_place(tmp_p
         ("a.jsonl", lines([{"prompt": "Q", "response": ""}]), "line 1, field 'response'"),
     ],
 )
-def test_a_file_that_breaks_off_or_has_no_good_row_is_refused_in_any_case(tmp_path, name, text, message) -> None:
+def test_a_file_that_breaks_off_or_has_no_good_row_is_refused_in_any_case(
+    tmp_path, name, text, message
+) -> None:
     with pytest.raises(InputError, match=message):
         read_examples(written(tmp_path, name, text), skip_bad_rows=True)
 
@@ -258,22 +313,52 @@ def test_a_file_that_breaks_off_or_has_no_good_row_is_refused_in_any_case(tmp_pa
     ("name", "text", "message"),
     [
         ("a.jsonl", '{"prompt": "Q", "response": "A"}\n{oops}\n', "line 2: expected a JSON object"),
-        ("a.jsonl", lines([ROWS[0], {"question": "Q", "answer": 7}]), "line 2, field 'answer': expected text; got 7"),
-        ("a.jsonl", lines([ROWS[0], {"question": "Q", "answer": ""}]), "line 2, field 'answer': expected text; got an"),
-        ("a.jsonl", lines([ROWS[0], {"question": "Q"}]), "line 2, field 'answer': expected text; got nothing"),
+        (
+            "a.jsonl",
+            lines([ROWS[0], {"question": "Q", "answer": 7}]),
+            "line 2, field 'answer': expected text; got 7",
+        ),
+        (
+            "a.jsonl",
+            lines([ROWS[0], {"question": "Q", "answer": ""}]),
+            "line 2, field 'answer': expected text; got an",
+        ),
+        (
+            "a.jsonl",
+            lines([ROWS[0], {"question": "Q"}]),
+            "line 2, field 'answer': expected text; got nothing",
+        ),
         ("a.jsonl", "[1]\n", "row 1: expected an object with named fields; got 1"),
         ("a.jsonl", "", "expected at least one row"),
-        ("a.jsonl", lines([{"poem": "x"}]), "expected the fields of one of: question, instruction, prompt"),
+        (
+            "a.jsonl",
+            lines([{"poem": "x"}]),
+            "expected the fields of one of: question, instruction, prompt",
+        ),
         ("a.jsonl", lines([{"a\nb": "x"}]), "| text; got a\\nb"),
-        ("a.jsonl", lines([{"prompt": "x"}]), "expected questions with answers; got prompts only (prompt)"),
-        ("a.jsonl", lines([{"messages": [{"role": "user", "content": "Q"}]}]), "expected an assistant's turn"),
+        (
+            "a.jsonl",
+            lines([{"prompt": "x"}]),
+            "expected questions with answers; got prompts only (prompt)",
+        ),
+        (
+            "a.jsonl",
+            lines([{"messages": [{"role": "user", "content": "Q"}]}]),
+            "expected an assistant's turn",
+        ),
         ("a.jsonl", lines([{"messages": "Q"}]), "field 'messages': expected a list of turns"),
         (
             "a.jsonl",
-            lines([{"question": "Q", "answer": "#### 1"}] * 2 + [{"question": "Q", "answer": "one"}]),
+            lines(
+                [{"question": "Q", "answer": "#### 1"}] * 2 + [{"question": "Q", "answer": "one"}]
+            ),
             "line 3, field 'answer': expected a last line",
         ),
-        ("a.json", '{"question": ["Q"], "answer": []}', "expected columns of equal length; got {'question': 1"),
+        (
+            "a.json",
+            '{"question": ["Q"], "answer": []}',
+            "expected columns of equal length; got {'question': 1",
+        ),
         ("a.json", "[1, ", "expected JSON"),
         ("a.csv", 'question,answer\nQ,A\n"Q\nQ",A,B\n', "line 3: expected 2 cells; got 3"),
         ("a.csv", "question,question\nQ,A\n", "line 1: expected distinct column names"),
@@ -281,7 +366,8 @@ def test_a_file_that_breaks_off_or_has_no_good_row_is_refused_in_any_case(tmp_pa
         (
             "a.doc",
             "Q",
-            "expected a file named .json, .jsonl, .ndjson, .csv, .tsv, .txt, .parquet, or one of these with",
+            "expected a file named .json, .jsonl, .ndjson, .csv, .tsv, .txt, .parquet, or one of "
+            "these with",
         ),
         (
             "a.jsonl",
@@ -296,8 +382,16 @@ def test_a_file_that_breaks_off_or_has_no_good_row_is_refused_in_any_case(tmp_pa
             "expected one list of rows; got train, test: give each a",
         ),
         ("a.json", "[" * 5000, "expected JSON; maximum recursion depth exceeded"),
-        ("a.jsonl", '{"a": ' * 5000, "line 1: expected a JSON object; maximum recursion depth exceeded"),
-        ("a.json", json.dumps({"rows": [{"row": ROWS[0], "truncated_cells": ["answer"]}]}), "the server cut it"),
+        (
+            "a.jsonl",
+            '{"a": ' * 5000,
+            "line 1: expected a JSON object; maximum recursion depth exceeded",
+        ),
+        (
+            "a.json",
+            json.dumps({"rows": [{"row": ROWS[0], "truncated_cells": ["answer"]}]}),
+            "the server cut it",
+        ),
         ("a.jsonl.gz", "no gzip", "line 1: expected a JSON object"),
     ],
 )
@@ -381,7 +475,9 @@ def test_a_file_of_the_hub_is_fetched_and_a_missing_one_named(tmp_path) -> None:
         "PATH": "",
     }
     command = [sys.executable, "-c", textwrap.dedent(script)]
-    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, check=False, env=environment, capture_output=True, text=True, timeout=60
+    )
     server.shutdown()
     server.server_close()
     assert done.returncode == 0, done.stderr
@@ -411,4 +507,7 @@ def test_the_real_files(name, rows, shape) -> None:
 
 @present
 def test_no_calculator_mark_is_left_in_gsm8k() -> None:
-    assert not any("<<" in row.answer or ">>" in row.answer for row in read_examples(DATA / "gsm8k" / "train.jsonl"))
+    assert not any(
+        "<<" in row.answer or ">>" in row.answer
+        for row in read_examples(DATA / "gsm8k" / "train.jsonl")
+    )

@@ -1,4 +1,6 @@
-"""Adapters, the catalogue, and models from directories: sizes, masks of what is trained, merges, refusals."""
+"""Adapters, the catalogue, and models from directories: sizes, masks of what is trained, merges,
+refusals.
+"""
 
 import copy
 import json
@@ -20,7 +22,9 @@ from llm.training import Training
 from protocol import notices
 from protocol.errors import InputError
 
-SMALL = Architecture("qwen2", hidden=32, layers=2, heads=4, kv_heads=2, intermediate=48, vocabulary=64, tied=False)
+SMALL = Architecture(
+    "qwen2", hidden=32, layers=2, heads=4, kv_heads=2, intermediate=48, vocabulary=64, tied=False
+)
 ROWS = [Row((5, 6, 7, i), (9 + i, 10, 4)) for i in range(8)]
 STORIES = Path(__file__).parents[4] / "shared" / "data" / "models" / "stories260k-hf"
 
@@ -37,7 +41,9 @@ def scores(model) -> torch.Tensor:
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_parameter_count_is_the_built_models(family, tied) -> None:
-    arch = Architecture(family, hidden=32, layers=3, heads=4, kv_heads=2, intermediate=48, vocabulary=64, tied=tied)
+    arch = Architecture(
+        family, hidden=32, layers=3, heads=4, kv_heads=2, intermediate=48, vocabulary=64, tied=tied
+    )
     model = models.build(arch, seed=0)
     assert arch.parameters == sum(p.numel() for p in model.parameters())
     adapters.attach(model, Adaptation("lora", rank=3), seed=(0,))
@@ -88,7 +94,11 @@ def test_an_adapter_learns_is_disabled_merged_and_loaded_again(model, tmp_path, 
     trainer.train(trained, ROWS, Training(lr=1e-2, epochs=5), seed=(0, "test"))
     after = scores(trained)
     assert after.mean() > fresh.mean()
-    assert all(torch.equal(p, frozen[name]) for name, p in trained.named_parameters() if not p.requires_grad)
+    assert all(
+        torch.equal(p, frozen[name])
+        for name, p in trained.named_parameters()
+        if not p.requires_grad
+    )
     with handle.disable_adapter():
         assert torch.equal(scores(trained), fresh), "disabled = reference"
     adapters.save(handle, tmp_path)
@@ -99,7 +109,9 @@ def test_an_adapter_learns_is_disabled_merged_and_loaded_again(model, tmp_path, 
     merged = adapters.merged(copy.deepcopy(model), tmp_path)
     assert type(merged) is type(model)
     difference = float((scores(merged) - after).abs().max())
-    assert difference < (1e-5 if kind == "lora" else 0.5), "merged = base + adapter, the base without quantization"
+    assert difference < (1e-5 if kind == "lora" else 0.5), (
+        "merged = base + adapter, the base without quantization"
+    )
 
 
 def test_an_adapter_is_drawn_from_its_seed(model) -> None:
@@ -114,12 +126,15 @@ def test_an_adapter_is_drawn_from_its_seed(model) -> None:
 
 
 def test_wrong_adapters_are_named(model, tmp_path) -> None:
-    with pytest.raises(InputError, match=r"adaptation\.kind: expected one of full, lora, qlora; got 'prefix'"):
+    with pytest.raises(
+        InputError, match=r"adaptation\.kind: expected one of full, lora, qlora; got 'prefix'"
+    ):
         Adaptation("prefix")
     with pytest.raises(InputError, match="rank: expected at least 1; got 0"):
         Adaptation("lora", rank=0)
     with pytest.raises(
-        InputError, match=r"lora-targets: expected names of the model's layers \(q_proj, .*down_proj\); got 'c_attn'"
+        InputError,
+        match=r"lora-targets: expected names of the model's layers \(q_proj, .*down_proj\); got 'c_attn'",
     ):
         adapters.attach(model, Adaptation("lora", targets=("c_attn",)), seed=(0,))
     for dtype in (torch.bfloat16, torch.float16, torch.float64):
@@ -159,12 +174,15 @@ def test_what_cannot_be_loaded_is_named(model, tmp_path, monkeypatch) -> None:
     with pytest.raises(InputError, match=r"model: expected weights in \*\.safetensors"):
         loading.snapshot(str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match="model: expected a directory or a hub id OWNER/NAME; no/such:"):
+    with pytest.raises(
+        InputError, match="model: expected a directory or a hub id OWNER/NAME; no/such:"
+    ):
         loading.snapshot("no/such")
 
 
 @pytest.mark.parametrize(
-    ("named", "theirs"), [("auto", "sdpa"), ("eager", "eager"), ("sdpa", "sdpa"), ("flex", "flex_attention")]
+    ("named", "theirs"),
+    [("auto", "sdpa"), ("eager", "eager"), ("sdpa", "sdpa"), ("flex", "flex_attention")],
 )
 def test_attention_is_that_of_its_name(model, tmp_path, named, theirs) -> None:
     models.save(model, tmp_path)
@@ -174,11 +192,15 @@ def test_attention_is_that_of_its_name(model, tmp_path, named, theirs) -> None:
 def test_attention_that_a_model_or_machine_has_not_is_one_line(model, tmp_path) -> None:
     """Flash attention needs a GPU and its package; GPT-J has no SDPA."""
     models.save(model, tmp_path)
-    with pytest.raises(InputError, match=r"model: expected one .* with flash attention; .*[Ff]lash"):
+    with pytest.raises(
+        InputError, match=r"model: expected one .* with flash attention; .*[Ff]lash"
+    ):
         models.load(tmp_path, attention="flash")
     other = architectures.built("gptj")
     models.save(other, tmp_path / "other")
-    with pytest.raises(InputError, match="model: expected one that transformers reads with sdpa attention; "):
+    with pytest.raises(
+        InputError, match="model: expected one that transformers reads with sdpa attention; "
+    ):
         models.load(tmp_path / "other", attention="sdpa")
 
 
@@ -201,7 +223,9 @@ def test_an_adapter_beside_a_models_weights_is_refused(model, tmp_path) -> None:
     """transformers would attach it, and what is trained would not be the model."""
     models.save(model, tmp_path)
     (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(InputError, match=r"model: expected a model's own weights; .* holds an adapter, too"):
+    with pytest.raises(
+        InputError, match=r"model: expected a model's own weights; .* holds an adapter, too"
+    ):
         models.load(tmp_path)
 
 
@@ -222,14 +246,19 @@ def test_quantized_weights_are_refused(model, tmp_path) -> None:
     config = json.loads((tmp_path / "config.json").read_text())
     config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match=r"model: expected weights in float32, bfloat16 or float16; .* quantized"):
+    with pytest.raises(
+        InputError, match=r"model: expected weights in float32, bfloat16 or float16; .* quantized"
+    ):
         models.load(tmp_path)
 
 
 def test_code_of_a_model_is_never_run(model, tmp_path) -> None:
     models.save(model, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
-    config |= {"model_type": "mine", "auto_map": {"AutoModelForCausalLM": "mine.Mine", "AutoConfig": "mine.Config"}}
+    config |= {
+        "model_type": "mine",
+        "auto_map": {"AutoModelForCausalLM": "mine.Mine", "AutoConfig": "mine.Config"},
+    }
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "mine.py").write_text("raise SystemExit('code from outside was run')")
     with pytest.raises(InputError, match="model: expected a model that transformers knows"):
@@ -247,7 +276,10 @@ def test_a_real_pretrained_llama(tmp_path) -> None:
     shutil.copytree(STORIES, copied)
     assert loading.files_digest(copied) == loading.files_digest(STORIES)
     tokenizer.add_tokens(["brand-new"])
-    with pytest.raises(InputError, match="tokenizer: expected at most 512 tokens, as many as the model's embeddings"):
+    with pytest.raises(
+        InputError,
+        match="tokenizer: expected at most 512 tokens, as many as the model's embeddings",
+    ):
         loading.check_vocabulary(model, tokenizer)
 
 

@@ -1,4 +1,6 @@
-"""Depth of forgetting: softmax regression with shared features against NumPy, its limits, the scores and claim L4."""
+"""Depth of forgetting: softmax regression with shared features against NumPy, its limits, the
+scores and claim L4.
+"""
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from theory.numerics import float64
 
 SETTINGS = depth.Settings(
     seeds=2, steps=4, methods=("GA",), alike=0.6, inputs=5, rows=8, recipe=Recipe("sgd", 0.3, 4, 2)
-)  # fmt: skip
+)
 C, R, U = range(3)
 
 
@@ -38,12 +40,16 @@ def step(F, W, b, x, y, size):
 def by_hand(settings, order, seed):
     """Mean log π (answers, points) of one order."""
     network = Network("softmax", inputs=settings.inputs, classes=3, alike=settings.alike)
-    task = tasks.answers(network, settings.base, rows=settings.rows, held_out=1, shared=settings.shared)
+    task = tasks.answers(
+        network, settings.base, rows=settings.rows, held_out=1, shared=settings.shared
+    )
     with float64():
         head = models.initial(network, settings.base)["head"]
     F, W, b = features(settings.alike), np.array(head["kernel"]), np.array(head["bias"])
     rows, x = settings.rows, task.inputs[0]
-    batches = training.stage_batches(depth.ANSWERS, rows, settings.recipe, base=settings.base, seed=seed)
+    batches = training.stage_batches(
+        depth.ANSWERS, rows, settings.recipe, base=settings.base, seed=seed
+    )
     for answer in order:
         stage = depth.ANSWERS.index(answer)
         for chosen in batches[stage] - stage * rows:
@@ -65,7 +71,9 @@ def test_log_likelihoods_are_those_of_the_textbook(number):
 
 @pytest.mark.parametrize("alike", [-0.5, 0.0, 0.5, 0.9])
 def test_depth_tends_to_half_of_one_plus_alike_where_the_unlike_answer_holds_the_mass(alike):
-    long = depth.Settings(seeds=1, steps=30, methods=("GA",), alike=alike, recipe=Recipe("sgd", 1.0, 8, 200))
+    long = depth.Settings(
+        seeds=1, steps=30, methods=("GA",), alike=alike, recipe=Recipe("sgd", 1.0, 8, 200)
+    )
     found = depth.log_likelihoods(long)[:, 0, 0]
     last = depth.ORDERS.index(("U", "C", "R"))
     assert found[R, last, 0] > -0.01
@@ -97,9 +105,13 @@ def tables(scores, start=0.0, method="GA"):
         for order, score in zip(("C>R>U", "U>C>R", "U>R>C"), row, strict=True):
             fall = {"C": 2 * score, "U": 2.0, "R": 0.0}
             values = [
-                (t, f"answer_loglik/{a}", -1 - t * by - start * (a == "R")) for a, by in fall.items() for t in (0, 1)
+                (t, f"answer_loglik/{a}", -1 - t * by - start * (a == "R"))
+                for a, by in fall.items()
+                for t in (0, 1)
             ]
-            run = records.Run(f"{order} {seed}", "s", "depth", "network", "softmax", order, 1, "r", method, seed)
+            run = records.Run(
+                f"{order} {seed}", "s", "depth", "network", "softmax", order, 1, "r", method, seed
+            )
             found.append(records.tables(run, values))
     return records.Tables.concat(found)
 
@@ -109,7 +121,10 @@ def tables(scores, start=0.0, method="GA"):
     [
         ([[0.1, 0.9, 0.5], [0.11, 0.91, 0.49], [0.1, 0.9, 0.5]], "holds"),
         ([[0.1, 0.7, 0.5], [0.11, 0.71, 0.49], [0.1, 0.7, 0.5]], "fails"),  # all superficial
-        ([[0.1, 0.5, 0.5], [0.1, 0.9, 0.5], [0.1, 0.8, 0.5]], "inconclusive"),  # one undecided, none deep
+        (
+            [[0.1, 0.5, 0.5], [0.1, 0.9, 0.5], [0.1, 0.8, 0.5]],
+            "inconclusive",
+        ),  # one undecided, none deep
         ([[0.1, 0.9, 0.5]], "not testable"),
     ],
 )
@@ -121,13 +136,19 @@ def test_verdicts(scores, verdict):
 
 def test_one_seed_has_classes_by_its_scores_alone():
     (claim,) = claims.judge(tables([[0.74, 0.75, 0.9]]))
-    assert "one run: C>R>U 0.74 (superficial), U>C>R 0.75 (deep), U>R>C 0.90 (deep); 3 of 3 classes as" in claim.detail
+    assert (
+        "one run: C>R>U 0.74 (superficial), U>C>R 0.75 (deep), U>R>C 0.90 (deep); 3 of 3 classes as"
+        in claim.detail
+    )
 
 
 def test_unequal_starts_are_told():
     scores = [[0.1, 0.9, 0.5], [0.11, 0.91, 0.49]]
     assert "within 5 nats, not in" not in claims.judge(tables(scores, start=4.9))[0].detail
-    assert "within 5 nats, not in C>R>U, U>C>R, U>R>C" in claims.judge(tables(scores, start=5.1))[0].detail
+    assert (
+        "within 5 nats, not in C>R>U, U>C>R, U>R>C"
+        in claims.judge(tables(scores, start=5.1))[0].detail
+    )
     assert claims.judge(records.Tables.concat([])) == []
 
 
@@ -144,12 +165,21 @@ def test_records_follow_the_contract_and_are_the_same_every_time():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: depth.Settings(seeds=0), "seeds, steps: expected at least 1 of each; got 0 and 20"),
-        (lambda: Network("softmax", alike=1.5), "alike: expected a correlation from -1 to 1; got 1.5"),
-        (lambda: depth.log_likelihoods(depth.Settings(rows=30)), "batch: expected a divisor of the 30 rows"),
+        (
+            lambda: depth.Settings(seeds=0),
+            "seeds, steps: expected at least 1 of each; got 0 and 20",
+        ),
+        (
+            lambda: Network("softmax", alike=1.5),
+            "alike: expected a correlation from -1 to 1; got 1.5",
+        ),
+        (
+            lambda: depth.log_likelihoods(depth.Settings(rows=30)),
+            "batch: expected a divisor of the 30 rows",
+        ),
         (lambda: depth.log_likelihoods(depth.Settings(methods=("G",))), "methods: expected one of"),
     ],
-)  # fmt: skip
+)
 def test_bad_settings_are_told(make, message):
     with pytest.raises(InputError, match=message):
         make()

@@ -1,4 +1,6 @@
-"""The ensemble in one program: what it measures, step by step by hand; together or alone; on one device or four."""
+"""The ensemble in one program: what it measures, step by step by hand; together or alone; on one
+device or four.
+"""
 
 import json
 import subprocess
@@ -22,14 +24,18 @@ NAMES = (*KEPT, FORGET)
 ORDERS = orders.positions(KEPT, FORGET)
 NETWORK = Network(model="mlp", inputs=5, classes=3, width=4)
 RECIPE = Recipe(optimizer="sgd", lr=0.2, batch=4, epochs=3)
-PLAN = Plan(NETWORK, RECIPE, tuple(METHODS[name] for name in ("GA", "NPO", "SimNPO")), steps=4, lr=0.1)
+PLAN = Plan(
+    NETWORK, RECIPE, tuple(METHODS[name] for name in ("GA", "NPO", "SimNPO")), steps=4, lr=0.1
+)
 TASK = tasks.clusters(NETWORK, 0, stages=3, rows=8, held_out=6, shared=0.5)
 
 
 def computed(plan=PLAN, seeds=(0, 1), chosen=ORDERS, task=TASK):
     with float64():
         paths = ensemble.staged_paths(NAMES, chosen, KEPT, 8, plan.recipe, base=0, seeds=seeds)
-        return jax.tree.map(np.asarray, ensemble.run(plan, ensemble.data(plan.network, task, 0), paths))
+        return jax.tree.map(
+            np.asarray, ensemble.run(plan, ensemble.data(plan.network, task, 0), paths)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +65,9 @@ def gradient(model, x, y, weight):
 
 
 def by_hand(start, retrained, weigh):
-    """Metrics at steps 0..T with SGD on losses whose gradient is mean_i weigh(log π_i, log π_ref,i)∇log π_i."""
+    """Metrics at steps 0..T with SGD on losses whose gradient is mean_i weigh(log π_i, log
+    π_ref,i)∇log π_i.
+    """
     model, x, y = start, TASK.inputs[-1], TASK.answers[-1]
     prompts = {"test": TASK.test_inputs[:-1].reshape(-1, 5), "forget": TASK.test_inputs[-1]}
     answers, rows = TASK.test_answers[:-1].ravel(), []
@@ -74,11 +82,15 @@ def by_hand(start, retrained, weigh):
             "label_loglik": loglik(model, x, y).mean(),
             "retain_loglik": loglik(model, prompts["test"], answers).mean(),
         }
-        row["retain_accuracy"] = np.mean(forward(model, prompts["test"])[1].argmax(axis=1) == answers)
+        row["retain_accuracy"] = np.mean(
+            forward(model, prompts["test"])[1].argmax(axis=1) == answers
+        )
         row["grad_norm"] = np.sqrt(sum(np.sum(leaf**2) for leaf in jax.tree.leaves(change)))
         for part, ask in prompts.items():
             ours, theirs = forward(model, ask)[1], forward(retrained, ask)[1]
-            row[f"re_distance/{part}"] = np.mean(np.sum((softmax(ours) - softmax(theirs)) ** 2, axis=1))
+            row[f"re_distance/{part}"] = np.mean(
+                np.sum((softmax(ours) - softmax(theirs)) ** 2, axis=1)
+            )
             apart = (ours - theirs) - (ours - theirs).mean(axis=1, keepdims=True)
             row[f"logit_distance/{part}"] = np.mean(np.sum(apart**2, axis=1))
         for part, ask in {"label": x, **prompts}.items():
@@ -106,23 +118,33 @@ def test_every_metric_by_hand(measured, number, weigh):
     trained, found = measured
     for seed in range(2):
         for path in range(3):
-            start, retrained = (jax.tree.map(lambda leaf, at=(seed, i): leaf[at], trained.models) for i in (path, -1))
+            start, retrained = (
+                jax.tree.map(lambda leaf, at=(seed, i): leaf[at], trained.models)
+                for i in (path, -1)
+            )
             expected = by_hand(start, retrained, weigh)
             assert set(expected) == set(found)
             for name, values in expected.items():
-                assert np.allclose(found[name][seed, number, path], values, rtol=1e-9, atol=1e-13), name
+                assert np.allclose(
+                    found[name][seed, number, path], values, rtol=1e-9, atol=1e-13
+                ), name
 
 
 def test_one_seed_and_one_path_alone_are_the_same(measured):
     trained, found = measured
     alone, few = computed(seeds=(1,), chosen=ORDERS[1:2])
     # a single path is as long as the others, so only the number of models differs
-    assert all(np.allclose(few[name][0, :, 0], found[name][1, :, 1], rtol=1e-10, atol=1e-14) for name in found)
+    assert all(
+        np.allclose(few[name][0, :, 0], found[name][1, :, 1], rtol=1e-10, atol=1e-14)
+        for name in found
+    )
     assert np.allclose(alone.logits["test"][0, -1], trained.logits["test"][1, -1], rtol=1e-10)
 
 
 def test_the_last_leaf_begins_as_the_retrained_model(measured):
-    """U last, trained for no step of its own, is the retrained model: its path begins with the retrained one's."""
+    """U last, trained for no step of its own, is the retrained model: its path begins with the
+    retrained one's.
+    """
     paths = ensemble.staged_paths(NAMES, ORDERS, KEPT, 8, RECIPE, base=0, seeds=(0,))
     last, retrained = paths.rows[0, 2], paths.rows[0, 3]
     kept = len(KEPT) * 6
@@ -131,7 +153,9 @@ def test_the_last_leaf_begins_as_the_retrained_model(measured):
 
 
 def test_renaming_classes_changes_no_probability():
-    """A relabelled answer with the head's columns relabelled alike: the same models, so the same metrics."""
+    """A relabelled answer with the head's columns relabelled alike: the same models, so the same
+    metrics.
+    """
     swap = np.array([2, 0, 1])
     task = TASK._replace(answers=swap[TASK.answers], test_answers=swap[TASK.test_answers])
     with float64():
@@ -154,7 +178,9 @@ def test_the_other_models_run_and_start_alike(model):
     task = draw(network, 0, stages=3, rows=8, held_out=6, shared=0.5)
     _, found = computed(Plan(network, RECIPE, PLAN.methods[:2], steps=1), task=task, seeds=(0,))
     assert all(np.isfinite(values).all() for values in found.values())
-    assert np.allclose(found["grad_norm"][:, 0, :, 0], found["grad_norm"][:, 1, :, 0])  # NPO starts as GA
+    assert np.allclose(
+        found["grad_norm"][:, 0, :, 0], found["grad_norm"][:, 1, :, 0]
+    )  # NPO starts as GA
     assert models.apply(network) is models.apply(Network(**vars(network)))  # compiled once
 
 
@@ -173,9 +199,18 @@ print(json.dumps([len(jax.devices()), len(leaf.sharding.device_set), [s.data.sha
 @pytest.mark.parametrize("seeds", [8, 3])
 def test_four_devices_share_the_seeds(seeds):
     code = SHARDED.format(folder=__file__.rpartition("/")[0], seeds=seeds)
-    four = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    four = {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+        "PATH": "",
+        "PYTHONPATH": ":".join(sys.path),
+    }
     done = subprocess.run(
-        [sys.executable, "-c", code], env=four, check=True, capture_output=True, text=True, timeout=200
+        [sys.executable, "-c", code],
+        env=four,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
     count, used, shards, values = json.loads(done.stdout)
     assert count == 4

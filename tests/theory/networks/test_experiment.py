@@ -20,12 +20,23 @@ from theory.networks.models import Network
 from theory.networks.training import Recipe
 
 WORLD = networks.World(
-    Network("mlp", inputs=5, classes=3, width=4), Recipe("adam", 0.02, 4, 4), lr=0.1, rows=8, held_out=6
-)  # fmt: skip
+    Network("mlp", inputs=5, classes=3, width=4),
+    Recipe("adam", 0.02, 4, 4),
+    lr=0.1,
+    rows=8,
+    held_out=6,
+)
 READING = Reading(window=4, every=2, starts=(0, 2))
 SETTINGS = networks.Settings(
-    models=("mlp",), seeds=3, steps=4, ahead=8, reading=READING, methods=("GA", "NPO"), mlp=WORLD, bases=2
-)  # fmt: skip
+    models=("mlp",),
+    seeds=3,
+    steps=4,
+    ahead=8,
+    reading=READING,
+    methods=("GA", "NPO"),
+    mlp=WORLD,
+    bases=2,
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +52,11 @@ def computed():
 
 
 def values(result, **chosen):
-    return result.tables.records.filter(**chosen).sort("seed", "position", "order", "step")["value"].to_numpy()
+    return (
+        result.tables.records.filter(**chosen)
+        .sort("seed", "position", "order", "step")["value"]
+        .to_numpy()
+    )
 
 
 def softmax(z):
@@ -52,7 +67,9 @@ def distance(a, b):
     return np.mean(np.sum((softmax(a) - softmax(b)) ** 2, axis=-1))
 
 
-@pytest.mark.parametrize("metric", ["label_loglik", "re_distance/forget", "grad_norm", "retain_accuracy"])
+@pytest.mark.parametrize(
+    "metric", ["label_loglik", "re_distance/forget", "grad_norm", "retain_accuracy"]
+)
 def test_positions_stop_at_the_last_step(result, computed, metric):
     _, found = computed
     told = values(result, experiment="positions", method="NPO", metric=metric).reshape(3, 4, 5)
@@ -67,25 +84,50 @@ def test_floor_and_accuracy_of_the_retrained_models(result, computed):
     np.testing.assert_allclose(told, expected, rtol=1e-5)
     given = networks.prepared(networks.experiment(SETTINGS, WORLD), 1)[1]
     right = logits["test"][:, -1].argmax(axis=-1) == np.asarray(given.prompts.test_answers)
-    np.testing.assert_allclose(values(result, method="retrained", metric="retain_accuracy"), right.mean(axis=-1))
+    np.testing.assert_allclose(
+        values(result, method="retrained", metric="retain_accuracy"), right.mean(axis=-1)
+    )
 
 
 def test_distances_between_paths(result, computed):
     _, found = computed
     z = found["outputs/test"][1, 0]  # seed 1, GA: (paths, points, prompts, classes)
-    expected = [np.mean([distance(z[a, t], z[b, t]) for a, b in itertools.combinations(range(4), 2)]) for t in range(5)]
-    told = values(result, experiment="mixture", order="staged", seed=1, method="GA", metric="path_distance/test")
+    expected = [
+        np.mean([distance(z[a, t], z[b, t]) for a, b in itertools.combinations(range(4), 2)])
+        for t in range(5)
+    ]
+    told = values(
+        result,
+        experiment="mixture",
+        order="staged",
+        seed=1,
+        method="GA",
+        metric="path_distance/test",
+    )
     np.testing.assert_allclose(told, expected, rtol=1e-6)
-    spread = values(result, experiment="mixture", order="staged", seed=1, method="GA", metric="label_variance")
-    np.testing.assert_allclose(spread, found["label_loglik"][1, 0, :, :5].var(axis=0, ddof=1), rtol=1e-5)
-    mixed = values(result, experiment="mixture", order="mixture", seed=1, method="GA", metric="path_distance/test")
+    spread = values(
+        result, experiment="mixture", order="staged", seed=1, method="GA", metric="label_variance"
+    )
+    np.testing.assert_allclose(
+        spread, found["label_loglik"][1, 0, :, :5].var(axis=0, ddof=1), rtol=1e-5
+    )
+    mixed = values(
+        result,
+        experiment="mixture",
+        order="mixture",
+        seed=1,
+        method="GA",
+        metric="path_distance/test",
+    )
     assert 0 < mixed[0] < told[0]
 
 
 def test_rates_go_ahead_on_centred_logits(result, computed):
     _, found = computed
     z = found["outputs/test"][2, 1]  # seed 2, NPO
-    pair = result.tables.records.filter(experiment="secant", seed=2, method="NPO", position=1, metric="log_divergence")
+    pair = result.tables.records.filter(
+        experiment="secant", seed=2, method="NPO", position=1, metric="log_divergence"
+    )
     orders = ["|".join(map(records.order_name, (networks.ORDERS[0], networks.ORDERS[3])))]
     told = pair.filter(pl.col("order").is_in(orders)).sort("step")
     assert told["step"].to_list() == [0, 2, 4, 6, 8]
@@ -101,11 +143,15 @@ def test_rates_in_parameters(result, computed):
     expected = [delta[t] @ (delta[t + 1] - delta[t]) / (delta[t] @ delta[t]) for t in range(8)]
     names = "|".join(map(records.order_name, (networks.ORDERS[1], networks.ORDERS[3])))
     pair = {"experiment": "secant", "seed": 1, "method": "GA", "order": names}
-    np.testing.assert_allclose(values(result, metric="secant_rate", **pair), expected[::2], rtol=1e-9)
+    np.testing.assert_allclose(
+        values(result, metric="secant_rate", **pair), expected[::2], rtol=1e-9
+    )
     promised = values(result, metric="growth/secant", **pair)
     np.testing.assert_allclose(promised, [2 * np.log(1 + expected[0])], rtol=1e-9)
     start = delta[0] @ delta[0]
-    assert delta[1] @ delta[1] > start * (1 + 2 * expected[0]) > start  # ascent parts them, by more than the rate
+    assert (
+        delta[1] @ delta[1] > start * (1 + 2 * expected[0]) > start
+    )  # ascent parts them, by more than the rate
 
 
 def test_another_base_is_the_same_experiment_on_it(result):
@@ -114,7 +160,9 @@ def test_another_base_is_the_same_experiment_on_it(result):
     for experiment, expected in (("bases/0", result), ("bases/1", other)):
         told = values(result, experiment=experiment, metric="label_loglik", method="GA")
         assert told.size == 3 * 4 * 5
-        assert np.array_equal(told, values(expected, experiment="positions", metric="label_loglik", method="GA"))
+        assert np.array_equal(
+            told, values(expected, experiment="positions", metric="label_loglik", method="GA")
+        )
 
 
 def test_records_follow_the_contract(result):
@@ -139,9 +187,15 @@ def control(ratios, seeds=6):
     """Records of experiment "mixture": staged distance 1, mixed as given by step."""
     found = []
     for seed, order in itertools.product(range(seeds), ("staged", "mixture")):
-        run = records.Run(f"{order} {seed}", "s", "mixture", "network", "mlp", order, 0, "r", "GA", seed)
+        run = records.Run(
+            f"{order} {seed}", "s", "mixture", "network", "mlp", order, 0, "r", "GA", seed
+        )
         curve = [1.0] * 3 if order == "staged" else [r * (1 + 0.001 * seed) for r in ratios]
-        told = [(t, f"path_distance/{part}", v) for part in ("test", "forget") for t, v in enumerate(curve)]
+        told = [
+            (t, f"path_distance/{part}", v)
+            for part in ("test", "forget")
+            for t, v in enumerate(curve)
+        ]
         found.append(records.tables(run, told))
     return records.Tables.concat(found)
 

@@ -1,4 +1,6 @@
-"""Training in stages: against plain NumPy, against a plain loop, and what an order may and may not change."""
+"""Training in stages: against plain NumPy, against a plain loop, and what an order may and may not
+change.
+"""
 
 from functools import partial
 
@@ -40,7 +42,9 @@ def trained(network, path, recipe=RECIPE):
     inputs, answers, _ = problem(network)
     with float64():
         start = models.initial(network, 0)
-        run = jax.jit(lambda path: training.train(models.apply(network), start, *data, path, recipe))
+        run = jax.jit(
+            lambda path: training.train(models.apply(network), start, *data, path, recipe)
+        )
         data = (jnp.asarray(inputs), jnp.asarray(answers))
         return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(run(path))])
 
@@ -70,9 +74,13 @@ def numpy_sgd(network, batches, lr):
 @pytest.mark.parametrize("network", [SOFTMAX, MLP], ids=["softmax", "mlp"])
 def test_training_by_hand(network):
     batches = problem(network)[2]
-    assert np.allclose(trained(network, path_of(batches)), numpy_sgd(network, batches, 0.1), rtol=1e-9, atol=1e-14)
+    assert np.allclose(
+        trained(network, path_of(batches)), numpy_sgd(network, batches, 0.1), rtol=1e-9, atol=1e-14
+    )
     shorter = path_of(batches, order=(2, 0))  # filled up with batches that train nothing
-    assert np.allclose(trained(network, shorter), numpy_sgd(network, batches[[2, 0]], 0.1), rtol=1e-9, atol=1e-14)
+    assert np.allclose(
+        trained(network, shorter), numpy_sgd(network, batches[[2, 0]], 0.1), rtol=1e-9, atol=1e-14
+    )
 
 
 def test_a_stage_begins_with_a_fresh_optimizer():
@@ -106,11 +114,18 @@ def test_orders_as_data_equal_each_order_alone():
     inputs, answers, batches = problem(MLP)
     with float64():
         start, data = models.initial(MLP, 0), (jnp.asarray(inputs), jnp.asarray(answers))
-        run = jax.jit(jax.vmap(lambda path: training.train(models.apply(MLP), start, *data, path, RECIPE)))
+        run = jax.jit(
+            jax.vmap(lambda path: training.train(models.apply(MLP), start, *data, path, RECIPE))
+        )
         together = run(training.stacked([path_of(batches, order) for order in orders]))
-        flat = [np.concatenate([np.ravel(leaf[i]) for leaf in jax.tree.leaves(together)]) for i in range(3)]
+        flat = [
+            np.concatenate([np.ravel(leaf[i]) for leaf in jax.tree.leaves(together)])
+            for i in range(3)
+        ]
     for vector, order in zip(flat, orders, strict=True):
-        assert np.allclose(vector, trained(MLP, path_of(batches, order, len(order))), rtol=1e-11, atol=1e-15)
+        assert np.allclose(
+            vector, trained(MLP, path_of(batches, order, len(order))), rtol=1e-11, atol=1e-15
+        )
     assert not np.allclose(flat[0], flat[1], rtol=1e-3)
 
 
@@ -129,11 +144,15 @@ def test_the_rows_of_a_stage_follow_seed_and_name_alone(seed, place, epochs):
     recipe = Recipe(batch=4, epochs=epochs)
     ours = training.stage_batches(NAMES, ROWS, recipe, base=0, seed=seed)
     others = training.stage_batches(NAMES[place:] + NAMES[:place], ROWS, recipe, base=0, seed=seed)
-    assert np.array_equal(ours % ROWS, np.roll(others % ROWS, place, axis=0))  # relabelled, not reshuffled
+    assert np.array_equal(
+        ours % ROWS, np.roll(others % ROWS, place, axis=0)
+    )  # relabelled, not reshuffled
     for stage, batches in enumerate(ours):
         for epoch in batches.reshape(epochs, -1):
             assert sorted(epoch) == list(range(stage * ROWS, (stage + 1) * ROWS))
-    assert not np.array_equal(ours, training.stage_batches(NAMES, ROWS, recipe, base=0, seed=seed + 1))
+    assert not np.array_equal(
+        ours, training.stage_batches(NAMES, ROWS, recipe, base=0, seed=seed + 1)
+    )
 
 
 def test_the_mixture_holds_the_same_rows_and_is_as_long():
@@ -151,17 +170,26 @@ def test_the_mixture_holds_the_same_rows_and_is_as_long():
 
 def test_tasks_share_what_they_promise():
     net = Network(model="transformer", inputs=2 + 8 + 40, classes=50, width=8)
-    draw = {s: tasks.associations(net, 0, stages=2, rows=1000, held_out=10, shared=s) for s in (0.0, 1.0)}
+    draw = {
+        s: tasks.associations(net, 0, stages=2, rows=1000, held_out=10, shared=s)
+        for s in (0.0, 1.0)
+    }
     for shared, task in draw.items():
         tables = [
-            dict(zip(x[:, 2].tolist(), y.tolist(), strict=True)) for x, y in zip(task.inputs, task.answers, strict=True)
+            dict(zip(x[:, 2].tolist(), y.tolist(), strict=True))
+            for x, y in zip(task.inputs, task.answers, strict=True)
         ]
         agree = np.mean([tables[0][key] == tables[1][key] for key in tables[0]])
         assert agree == 1 if shared else agree < 0.2
         held = {tuple(x) for x in task.test_inputs[0]}
         assert not held & {tuple(x) for x in task.inputs[0]}  # other wordings
-        assert all(tables[0][x[2]] == y for x, y in zip(task.test_inputs[0], task.test_answers[0], strict=True))
-    depth = tasks.answers(Network(model="softmax", inputs=6, classes=3), 0, rows=5, held_out=2, shared=0.5)
+        assert all(
+            tables[0][x[2]] == y
+            for x, y in zip(task.test_inputs[0], task.test_answers[0], strict=True)
+        )
+    depth = tasks.answers(
+        Network(model="softmax", inputs=6, classes=3), 0, rows=5, held_out=2, shared=0.5
+    )
     assert np.array_equal(depth.inputs[0], depth.inputs[2])
     assert depth.answers.tolist() == [[s] * 5 for s in range(3)]
 
@@ -173,13 +201,28 @@ def test_tasks_share_what_they_promise():
         (lambda: Recipe(lr=float("nan")), "lr: expected a finite number > 0; got nan"),
         (lambda: Recipe(optimizer="lion"), "optimizer: .*lion"),
         (lambda: Recipe(epochs=0), "batch, epochs: expected at least 1"),
-        (lambda: training.stage_batches(NAMES, 9, RECIPE, base=0, seed=0), "batch: expected a divisor of the 9 rows"),
+        (
+            lambda: training.stage_batches(NAMES, 9, RECIPE, base=0, seed=0),
+            "batch: expected a divisor of the 9 rows",
+        ),
         (lambda: Network(model="cnn"), "model: .*cnn"),
-        (lambda: Network(model="transformer", width=9), "heads: expected a divisor of width = 9; got 2"),
+        (
+            lambda: Network(model="transformer", width=9),
+            "heads: expected a divisor of width = 9; got 2",
+        ),
         (lambda: Network(classes=1), "at least 2 classes"),
-        (lambda: tasks.clusters(MLP, 0, stages=2, rows=0, held_out=1, shared=0.5), "at least 1 row"),
-        (lambda: tasks.clusters(MLP, 0, stages=2, rows=4, held_out=1, shared=1.5), "shared: expected a share"),
-        (lambda: tasks.associations(TRANSFORMER, 0, stages=3, rows=300, held_out=1, shared=0.5), "at most 256 prompts"),
+        (
+            lambda: tasks.clusters(MLP, 0, stages=2, rows=0, held_out=1, shared=0.5),
+            "at least 1 row",
+        ),
+        (
+            lambda: tasks.clusters(MLP, 0, stages=2, rows=4, held_out=1, shared=1.5),
+            "shared: expected a share",
+        ),
+        (
+            lambda: tasks.associations(TRANSFORMER, 0, stages=3, rows=300, held_out=1, shared=0.5),
+            "at most 256 prompts",
+        ),
     ],
 )
 def test_bad_input_is_refused(make, message):
