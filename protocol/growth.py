@@ -3,7 +3,7 @@ model shares.
 
 Trajectories of all paths of one seed, (paths, T + 1, m, *c) NumPy; pairs p < q in lexicographic
 order. What is measured is a `Measured`: by metric the steps it stands at and its values, a row per
-run (metrics: theory/experiments/secant.py).
+run (metrics: theory/experiments/rates.py).
 """
 
 import itertools

@@ -18,56 +18,68 @@ import tyro
 from protocol import notices
 from protocol.errors import InputError
 from protocol.progress import Progress
-from retrace import claims, data, figures, llm, models, output, reproduce, store, theory
+from retrace import (
+    output,
+    run_claims,
+    run_data,
+    run_figures,
+    run_llm,
+    run_models,
+    run_reproduce,
+    run_store,
+    run_theory,
+)
 from retrace.terminal import parse, progress_bars, show
 
 Command = (
-    Annotated[reproduce.Reproduce, tyro.conf.subcommand("reproduce")]
+    Annotated[run_reproduce.Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[
-        theory.Theory,
+        run_theory.Theory,
         tyro.conf.subcommand(
             "theory", description="The theory, all of it or one result: see retrace theory --help."
         ),
     ]
     | Annotated[
-        llm.Llm,
+        run_llm.Llm,
         tyro.conf.subcommand(
             "llm", description="Experiments of the language models: see retrace llm --help."
         ),
     ]
-    | Annotated[models.Models, tyro.conf.subcommand("models")]
+    | Annotated[run_models.Models, tyro.conf.subcommand("models")]
     | Annotated[
-        data.Data,
+        run_data.Data,
         tyro.conf.subcommand("data", description="Data files: check one, or make a stage's."),
     ]
     | Annotated[
-        store.Store,
+        run_store.Store,
         tyro.conf.subcommand(
             "store", description="The stage store: what it holds, whether it is whole, tidying it."
         ),
     ]
-    | Annotated[figures.Figures, tyro.conf.subcommand("figures")]
-    | Annotated[claims.Claims, tyro.conf.subcommand("claims")]
+    | Annotated[run_figures.Figures, tyro.conf.subcommand("figures")]
+    | Annotated[run_claims.Claims, tyro.conf.subcommand("claims")]
 )
 
 
 RUNS: dict[type, Callable[[Any, Progress], str]] = {
-    reproduce.Reproduce: reproduce.run,
-    figures.Figures: figures.run,
-    **dict.fromkeys((data.Check, data.Safety, data.Math), data.run),
+    run_reproduce.Reproduce: run_reproduce.run,
+    run_figures.Figures: run_figures.run,
+    **dict.fromkeys((run_data.Check, run_data.Safety, run_data.Math), run_data.run),
 }
 # What is asked, not computed: the answer is printed as it is, with no time after it.
 ANSWERS: dict[type, Callable[[Any], str]] = {
-    models.Models: models.run,
-    claims.Claims: claims.run,
-    **dict.fromkeys((store.List, store.Show, store.Verify, store.Prune), store.run),
+    run_models.Models: run_models.run,
+    run_claims.Claims: run_claims.run,
+    **dict.fromkeys(
+        (run_store.List, run_store.Show, run_store.Verify, run_store.Prune), run_store.run
+    ),
 }
 
 
 def _run_of(command: Any) -> Callable[[Any, Progress], str]:
-    if isinstance(command, llm.Llm):
-        return llm.run
-    return RUNS.get(type(command), theory.run)
+    if isinstance(command, run_llm.Llm):
+        return run_llm.run
+    return RUNS.get(type(command), run_theory.run)
 
 
 def _perform(command: Any) -> str:
@@ -82,9 +94,9 @@ def _perform(command: Any) -> str:
 
 def _parse(arguments: list[str]) -> Any:
     if arguments[:1] == ["theory"]:
-        return theory.command(arguments[1:])
+        return run_theory.command(arguments[1:])
     if arguments[:1] == ["llm"]:
-        return llm.command(arguments[1:])
+        return run_llm.command(arguments[1:])
     return parse(Command, arguments, program="retrace", description=__doc__)
 
 

@@ -18,7 +18,7 @@ def loaded(statement: str) -> set[str]:
     ("statement", "never"),
     [
         ("import theory", {"torch", "transformers"}),
-        ("import llm, llm.laboratory", {"jax", "theory"}),
+        ("import llm, llm.lab.run", {"jax", "theory"}),
         (
             "import protocol.claims, protocol.objectives, protocol.records, protocol.spec",
             {"torch", "jax"},
@@ -35,7 +35,7 @@ def test_importing_changes_no_global_state() -> None:
     code = """
 import jax, torch
 before = (jax.config.jax_enable_x64, torch.get_default_dtype(), torch.get_num_threads(), torch.initial_seed())
-import theory, llm.laboratory, paper_figs, retrace
+import theory, llm.lab.run, paper_figs, retrace
 after = (jax.config.jax_enable_x64, torch.get_default_dtype(), torch.get_num_threads(), torch.initial_seed())
 assert before == after, (before, after)
 """

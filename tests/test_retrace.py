@@ -12,13 +12,13 @@ import micro
 import pytest
 
 import retrace
-from llm import store
-from llm.nodes import NUMERICS
-from paper_figs.registry import FIGURES
+from llm.lab.nodes import NUMERICS
+from llm.store import artifacts
+from paper_figs.figures.registry import FIGURES
 from protocol import records
 from protocol.claims.claim import VERDICTS
 from protocol.spec import digest
-from retrace import llm, reproduce, theory
+from retrace import run_llm, run_reproduce, run_theory
 
 
 def refused(capsys, *arguments: str) -> str:
@@ -146,7 +146,7 @@ def test_wrong_options_are_named_in_one_line(
     assert [
         path
         for path in tmp_path.rglob("*")
-        if path.is_file() and path.name != "store.json" and not path.name.startswith(".")
+        if path.is_file() and path.name != "artifacts.json" and not path.name.startswith(".")
     ] == []
 
 
@@ -174,9 +174,9 @@ def test_a_result_of_the_theory_has_its_own_options(tmp_path, capsys) -> None:
     assert result.tables.records["step"].max() == 3
     assert set(result.tables.records["method"]) == {"GA"}
     assert [path.name for path in (out / "records" / "theory").iterdir()] == ["positions"]
-    command = theory.command(["positions", "--quick", "--steps", "3"])
+    command = run_theory.command(["positions", "--quick", "--steps", "3"])
     assert (command.settings.seeds, command.settings.steps) == (32, 3)
-    assert theory.command(["--quick"]) == theory.Theory(quick=True)
+    assert run_theory.command(["--quick"]) == run_theory.Theory(quick=True)
 
 
 def test_an_output_folder_that_cannot_be_written(tmp_path, capsys) -> None:
@@ -188,10 +188,10 @@ def test_an_output_folder_that_cannot_be_written(tmp_path, capsys) -> None:
 
 
 def test_a_store_of_another_version(tmp_path, capsys) -> None:
-    (tmp_path / "store.json").write_text(json.dumps({"format": 99}))
+    (tmp_path / "artifacts.json").write_text(json.dumps({"format": 99}))
     line = refused(capsys, "llm", "--runs", str(tmp_path), "--out", str(tmp_path / "out"))
     assert "runs folder: expected a store of format 2" in line
-    assert json.loads((tmp_path / "store.json").read_text()) == {"format": 99}
+    assert json.loads((tmp_path / "artifacts.json").read_text()) == {"format": 99}
 
 
 def test_an_unknown_option_is_told_once(capsys) -> None:
@@ -209,7 +209,7 @@ def test_an_empty_data_set(tmp_path, monkeypatch, capsys) -> None:
     tiny = micro.experiment()
     stages = {**tiny.settings.stages, "math": replace(tiny.settings.stages["math"], train=0)}
     empty = replace(tiny, settings=replace(tiny.settings, stages=stages))
-    monkeypatch.setattr(llm, "experiments", lambda *_: [empty])
+    monkeypatch.setattr(run_llm, "experiments", lambda *_: [empty])
     line = refused(capsys, "llm", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out"))
     assert "math rows: expected at least 1 training and 1 held-out row; got 0" in line
 
@@ -226,7 +226,7 @@ def test_reproduce_does_the_whole_job(tmp_path, monkeypatch, capsys) -> None:
     """Both worlds (the language models at micro size), then every figure, table and claim, and the
     report.
     """
-    monkeypatch.setattr(llm, "experiments", lambda name, *_: [micro.named(name)])
+    monkeypatch.setattr(run_llm, "experiments", lambda name, *_: [micro.named(name)])
     out, runs = tmp_path / "out", tmp_path / "runs"
     retrace.main(["reproduce", "--quick", "--out", str(out), "--runs", str(runs)])
     last = capsys.readouterr().out.strip().splitlines()[-1]
@@ -243,7 +243,7 @@ def test_reproduce_does_the_whole_job(tmp_path, monkeypatch, capsys) -> None:
         in last
     )
     files = {path.name for path in (out / "figures").iterdir()}
-    made = {"retrace theory", *(f"retrace llm {part}" for part in reproduce.PARTS)}
+    made = {"retrace theory", *(f"retrace llm {part}" for part in run_reproduce.PARTS)}
     names = {
         entry.name
         for entry in FIGURES
@@ -380,7 +380,7 @@ def test_one_figure_is_drawn_alone(tmp_path, capsys) -> None:
 
 
 def test_llm_alone_writes_its_tables_again_to_the_bit(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(llm, "experiments", lambda *_: [micro.experiment(seeds=1)])
+    monkeypatch.setattr(run_llm, "experiments", lambda *_: [micro.experiment(seeds=1)])
     folders: list[Path] = []
     for name in ("first", "second"):
         retrace.main(
@@ -477,7 +477,7 @@ def test_models_are_a_table_that_fits(capsys) -> None:
 
 def small_store(runs: Path) -> tuple[Path, Path, Path]:
     """A base, a stage made from it, and the same stage made under other numerics."""
-    opened = store.open_store(runs)
+    opened = artifacts.open_store(runs)
     base = {"kind": "base", "numerics": NUMERICS}
     stage = {"kind": "stage", "parent": digest(base), "seed": [0, "inst"], "numerics": NUMERICS}
 
@@ -490,7 +490,7 @@ def small_store(runs: Path) -> tuple[Path, Path, Path]:
         ({**stage, "numerics": "0"}, "tiny seed 0: old"),
     ]
     first, second, third = (
-        store.produce(opened, spec, make, description=text) for spec, text in made
+        artifacts.produce(opened, spec, make, description=text) for spec, text in made
     )
     return first, second, third
 
@@ -517,7 +517,7 @@ def test_store_list_and_show(tmp_path, capsys) -> None:
     first, second, _, *rest = capsys.readouterr().out.splitlines()
     assert first == f"{stage.name}  tiny seed 0: inst"
     assert second.startswith("stage, made 20")
-    spec = json.loads((stage / store.MANIFEST).read_text())["spec"]
+    spec = json.loads((stage / artifacts.MANIFEST).read_text())["spec"]
     sha256 = hashlib.sha256(b"1" * 1000).hexdigest()
     assert rest == [
         "made of",

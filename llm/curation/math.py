@@ -19,8 +19,8 @@ from llm.corpora.example import Example
 from llm.curation.asking import Answers, ask
 from llm.curation.endpoint import Endpoint
 from llm.data import gsm8k
+from llm.data.grading import MARK, strict_number
 from llm.data.purposes import taken
-from llm.grading import MARK, strict_number
 from protocol.progress import Progress, quiet
 
 STEP = re.compile(r"^Step \d+: ", re.MULTILINE)

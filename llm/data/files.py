@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm import hub
 from llm.data import json_text, mistaken, tables
 from llm.data.records import Note, Parsed, Problem, Record
+from llm.models import hub
 from protocol.errors import InputError
 
 HUB = "hf://"

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from llm.grading import MARK, strict_number
+from llm.data.grading import MARK, strict_number
 
 ANNOTATION = re.compile(r"<<([^<>]*)>>")
 

@@ -30,8 +30,8 @@ from typing import Any, NamedTuple
 from llm.corpora.example import Message
 from llm.data import fields, gsm8k, turns
 from llm.data.fields import EVERYWHERE, PASSAGES
+from llm.data.grading import strict_number
 from llm.data.records import MisfitError, Record, one_line, shown
-from llm.grading import strict_number
 from protocol.errors import InputError
 
 Values = Mapping[str, Any]

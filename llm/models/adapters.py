@@ -19,8 +19,8 @@ import torch
 from transformers import PreTrainedModel
 
 from llm.models import nf4
+from llm.models.randomness import seeded
 from llm.models.targets import Targets, targets_of
-from llm.randomness import seeded
 from protocol.errors import InputError, known
 
 if TYPE_CHECKING:  # peft and bitsandbytes are slow to load, and full fine-tuning needs neither

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from llm import hub
+from llm.models import hub
 from protocol.errors import InputError
 
 FILES = (

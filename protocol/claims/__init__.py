@@ -8,30 +8,11 @@ spread · R1, R2: recency · B1–B4: span · W1–W3: retain · C1, C2: certifi
 
 from dataclasses import replace
 
-from protocol.claims import (
-    ablations,
-    bases,
-    bridge,
-    certified,
-    depth,
-    dose,
-    equivalence,
-    levels,
-    mixture,
-    oracle,
-    orders,
-    paths,
-    rates,
-    recency,
-    retain,
-    span,
-    spread,
-    theorem,
-    triangle,
-    utility,
-    washout,
-)
 from protocol.claims.claim import Claim, read_claims, tally, write_claims
+from protocol.claims.controls import ablations, bases, mixture, oracle
+from protocol.claims.linear import certified, recency, removal, retain, span, theorem
+from protocol.claims.paper import depth, dose, equivalence, levels, orders, paths, utility, washout
+from protocol.claims.rates import between_sides, divergence, spread
 from protocol.records import Tables
 
 # Each module that judges, with the experiments whose records it reads (NAME stands for NAME/VALUE,
@@ -50,14 +31,14 @@ JUDGES = (
     (equivalence, ("positions",)),
     (oracle, ("oracle-local",)),
     (mixture, ("mixture",)),
-    (rates, ("secant",)),
-    (bridge, ("secant",)),
+    (divergence, ("secant",)),
+    (between_sides, ("secant",)),
     (spread, ("secant", "positions")),
     (retain, ("retain",)),
     (recency, ("recency",)),
     (span, ("span",)),
     (certified, ("certified",)),
-    (triangle, ("triangle",)),
+    (removal, ("triangle",)),
 )
 
 

@@ -22,13 +22,14 @@ from markdown_it import MarkdownIt
 from pages import NOT_RUN, PAGES, ROOT
 
 import retrace
-from llm import laboratory, stages
-from llm.nodes import base_folder
-from llm.presets import STAGES
-from llm.stages import Lab
-from llm.store import open_store
-from paper_figs.registry import FIGURES
-from retrace.llm import experiments
+from llm.config.presets import STAGES
+from llm.lab import lab as lab_module
+from llm.lab import run as lab_run
+from llm.lab.lab import Lab
+from llm.lab.nodes import base_folder
+from llm.store.artifacts import open_store
+from paper_figs.figures.registry import FIGURES
+from retrace.run_llm import experiments
 
 ELSEWHERE = {"retrace reproduce": "tests/test_retrace.py::test_reproduce_does_the_whole_job"}
 MARKED = {
@@ -117,7 +118,7 @@ def test_the_code_of_a_page_runs(
     if page.name == "own-data.md":
         hub.give_model(Path("hub"), "llama-3.2-1b")
         hub.give_files(Path("hub"), 80)
-    stages._file_rows.cache_clear()  # the same names were other files before
+    lab_module._file_rows.cache_clear()  # the same names were other files before
     with small.experiments(), hub.standing_in(Path("hub")):
         for line in BEFORE.get(page.name, ()):
             pages.carry_out(line)
@@ -144,12 +145,12 @@ def test_the_papers_experiment_finds_its_rows_in_files_of_the_real_numbers(
     hub.give_model(Path("hub"), "llama-3.2-1b")
     hub.give_files(Path("hub"), None)
     command = retrace._parse(pages.words(line)[1:])
-    stages._file_rows.cache_clear()
+    lab_module._file_rows.cache_clear()
     with hub.standing_in(Path("hub")):
         (experiment,) = experiments("positions", command.model, command.options)
-        laboratory._check([experiment], open_store(Path("runs")))
+        lab_run._check([experiment], open_store(Path("runs")))
         rows = {
-            name: stages.stage_rows(Lab(experiment, 0, open_store(Path("runs"))), name)
+            name: lab_module.stage_rows(Lab(experiment, 0, open_store(Path("runs"))), name)
             for name in STAGES
         }
     assert {name: (len(corpus.train), len(corpus.held_out)) for name, corpus in rows.items()} == {

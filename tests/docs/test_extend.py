@@ -20,8 +20,8 @@ import torch
 from pages import ROOT
 
 from llm import corpora
+from llm.config.presets import PRESETS
 from llm.models import embedded
-from llm.presets import PRESETS
 from protocol import objectives, records, spec
 
 BLOCKS = pages.blocks((ROOT / "docs" / "extend.md").read_text(encoding="utf-8"))

@@ -7,8 +7,8 @@ import pytest
 import torch
 import transformers
 
-from llm.stages import Lab
-from llm.store import open_store
+from llm.lab.lab import Lab
+from llm.store.artifacts import open_store
 
 
 @pytest.fixture(scope="session", autouse=True)

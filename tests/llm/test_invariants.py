@@ -14,14 +14,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from llm import models, nodes, packing, scoring, trainer
-from llm.chat import Row
+from llm import models
+from llm.data.chat import Row
+from llm.lab import nodes
+from llm.lab.lab import Lab, learned_rows
+from llm.measuring import packing
 from llm.models import Architecture, adapters, nf4
 from llm.models.adapters import Adaptation, attach, trainable
 from llm.models.targets import linear_layers
-from llm.stages import Lab, learned_rows
-from llm.trainer import Objective
-from llm.training import Training, batches
+from llm.training import logprobs, trainer
+from llm.training.recipe import Recipe, batches
+from llm.training.trainer import Objective
 from protocol.objectives import gradient_ascent, npo, objective
 from protocol.orders import phase
 
@@ -66,7 +69,7 @@ def first_gradient(
     """The gradient of the first update on all rows at once, by parameter; the update itself is too
     small to matter.
     """
-    training = Training(lr=1e-12, batch=len(rows), micro_batch=micro_batch)
+    training = Recipe(lr=1e-12, batch=len(rows), micro_batch=micro_batch)
     next(trainer.updates(model, rows, training, aim=aim, reference=reference, seed=seed))
     return [parameter.grad.clone() for parameter in trainable(model)]
 
@@ -103,11 +106,11 @@ def test_neither_order_nor_padding_changes_a_gradient(kind, monkeypatch) -> None
     """
     model = adapted(kind)
     whole = first_gradient(model)
-    assert batches(8, Training(lr=1, batch=8), seed=SEED)[0].tolist() != list(range(8))
+    assert batches(8, Recipe(lr=1, batch=8), seed=SEED)[0].tolist() != list(range(8))
     assert_equal(first_gradient(model, ROWS[::-1], seed=(1, "test")), whole)
 
     def wider(rows, *, pad):
-        batch = scoring.collate(rows, pad=9)
+        batch = logprobs.collate(rows, pad=9)
         more = {"tokens": 11, "attention": 0}
         widened = {
             k: torch.nn.functional.pad(getattr(batch, k), (0, 5), value=v) for k, v in more.items()
@@ -130,7 +133,7 @@ def test_the_trainer_is_a_plain_loop(kind, reduction) -> None:
     bound is 1e-3 of how far each parameter went.
     """
     rows = [*ROWS, *(Row(row.prompt[::-1], row.answer) for row in ROWS[2:5])]
-    training = Training(lr=1e-3, epochs=2, batch=3, micro_batch=2)
+    training = Recipe(lr=1e-3, epochs=2, batch=3, micro_batch=2)
     model, plain = adapted(kind), adapted(kind)
     start, optimizer = values(plain), torch.optim.AdamW(trainable(plain), weight_decay=0.0)
     assert (
@@ -173,7 +176,7 @@ def test_the_first_update_by_hand(kind) -> None:
     """
     model = adapted(kind, moved=False)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    next(trainer.updates(model, ROWS, Training(lr=1e-2, batch=8), seed=SEED))
+    next(trainer.updates(model, ROWS, Recipe(lr=1e-2, batch=8), seed=SEED))
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             expected = -5e-3 * parameter.grad / (parameter.grad.abs() + 1e-8)
@@ -203,7 +206,7 @@ def test_an_adapters_bytes_change_after_update_one_and_its_base_never(kind, tmp_
 
     base, files = frozen(), [saved("0")]
     for update, _ in enumerate(
-        trainer.updates(model.train(), ROWS, Training(lr=1e-2, epochs=2, batch=4), seed=SEED)
+        trainer.updates(model.train(), ROWS, Recipe(lr=1e-2, epochs=2, batch=4), seed=SEED)
     ):
         files.append(saved(str(update + 1)))
     assert len(set(files)) == len(files) == 5
@@ -231,10 +234,10 @@ def test_evaluating_between_updates_changes_no_training(kind, hidden) -> None:
     for looked_at in (False, True):
         model = adapted(kind, built("llama", hidden=hidden), dropout=0.1)
         torch.manual_seed(7)  # dropout's
-        for _ in trainer.updates(model, ROWS, Training(lr=1e-2, epochs=2, batch=4), seed=SEED):
+        for _ in trainer.updates(model, ROWS, Recipe(lr=1e-2, epochs=2, batch=4), seed=SEED):
             if looked_at:
                 model.eval()
-                scoring.row_logprobs(model, ROWS, pad=0)
+                logprobs.row_logprobs(model, ROWS, pad=0)
                 packing.completion_logprobs(model, [ROWS[1].prompt], [ROWS[1].answer])
                 model.train()
         results.append(values(model))
@@ -247,10 +250,10 @@ def test_training_and_evaluation_give_one_score_and_one_gradient(kind) -> None:
     at step 0 is logp.
     """
     model = adapted(kind)
-    trained, gradient = scoring.row_logprobs(model, ROWS, pad=0)[0], first_gradient(model)
+    trained, gradient = logprobs.row_logprobs(model, ROWS, pad=0)[0], first_gradient(model)
     model.eval()
     torch.testing.assert_close(
-        scoring.row_logprobs(model, ROWS, pad=0)[0], trained, rtol=1e-6, atol=1e-6
+        logprobs.row_logprobs(model, ROWS, pad=0)[0], trained, rtol=1e-6, atol=1e-6
     )
     assert_equal(first_gradient(model), gradient)
 
@@ -274,7 +277,7 @@ def test_a_disabled_adapter_is_the_reference(kind, family, tied) -> None:
     if kind == "qlora":
         nf4.quantize(reference, linear_layers(reference))
     handle = attach(model, Adaptation(kind, rank=4), seed=(2,))
-    for _ in trainer.updates(model.train(), ROWS, Training(lr=1e-2, epochs=3), seed=SEED):
+    for _ in trainer.updates(model.train(), ROWS, Recipe(lr=1e-2, epochs=3), seed=SEED):
         pass
     expected = logits(reference)
     with handle.disable_adapter():
@@ -304,7 +307,7 @@ def test_merged_is_base_plus_adapter(family, tied, tmp_path) -> None:
     base = built(family, tied=tied)
     model = copy.deepcopy(base)
     handle = attach(model, ADAPTER, seed=(2,))
-    for _ in trainer.updates(model.train(), ROWS, Training(lr=1e-2, epochs=3), seed=SEED):
+    for _ in trainer.updates(model.train(), ROWS, Recipe(lr=1e-2, epochs=3), seed=SEED):
         pass
     adapters.save(handle, tmp_path)
     merged, added = adapters.merged(copy.deepcopy(base), tmp_path), deltas(tmp_path)
@@ -456,7 +459,7 @@ def test_dropout_belongs_to_seed_stage_and_update_not_to_what_ran_before() -> No
         model = adapted("lora", built(), dropout=0.3)
         torch.rand(draws)
         for _ in trainer.updates(
-            model.train(), ROWS, Training(lr=1e-2, epochs=2, batch=4), seed=(seed, "inst")
+            model.train(), ROWS, Recipe(lr=1e-2, epochs=2, batch=4), seed=(seed, "inst")
         ):
             torch.rand(draws)
         return torch.cat([weight.detach().flatten() for weight in trainable(model)])
@@ -519,7 +522,7 @@ def test_ga_is_npo_at_step_0_whatever_beta(kind) -> None:
     bare = copy.deepcopy(model)
     if kind == "qlora":
         nf4.quantize(bare, linear_layers(bare))
-    reference, _ = scoring.row_logprobs(bare, ROWS, pad=0)
+    reference, _ = logprobs.row_logprobs(bare, ROWS, pad=0)
     ascent, *preferences = ascent_and(
         adapted(kind, model, moved=False), reference, 1e-3, 0.1, 0.5, 5.0
     )
@@ -535,7 +538,7 @@ def test_npo_tends_to_ga_as_beta_tends_to_0() -> None:
     At β = 1 and d from −4 to 3 nats the two are far apart: the weights go from 0.04 to 1.9.
     """
     model = adapted("lora")
-    reference = scoring.row_logprobs(model, ROWS, pad=0)[0] - torch.arange(-4.0, 4.0)
+    reference = logprobs.row_logprobs(model, ROWS, pad=0)[0] - torch.arange(-4.0, 4.0)
     gradients = [
         torch.cat([part.flatten() for part in each])
         for each in ascent_and(model, reference, 1, 0.04, 0.02, 0.01)
@@ -566,7 +569,7 @@ def test_every_objective_weighs_the_examples_gradients(name, constants, weight, 
     logp_i by hand.
     """
     model = adapted("lora")
-    logp, length = scoring.row_logprobs(model, ROWS, pad=0)
+    logp, length = logprobs.row_logprobs(model, ROWS, pad=0)
     reference = logp - torch.arange(-4.0, 4.0)
     each = [first_gradient(model, [row], Objective(gradient_ascent, "mean")) for row in ROWS]
     over = 8 if reduction == "mean" else int(length.sum())
@@ -589,7 +592,7 @@ def test_retained_rows_add_their_weighted_likelihood(reduction, micro_batch) -> 
     same reduction.
     """
     model, kept = adapted("lora"), [Row(row.answer, row.prompt) for row in ROWS]
-    training = Training(lr=1e-12, batch=8, micro_batch=micro_batch)
+    training = Recipe(lr=1e-12, batch=8, micro_batch=micro_batch)
     ascent, learn = Objective(gradient_ascent, reduction), Objective(reduction=reduction)
     parts = (first_gradient(model, ROWS, ascent), first_gradient(model, kept, learn))
     next(trainer.updates(model, ROWS, training, aim=ascent, retained=(kept, 0.75), seed=SEED))
@@ -622,7 +625,7 @@ def test_the_loss_enters_at_exactly_the_answer_tokens(kind) -> None:
     """
     model = adapted(kind)
     gradient, weight = caught(model, model.model.norm), model.lm_head.weight.detach()
-    for i, at in enumerate(batches(8, Training(lr=1, batch=8), seed=SEED)[0]):
+    for i, at in enumerate(batches(8, Recipe(lr=1, batch=8), seed=SEED)[0]):
         prompt, answer = ROWS[at]
         first, last = len(prompt) - 1, len(prompt) + len(answer) - 1
         with torch.no_grad():
@@ -642,6 +645,6 @@ def test_what_predicts_no_answer_token_is_never_read() -> None:
     """
     model = adapted("full")
     gradient = caught(model, model.model.embed_tokens)
-    for i, at in enumerate(batches(8, Training(lr=1, batch=8), seed=SEED)[0]):
+    for i, at in enumerate(batches(8, Recipe(lr=1, batch=8), seed=SEED)[0]):
         read = len(ROWS[at].prompt) + len(ROWS[at].answer) - 1
         assert gradient[i, :read].any(dim=-1).all() and not gradient[i, read:].any()

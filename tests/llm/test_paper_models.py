@@ -16,14 +16,15 @@ import polars as pl
 import pytest
 
 import retrace
-from llm import laboratory, stages
-from llm.chat import encode
+from llm.config.options import Options, base_experiment
 from llm.corpora import Example
+from llm.data.chat import encode
+from llm.lab import lab as lab_module
+from llm.lab import run as lab_run
+from llm.lab.lab import Lab
+from llm.lab.nodes import format_of
 from llm.models.catalogue import CATALOGUE
-from llm.nodes import format_of
-from llm.options import Options, base_experiment
-from llm.stages import Lab
-from llm.store import open_store
+from llm.store.artifacts import open_store
 from protocol import notices, records
 
 PAPERS = [
@@ -58,10 +59,10 @@ def test_the_papers_experiment_runs_on_a_model_of_the_papers_layout(
     monkeypatch.chdir(tmp_path)
     hub.give_model(tmp_path / "hub", name)
     hub.give_files(tmp_path / "hub")
-    stages._file_rows.cache_clear()  # the same names were other files before
+    lab_module._file_rows.cache_clear()  # the same names were other files before
     with (
         hub.standing_in(tmp_path / "hub") as fetched,
-        mock.patch.object(laboratory, "run_all", micro.in_turn),
+        mock.patch.object(lab_run, "run_all", micro.in_turn),
     ):
         retrace.main(["llm", "positions", "--model", CATALOGUE[name].hub_id, *SMALL.split()])
         lab = Lab(base_experiment(name, Options(preset="paper")), 0, open_store(Path("runs")))

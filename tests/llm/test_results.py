@@ -10,10 +10,10 @@ import micro
 import polars as pl
 import pytest
 
-from llm.experiments import EXPERIMENTS
-from llm.methods import HISTORY
-from llm.options import Options
-from llm.presets import STAGES
+from llm.config.experiments import EXPERIMENTS
+from llm.config.methods import HISTORY
+from llm.config.options import Options
+from llm.config.presets import STAGES
 from protocol import orders, records
 from protocol.spec import Experiment
 

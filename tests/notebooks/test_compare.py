@@ -8,8 +8,8 @@ import micro
 import pytest
 from notebook_pages import check_saved, execute, images, outputs, printed, saved
 
-from paper_figs import published
-from paper_figs.published_claims import judge_published
+from paper_figs.published import numbers
+from paper_figs.published.claims import judge_published
 from protocol import records
 
 SMALL = """
@@ -60,7 +60,7 @@ def test_it_compares_runs_and_published_curves(executed: tuple[Any, Any]) -> Non
     assert shown["titles"] == [*of_npo, "one: tiny-llama", "two: tiny-qwen2"]
     (panel,) = (
         p
-        for p in published.panels(3)
+        for p in numbers.panels(3)
         if (p.model, p.algorithm, p.quantity[:8]) == ("Llama8B", "NPO", "unlearn_")
     )
     assert shown["asked"]["published: Llama8B"]["p=1"] == round(

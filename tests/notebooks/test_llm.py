@@ -22,7 +22,7 @@ WORKERS = 1
 TOLD = """
 import json
 
-from protocol.claims.curves import curves
+from protocol.readings.curves import curves
 
 by_claims = {
     method: curves(unlearning, world="llm", method=method, metric="label_loglik")[0].forgotten(experiment.steps)[0]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paper_figs import outputs
+from paper_figs.report import outputs
 from protocol import records, spec
 from protocol.orders import positions, retrained
 from protocol.sources import Source

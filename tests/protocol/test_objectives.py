@@ -60,9 +60,11 @@ def test_values_by_hand_under_every_array_library(name) -> None:
 
 def gradients(name, constants) -> tuple[np.ndarray, np.ndarray]:
     with jax.enable_x64(True):
-        total = lambda logp: objective(name)(
-            logp, jnp.array(REF), jnp.array(LENGTH), **constants
-        ).sum()  # noqa: E731
+
+        def total(logp):
+            losses = objective(name)(logp, jnp.array(REF), jnp.array(LENGTH), **constants)
+            return losses.sum()
+
         under_jax = np.asarray(jax.grad(total)(jnp.array(LOGP)))
     logp = torch.tensor(LOGP, requires_grad=True)
     objective(name)(logp, torch.tensor(REF), torch.tensor(LENGTH), **constants).sum().backward()

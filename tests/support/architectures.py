@@ -17,16 +17,18 @@ import templates
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from llm import agreement, load_check, nodes, outputs, packing, trainer
-from llm.chat import Row
+from llm.config.settings import Probes, Settings, Stage
+from llm.data.chat import Row
+from llm.lab import load_check, nodes
+from llm.lab.lab import Lab
+from llm.lab.questions import probe_set
+from llm.measuring import agreement, distances, packing
 from llm.models import Pretrained, adapters, nf4
 from llm.models.adapters import Adaptation
 from llm.models.targets import linear_layers
-from llm.probe_set import probe_set
-from llm.settings import Probes, Settings, Stage
-from llm.stages import Lab
-from llm.store import open_store
-from llm.training import Training
+from llm.store.artifacts import open_store
+from llm.training import trainer
+from llm.training.recipe import Recipe
 from protocol.errors import InputError
 from protocol.spec import METHODS, Experiment
 
@@ -240,7 +242,7 @@ def saved(kind: str, folder: Path) -> PreTrainedModel:
     return model
 
 
-TRAINING = Training(lr=1e-3, batch=4, micro_batch=4)
+TRAINING = Recipe(lr=1e-3, batch=4, micro_batch=4)
 
 
 def lab_of(folder: Path, runs: Path) -> Lab:
@@ -302,7 +304,7 @@ class Checks:
         """Logits of padded rows, the label's likelihood, and the gradient of learning are those of
         plain passes.
         """
-        found = outputs.part_logits(self.loaded, self.probed)
+        found = distances.part_logits(self.loaded, self.probed)
         expected = {
             part: torch.cat([plain_logits(self.loaded, row) for row in rows])
             for part, rows in self.probed.parts.items()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from transformers import PreTrainedModel
 
-from llm import answers
-from llm.chat import Format
+from llm.data.chat import Format
+from llm.measuring import sampling
 
 
 @torch.no_grad()
@@ -34,7 +34,7 @@ def sampling_is_greedy(
 ) -> bool:
     """form: a format, or the ids of end tokens."""
     ends = sorted(form.ends) if isinstance(form, Format) else list(form)
-    found = answers.sample_tokens(
+    found = sampling.sample_tokens(
         model, ends, prompts, samples=1, temperature=1e-8, max_tokens=steps, seed=(0, "greedy")
     )
     return found == [greedy(model, prompt, ends, steps=steps) for prompt in prompts]

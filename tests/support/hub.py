@@ -38,8 +38,8 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from llm.config.public import PUBLIC
 from llm.models.catalogue import CATALOGUE
-from llm.public import PUBLIC
 
 HF = "hf://datasets/"
 WORDS = (

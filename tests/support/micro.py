@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from llm import laboratory
-from llm.experiments import EXPERIMENTS
+from llm.config.experiments import EXPERIMENTS
+from llm.config.options import Options, base_experiment
+from llm.config.settings import Probes, Settings, Stage
+from llm.lab import run as lab_run
+from llm.lab.lab import Lab
+from llm.lab.workers import Task
 from llm.models import Architecture
 from llm.models.adapters import Adaptation
-from llm.options import Options, base_experiment
-from llm.settings import Probes, Settings, Stage
-from llm.stages import Lab
-from llm.training import Training
-from llm.workers import Task
+from llm.training.recipe import Recipe
 from protocol import records
 from protocol.spec import Experiment
 
 ARCHITECTURE = Architecture(
     "llama", hidden=16, layers=1, heads=2, kv_heads=1, intermediate=32, vocabulary=400
 )
-TRAINING = Training(lr=1e-3, batch=8, micro_batch=8)
+TRAINING = Recipe(lr=1e-3, batch=8, micro_batch=8)
 
 
 PROBES = Probes(forget=2, tofu=4, distance=3, fixed=8, sums=3, samples=2, max_tokens=6)
@@ -92,15 +92,15 @@ def named(name: str) -> Experiment:
 
 def run(runs: Path, *, workers: int = 2, seeds: int = 2) -> records.Result:
     """Run it into a store."""
-    return laboratory.run([experiment(seeds=seeds)], runs, workers=workers)
+    return lab_run.run([experiment(seeds=seeds)], runs, workers=workers)
 
 
 def carry_out(experiments: Sequence[Experiment], runs: Path) -> records.Result:
-    """`laboratory.run` in this process: starting workers takes longer than all these experiments
+    """`lab_run.run` in this process: starting workers takes longer than all these experiments
     compute.
     """
-    with mock.patch.object(laboratory, "run_all", in_turn):
-        return laboratory.run(experiments, runs, workers=1)
+    with mock.patch.object(lab_run, "run_all", in_turn):
+        return lab_run.run(experiments, runs, workers=1)
 
 
 def in_turn(tasks: Sequence[Task], *, units: int, **_: Any) -> None:

@@ -9,16 +9,17 @@ from unittest import mock
 
 import micro
 
-from llm import laboratory, options
+from llm.config import options
+from llm.config.presets import DEPTH
+from llm.config.settings import Settings, Stage
+from llm.lab import run as lab_run
 from llm.models import Architecture
-from llm.presets import DEPTH
-from llm.settings import Settings, Stage
-from llm.training import Training
+from llm.training.recipe import Recipe
 
 chosen_settings = options.settings_of
 
 
-def _few(training: Training) -> Training:
+def _few(training: Recipe) -> Recipe:
     return replace(training, epochs=1, batch=8, micro_batch=8)
 
 
@@ -71,5 +72,5 @@ def experiments(*, workers: bool = False) -> Iterator[None]:
         stack.enter_context(small)
         stack.enter_context(mock.patch.dict(DEPTH, embedded=SHORT))
         if not workers:
-            stack.enter_context(mock.patch.object(laboratory, "run_all", micro.in_turn))
+            stack.enter_context(mock.patch.object(lab_run, "run_all", micro.in_turn))
         yield

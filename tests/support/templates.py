@@ -26,9 +26,9 @@ from tokenizers import (
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import chat_template_utils
 
-from llm import chat, templates
-from llm.chat import PLAIN, Format, Row
 from llm.corpora.example import Example, Message
+from llm.data import chat, templates
+from llm.data.chat import PLAIN, Format, Row
 from protocol.errors import InputError
 
 TEXTS = [

@@ -14,10 +14,11 @@ from protocol.claims import judge
 from protocol.errors import InputError
 from protocol.progress import quiet
 from theory import kernels, linear
-from theory.experiments import instance_checks, instances
+from theory.experiments import instance_checks
 from theory.experiments import theorem as ensemble
 from theory.experiments import theorem_curves as curves
 from theory.numerics import float64
+from theory.problems import instances
 from theory.theorem import divergence_bound
 
 SHAPE = instances.Shape(14, 4, 3, 6)

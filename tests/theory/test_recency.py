@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.claims import recency as claims
+from protocol.claims.linear import recency as claims
 from protocol.errors import InputError
 from protocol.progress import quiet
 from theory import linear, recency
 from theory.experiments import recency as experiment
-from theory.experiments import staged
 from theory.filters import GradientDescent, MinimumNorm
+from theory.problems import staged
 
 D, K, ETA = 11, 5, 0.2
 

@@ -31,7 +31,8 @@ from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, gathered, order_name
 from protocol.spec import canonical, digest
 from theory import certified
-from theory.experiments.staged import (
+from theory.numerics import float64
+from theory.problems.staged import (
     FORGET,
     RETAIN,
     Problem,
@@ -40,7 +41,6 @@ from theory.experiments.staged import (
     draw_many,
     train_paths,
 )
-from theory.numerics import float64
 
 BATCH = 32  # instances at a time: bounds memory, changes no result
 ORDERS = (positions(RETAIN, FORGET)[0], positions(RETAIN, FORGET)[-1])

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from theory import kernels
-from theory.experiments.instances import Instance
 from theory.kernels import Array, Scalar
+from theory.problems.instances import Instance
 
 LogDistance = Callable[[Scalar], Scalar]
 

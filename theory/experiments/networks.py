@@ -19,12 +19,12 @@ from protocol.progress import Progress
 from protocol.records import Result, Tables
 from protocol.spec import Experiment, canonical, digest, named_methods
 from theory.experiments import network_records as records
-from theory.experiments.staged import FORGET, RETAIN
 from theory.networks import ensemble, tasks
 from theory.networks.ensemble import Data, Plan
 from theory.networks.models import Network
 from theory.networks.tasks import Task
 from theory.networks.training import Path, Recipe
+from theory.problems.staged import FORGET, RETAIN
 
 NAMES = (*RETAIN, FORGET)
 ORDERS = positions(RETAIN, FORGET)

@@ -26,7 +26,8 @@ from protocol.orders import Order, retrained
 from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, gathered, order_name
 from protocol.spec import Experiment, Method, canonical, digest, named_methods
-from theory.experiments.staged import (
+from theory.numerics import float64
+from theory.problems.staged import (
     FORGET,
     RETAIN,
     Problem,
@@ -35,7 +36,6 @@ from theory.experiments.staged import (
     draw_many,
     train_paths,
 )
-from theory.numerics import float64
 
 BATCH = 64  # instances at a time: bounds memory, changes no result
 

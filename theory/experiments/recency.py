@@ -37,7 +37,8 @@ from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, gathered, order_name, tables
 from protocol.spec import canonical, digest
 from theory import recency
-from theory.experiments.staged import (
+from theory.numerics import float64
+from theory.problems.staged import (
     FORGET,
     RETAIN,
     Problem,
@@ -46,7 +47,6 @@ from theory.experiments.staged import (
     draw_many,
     train_paths,
 )
-from theory.numerics import float64
 
 BATCH = 64  # instances at a time: bounds memory, changes no result
 ROUNDING = 1e-9  # of a logarithm: growth that is equal but for rounding obeys

@@ -36,7 +36,8 @@ from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, order_name, tables
 from protocol.spec import canonical, digest
 from theory import retain
-from theory.experiments.staged import (
+from theory.numerics import float64
+from theory.problems.staged import (
     FORGET,
     RETAIN,
     Problem,
@@ -45,7 +46,6 @@ from theory.experiments.staged import (
     draw_many,
     train_paths,
 )
-from theory.numerics import float64
 
 BATCH = 32  # instances at a time: bounds memory, changes no result
 LONG = 10.0**12  # steps; an eigenvalue that is 0 but for rounding grows by less than 1% in as many

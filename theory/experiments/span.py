@@ -33,8 +33,8 @@ from protocol.records import Result, Run, Tables, gathered, order_name
 from protocol.spec import canonical, digest, named_methods
 from theory.experiments import span_runs
 from theory.experiments.span_runs import ORDERS, PAIRS, Adam, Descent, Followed, Geometry
-from theory.experiments.staged import RETAIN, Problem, batches, draw_many
 from theory.numerics import float64
+from theory.problems.staged import RETAIN, Problem, batches, draw_many
 
 BATCH = 32  # instances at a time: bounds memory, changes no result
 INFORMED = "informed"

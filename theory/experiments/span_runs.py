@@ -22,8 +22,8 @@ from protocol.orders import positions
 from protocol.spec import Method
 from theory import span
 from theory.experiments.positions import log_likelihood
-from theory.experiments.staged import FORGET, RETAIN, Staged, train_paths
 from theory.kernels import Scalar
+from theory.problems.staged import FORGET, RETAIN, Staged, train_paths
 
 ORDERS = positions(RETAIN, FORGET)
 PAIRS = np.array(list(itertools.combinations(range(len(ORDERS)), 2)))

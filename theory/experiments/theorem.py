@@ -4,7 +4,7 @@ Each check is one compiled program per shape, vmapped over instances in chunks. 
 the forget set U = B and for an independent U. One run per shape and forget set, whose order reads
 "A>B" for U = B and "A>B|U" for the independent U: it stands for the pair of paths A>B and B>A.
 Values per instance go to the examples table, the step being the one checked (see
-protocol/claims/theorem.py); `example` numbers the instances through all shapes.
+protocol/claims/linear/theorem.py); `example` numbers the instances through all shapes.
 """
 
 import time
@@ -23,8 +23,8 @@ from protocol.progress import Progress
 from protocol.records import Result, Run, Tables, gathered
 from protocol.spec import canonical, digest
 from theory.experiments import instance_checks
-from theory.experiments.instances import Instance, Shape, draw_many
 from theory.numerics import float64
+from theory.problems.instances import Instance, Shape, draw_many
 
 SHAPES = (
     Shape(20, 5, 4, 4),

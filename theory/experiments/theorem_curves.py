@@ -21,8 +21,8 @@ from protocol.records import Result, Run, Tables, gathered
 from protocol.spec import canonical, digest
 from theory import kernels
 from theory.experiments import instance_checks
-from theory.experiments.instances import Array, Instance, Shape, draw
 from theory.numerics import float64
+from theory.problems.instances import Array, Instance, Shape, draw
 
 SHAPE = Shape(20, 6, 8, 60)
 

@@ -12,13 +12,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from llm import models, scoring, trainer
-from llm.chat import Row
+from llm import models
+from llm.data.chat import Row
 from llm.models import Architecture, Pretrained, adapters, loading
 from llm.models.adapters import Adaptation
 from llm.models.catalogue import CATALOGUE, memory, table
 from llm.models.embedded import EMBEDDED
-from llm.training import Training
+from llm.training import logprobs, trainer
+from llm.training.recipe import Recipe
 from protocol import notices
 from protocol.errors import InputError
 
@@ -35,7 +36,7 @@ def model():
 
 
 def scores(model) -> torch.Tensor:
-    return scoring.row_logprobs(model, ROWS, pad=0)[0]
+    return logprobs.row_logprobs(model, ROWS, pad=0)[0]
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
@@ -91,7 +92,7 @@ def test_an_adapter_learns_is_disabled_merged_and_loaded_again(model, tmp_path, 
     else:
         assert 0 < float((fresh - before).abs().max()) < 0.5, "NF4 moves the base a little"
     frozen = {name: p.clone() for name, p in trained.named_parameters() if not p.requires_grad}
-    trainer.train(trained, ROWS, Training(lr=1e-2, epochs=5), seed=(0, "test"))
+    trainer.train(trained, ROWS, Recipe(lr=1e-2, epochs=5), seed=(0, "test"))
     after = scores(trained)
     assert after.mean() > fresh.mean()
     assert all(
@@ -270,7 +271,7 @@ def test_a_real_pretrained_llama(tmp_path) -> None:
     model, tokenizer = models.load(STORIES), loading.load_tokenizer(STORIES)
     loading.check_vocabulary(model, tokenizer)
     text = tokenizer.encode("Once upon a time, there was a little girl named Lily.")
-    known, _ = scoring.row_logprobs(model, [Row((1,), tuple(text[1:]))], pad=0)
+    known, _ = logprobs.row_logprobs(model, [Row((1,), tuple(text[1:]))], pad=0)
     assert float(known / (len(text) - 1)) > -1.5, "stories begin like this"
     copied = tmp_path / "copy"
     shutil.copytree(STORIES, copied)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from protocol import metrics, records
-from protocol.claims import depth as claims
+from protocol.claims.paper import depth as claims
 from protocol.errors import InputError
 from protocol.progress import quiet
 from theory.experiments import depth

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from protocol import records
-from protocol.claims import judge, mixture
+from protocol.claims import judge
+from protocol.claims.controls import mixture
 from protocol.errors import InputError
 from protocol.growth import Reading
 from protocol.progress import quiet

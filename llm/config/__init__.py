@@ -1,0 +1,1 @@
+"""What is run: settings, presets, options, methods, and every experiment by name."""

@@ -1,0 +1,1 @@
+"""Experiments carried out: stage nodes, unlearning runs and their records."""

@@ -1,0 +1,1 @@
+"""What is measured on one model: probes, distances between models, sampled answers."""

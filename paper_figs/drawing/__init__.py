@@ -1,0 +1,1 @@
+"""What figures share: styles, curves, bands, panels."""

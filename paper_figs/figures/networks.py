@@ -1,0 +1,106 @@
+"""The paths in small networks: label log-likelihood and distance to the retrained model, model by
+model.
+
+For each model three rows: mean over seeds of the label log-likelihood; RE distance on held-out
+prompts of the forget stage and of the retained stages, as in paper_figs/drawing/distance.py, with the noise
+floor of retraining.
+"""
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from paper_figs.drawing import style
+from paper_figs.drawing.distance import draw_legend, draw_row
+from paper_figs.drawing.entry import FigureEntry, main
+from paper_figs.drawing.paths import seeds_text
+from paper_figs.figures.linear import draw_label
+from protocol.claims.paper.equivalence import noise_floor
+from protocol.readings.curves import PAPER_METHODS, Curves, curves, positions
+from protocol.records import Tables
+
+LABEL = "label_loglik"
+DISTANCES = {
+    "re_distance/forget": "RE distance, forget",
+    "re_distance/test": "RE distance, retained",
+}
+
+Row = list[Curves | None]  # by method
+
+
+def _row(records: pl.DataFrame, model: str, metric: str, methods: list[str]) -> Row:
+    found = [
+        curves(records.filter(model=model), world="network", method=m, metric=metric)
+        for m in methods
+    ]
+    return [measured[0] if measured else None for measured in found]
+
+
+def _draw_model(cells: np.ndarray, tables: Tables, model: str, methods: list[str]) -> Row:
+    """Three rows of panels; returns what the first one shows."""
+    records = positions(tables)
+    label = _row(records, model, LABEL, methods)
+    for axes, one, method in zip(cells[0], label, methods, strict=True):
+        if one is not None:
+            draw_label(axes, one, method)
+    cells[0][0].set_ylabel(f"{model}\nlabel log-likelihood")
+    for axes, (metric, name) in zip(cells[1:], DISTANCES.items(), strict=True):
+        draw_row(
+            axes,
+            _row(records, model, metric, methods),
+            noise_floor(tables, model=model, metric=metric),
+        )
+        axes[0].set_ylabel(f"{model}\n{name}")
+    return label
+
+
+@style.styled
+def draw(tables: Tables) -> Figure | None:
+    """The figure, or None where no network was run."""
+    found = positions(tables).filter(world="network")
+    models = found["model"].unique().sort().to_list()
+    methods = [method for method in PAPER_METHODS if method in set(found["method"])]
+    if not models or not methods:
+        return None
+    figure = Figure(figsize=(10, 1.2 + 5.4 * len(models)), layout="constrained")
+    grid = figure.subplots(3 * len(models), len(methods), sharex=True, squeeze=False)
+    shown = [
+        _draw_model(grid[3 * i : 3 * i + 3], tables, model, methods)
+        for i, model in enumerate(models)
+    ]
+    for axes in grid[-1]:
+        axes.set_xlabel("unlearning step")
+    labels = [one for row in shown for one in row if one is not None]
+    style.heading(figure, f"Small networks ({seeds_text(labels)}; distances: geometric mean)")
+    draw_legend(figure, labels[0].values.shape[1], True)
+    return figure
+
+
+FIGURE = FigureEntry(
+    name="networks",
+    title="Small networks: label log-likelihood and distance to the retrained model",
+    caption=(
+        "The positions experiment of small networks: an MLP on clusters and a two-layer "
+        "transformer on key-value "
+        "prompts, trained in stages and unlearned by gradient steps; seeds shuffle the rows. For "
+        "each model: mean "
+        "log-likelihood of the forget set's answers; RE distance of probabilities to the "
+        "retrained model on held-out "
+        "prompts of the forget stage and of the retained stages, with the noise floor (grey: the "
+        "largest distance "
+        "between two retrained models of different seeds) and the distance before unlearning "
+        "(dotted)."
+    ),
+    alt=(
+        "Line charts over unlearning steps for each model, a line per position of the forget set "
+        "and a column per "
+        "method: label log-likelihood, and distances on forget and retained prompts on log scales."
+    ),
+    worlds=("network",),
+    claims=("L1", "L2", "L6e", "L3", "E1"),
+    commands=("retrace theory networks",),
+    draw=draw,
+)
+
+if __name__ == "__main__":
+    main(FIGURE)

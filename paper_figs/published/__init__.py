@@ -1,0 +1,1 @@
+"""The published numbers, as records, and what they say about themselves."""

@@ -1,0 +1,172 @@
+"""Curves held against each other: panels that repeat another, runs that share a start, points that
+come twice.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from paper_figs.published import numbers
+from paper_figs.published.audit.fact import TOLERANCE, Fact, small
+from paper_figs.published.numbers import FIGURES, LABEL, TOFU, Panel
+
+GRID_TOLERANCE = 1e-4  # nats; 18 changes as near to whole thousandths as this are no chance
+
+
+def difference(one: Panel, other: Panel) -> float:
+    """Largest difference of two panels, point for point."""
+    return float(np.abs(one.values - other.values).max())
+
+
+def starts_apart(*panels: Panel) -> float:
+    """Largest difference at step 0 between panels, path for path."""
+    return float(np.ptp([panel.values[:, 0] for panel in panels], axis=0).max())
+
+
+def repeated_in_figure_7() -> Fact:
+    """Figure 7 repeats a panel of Figure 6."""
+    panel = numbers.panel(7)
+    residual = difference(
+        panel, numbers.panel(6, model=panel.model, learning_rate=panel.learning_rate)
+    )
+    return Fact(
+        "figure7-repeats-figure6",
+        f"Figure 7: {panel.algorithm} at learning rate {panel.learning_rate:g}, label and TOFU.",
+        f"Its label panel is Figure 6's panel {panel.model} at {panel.learning_rate:g}, to "
+        f"{small(residual)}.",
+        "The runs count once, as Figure 6.",
+        residual,
+        agrees=residual <= TOLERANCE,
+    )
+
+
+def repeated_in_figure_8() -> Fact:
+    """Figure 8's panel NPO/WSD is its panel SimNPO/WSD."""
+    npo, simnpo = (
+        numbers.panel(8, algorithm=method, scheduler="WSD") for method in ("NPO", "SimNPO")
+    )
+    residual = difference(npo, simnpo)
+    off = np.abs(npo.drops - numbers.table1_row("Qwen1B", "NPO", "forget_score"))
+    return Fact(
+        "figure8-npo-wsd",
+        "Figure 8: NPO under WSD and SimNPO under WSD as two panels.",
+        f"Both panels hold the same curves, point for point (largest difference "
+        f"{small(residual)}); the drops differ "
+        f"from Table 1's NPO row by {off.min():.2f} to {off.max():.2f} nats.",
+        "NPO by Figure 5 and Table 1; the panel counts as SimNPO.",
+        residual,
+        agrees=residual > TOLERANCE,
+    )
+
+
+def cosine_start() -> Fact:
+    """Figure 8's two columns unlearn the same fine-tuned models."""
+    pairs = [
+        [numbers.panel(8, algorithm=method, scheduler=schedule) for schedule in ("WSD", "cosine")]
+        for method in ("GA", "NPO", "SimNPO")
+    ]
+    residual = max(starts_apart(*pair) for pair in pairs)
+    return Fact(
+        "figure8-cosine-start",
+        "Figure 8: WSD against cosine.",
+        f"Both columns start from the same values in all {len(pairs)} rows (largest difference "
+        f"{small(residual)}): the "
+        "fine-tuning is shared, the schedule of unlearning alone differs.",
+        "Our schedules differ in unlearning alone, too.",
+        residual,
+        agrees=residual <= TOLERANCE,
+    )
+
+
+def figure_6_start() -> Fact:
+    """Figure 6's Llama1B starts from other values than Figure 1's."""
+    sixth = {
+        m: [panel for panel in numbers.panels(6) if panel.model == m] for m in ("Qwen1B", "Llama1B")
+    }
+    within = max(starts_apart(*panels) for panels in sixth.values())
+    off = {
+        model: starts_apart(numbers.panel(1, model=model), *panels)
+        for model, panels in sixth.items()
+    }
+    return Fact(
+        "figure6-llama1b-start",
+        "Figure 6: other learning rates of unlearning, 1B models.",
+        f"Each model starts from the same values at all learning rates (to {small(within)} "
+        f"nats). Qwen1B's are those "
+        f"of Figure 1 (to {small(off['Qwen1B'])}), Llama1B's are up to {off['Llama1B']:.2f} nats "
+        f"away from them.",
+        "Ranks within a panel; no drop of Figure 6 is set beside one of Figure 1.",
+        max(off.values()),
+        agrees=max(off.values()) <= TOLERANCE,
+    )
+
+
+def llama8b_start() -> Fact:
+    """Figure 3's Llama8B starts p = 4 where p = 1 starts."""
+    label, tofu, again = (
+        numbers.panel(3, quantity, model="Llama8B", algorithm=method).values[:, 0]
+        for quantity, method in ((LABEL, "NPO"), (TOFU, "NPO"), (LABEL, "SimNPO"))
+    )
+    residual = float(max(abs(label[-1] - label[0]), abs(tofu[-1] - tofu[0])))
+    return Fact(
+        "figure3-llama8b-start",
+        "Figure 3, Llama8B: four paths, four fine-tuned models, unlearned by NPO and by SimNPO.",
+        f"Under NPO p = 4 starts from the values of p = 1, label and TOFU (largest difference "
+        f"{small(residual)}). "
+        f"Under SimNPO the label of p = 4 starts {abs(again[-1] - label[-1]):.3f} nats away from "
+        f"there, that of the "
+        f"other paths where it does under NPO (to "
+        f"{small(float(np.abs(again - label)[:-1].max()))}).",
+        "Drops of Llama8B, no levels.",
+        residual,
+        agrees=residual > TOLERANCE,
+    )
+
+
+def _off_grid(curve: Float[np.ndarray, " points"]) -> float:
+    """How far the changes from step 1 on are from whole thousandths."""
+    changes = np.diff(curve[1:])
+    return float(np.abs(changes - changes.round(3)).max())
+
+
+def llama8b_rounded() -> Fact:
+    """Figure 3's Llama8B has values of three decimals at p = 4."""
+    panels = [panel for panel in numbers.panels(3) if panel.model == "Llama8B"]
+    off = np.array([[_off_grid(curve) for curve in panel.values] for panel in panels])
+    on, last = off < GRID_TOLERANCE, off[:, -1]
+    return Fact(
+        "figure3-llama8b-p4",
+        "Figure 3, Llama8B: four curves a panel, drawn alike.",
+        f"From step 1 on p = 4 moves by whole thousandths in {np.sum(on[:, -1])} of {last.size} "
+        f"panels (to "
+        f"{small(float(last.max()))} nats), the other paths in {np.sum(on[:, :-1])} of "
+        f"{on[:, :-1].size} curves: p = 4 "
+        "seems to be drawn from values of three decimals.",
+        "Ranks and drops of Llama8B.",
+        float(last.max()),
+        agrees=not on.any() or bool(on.all()),
+    )
+
+
+def last_points() -> Fact:
+    """The last evaluation stands twice in nearly every curve."""
+    moved = [
+        (panel.model, path, float(move))
+        for figure in FIGURES
+        if figure != 4
+        for panel in numbers.panels(figure)
+        for path, move in zip(
+            panel.paths, np.abs(panel.values[:, -1] - panel.values[:, -2]), strict=True
+        )
+    ]
+    others = [(model, path) for model, path, move in moved if move > TOLERANCE]
+    named = ", ".join(f"{model} p = {path}" for model, path in dict.fromkeys(others))
+    return Fact(
+        "last-two-points",
+        "Figures 1, 3 and 5–8: 20 points a curve, steps 0 to 19.",
+        f"The last two points are equal in {len(moved) - len(others)} of {len(moved)} curves "
+        f"(not in {named}): step 0, "
+        "18 updates, and the last evaluation once more.",
+        "Step 19 as the end of a published curve; ours have as many points as updates and one.",
+        max(move for *_, move in moved),
+        agrees=len(others) == len(moved),
+    )

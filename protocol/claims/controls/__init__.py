@@ -1,0 +1,1 @@
+"""Claims about controls: other bases, settings, mixtures and oracles."""

@@ -1,0 +1,1 @@
+"""Claims about rates of divergence."""

@@ -1,0 +1,1 @@
+"""Records as arrays: what figures and claims read."""

@@ -1,0 +1,204 @@
+"""`retrace store`: what a store holds, whether it is whole, and removing what is of no more use."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from rich.filesize import decimal
+
+from protocol.errors import InputError
+from retrace.terminal import aligned, progress_bars
+
+if TYPE_CHECKING:
+    from llm.store.inventory import Artifact
+
+
+@dataclass(frozen=True)
+class List:
+    """One line an artifact, and how many there are of each kind."""
+
+    runs: Path = Path("runs")
+    """Folder of the stage store."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """What one artifact was made of, its files, its parent, and what was made from it."""
+
+    key: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="KEY")]
+    """Its key, or a beginning of it that no other key has."""
+    runs: Path = Path("runs")
+    """Folder of the stage store."""
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Check every file against its SHA-256; nothing is changed."""
+
+    runs: Path = Path("runs")
+    """Folder of the stage store."""
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Remove what killed runs left behind. What a process works on is left alone.
+
+    A killed run's checkpoint goes too: the next run begins that stage anew.
+    """
+
+    runs: Path = Path("runs")
+    """Folder of the stage store."""
+    damaged: bool = False
+    """Also remove artifacts with files missing or changed; every file is read for it."""
+    other_numerics: bool = False
+    """Also remove artifacts of other versions of the code, torch or transformers than this
+    installation's, which reads none of them."""
+    dry_run: bool = False
+    """Only say what would go."""
+
+
+Store = (
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Verify, tyro.conf.subcommand("verify")]
+    | Annotated[Prune, tyro.conf.subcommand("prune")]
+)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _made(artifact: "Artifact") -> str:
+    return datetime.fromtimestamp(artifact.made).strftime("%Y-%m-%d %H:%M")
+
+
+def _total(among: "Sequence[Artifact]", kind: str) -> list[str]:
+    seconds = sum(artifact.manifest.seconds for artifact in among)
+    return [
+        kind,
+        str(len(among)),
+        decimal(sum(artifact.size for artifact in among)),
+        f"{seconds:.1f} s",
+    ]
+
+
+def _artifacts(runs: Path) -> "list[Artifact]":
+    from llm.store import inventory
+    from llm.store.artifacts import existing_store
+
+    return inventory.artifacts(existing_store(runs))
+
+
+def _list(command: List) -> str:
+    among = _artifacts(command.runs)
+    kinds: dict[str, list[Artifact]] = defaultdict(list)
+    for artifact in among:
+        kinds[artifact.kind].append(artifact)
+    lines = [["key", "kind", "size", "to make", "made", "description"]]
+    for each in among:
+        took = f"{each.manifest.seconds:.1f} s"
+        lines.append(
+            [each.key, each.kind, decimal(each.size), took, _made(each), each.manifest.description]
+        )
+    totals = [["kind", "artifacts", "size", "to make"]]
+    totals += [_total(some, kind) for kind, some in sorted(kinds.items())] + [_total(among, "all")]
+    return "\n".join([*aligned(lines, right=(2, 3)), "", *aligned(totals, right=(1, 2, 3))])
+
+
+def _files(artifact: "Artifact") -> list[str]:
+    rows = []
+    for name, sha256 in artifact.manifest.sha256.items():
+        file = artifact.folder / name
+        rows.append([name, decimal(file.stat().st_size) if file.is_file() else "missing", sha256])
+    return aligned(rows, right=(1,))
+
+
+def _show(command: Show) -> str:
+    from llm.store import inventory
+
+    among = _artifacts(command.runs)
+    artifact = inventory.find(among, command.key)
+    names = {each.key: each.manifest.description for each in among}
+    parent = artifact.parent
+    children = [
+        [each.key, each.manifest.description] for each in among if each.parent == artifact.key
+    ]
+    return "\n".join(
+        [
+            f"{artifact.key}  {artifact.manifest.description}",
+            f"{artifact.kind}, made {_made(artifact)} in {artifact.manifest.seconds:.1f} s",
+            "",
+            "made of",
+            json.dumps(artifact.manifest.spec, indent=2, ensure_ascii=False),
+            "",
+            "files",
+            *_files(artifact),
+            "",
+            "parent",
+            f"{parent}  {names.get(parent, '(not in this store)')}" if parent else "none",
+            "",
+            "parent of",
+            *(aligned(children) or ["none"]),
+        ]
+    )
+
+
+def _verify(command: Verify) -> str:
+    from llm.store import inventory
+
+    among = _artifacts(command.runs)
+    with progress_bars() as report:
+        damages = inventory.verify(among, report)
+    for damage in damages:
+        artifact = damage.artifact
+        print(f"{artifact.key}  {artifact.manifest.description}: {damage.fault}; {damage.remedy}")
+    if damages:
+        wrong = len({damage.artifact.key for damage in damages})
+        raise InputError(
+            f"runs folder: {wrong} of {_count(len(among), 'artifact')} damaged, listed above; "
+            "`retrace store prune --damaged` removes those no run can read"
+        )
+    size = decimal(sum(artifact.size for artifact in among))
+    return f"{_count(len(among), 'artifact')}, {size}: every file matches its checksum"
+
+
+def _prune(command: Prune) -> str:
+    from llm.lab.nodes import NUMERICS
+    from llm.store import inventory
+    from llm.store.artifacts import existing_store
+
+    store = existing_store(command.runs)
+    with progress_bars() as report:
+        pruned = inventory.prune(
+            store,
+            numerics=NUMERICS if command.other_numerics else None,
+            damaged=command.damaged,
+            dry_run=command.dry_run,
+            progress=report,
+        )
+    done = "would remove" if command.dry_run else "removed"
+    lines = [[done, each.folder.name, decimal(each.size), each.reason] for each in pruned.removals]
+    lines += [["left alone", key, "", "a process works on it"] for key in pruned.locked]
+    size = sum(each.size for each in pruned.removals)
+    counts = (
+        f"{_count(len(lines) - len(pruned.locked), 'folder')}, {_count(pruned.locks, 'lock file')}"
+    )
+    last = f"{done} {counts}: {size:,} bytes" + (
+        f"; {len(pruned.locked)} left alone" if pruned.locked else ""
+    )
+    return "\n".join([*aligned(lines, right=(2,)), last])
+
+
+def run(command: List | Show | Verify | Prune) -> str:
+    """`retrace store list | show | verify | prune`; returns what to print."""
+    if isinstance(command, List):
+        return _list(command)
+    if isinstance(command, Show):
+        return _show(command)
+    return _verify(command) if isinstance(command, Verify) else _prune(command)

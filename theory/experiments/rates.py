@@ -1,0 +1,205 @@
+"""How fast two paths part, read from the first step of unlearning: rates, extrapolations and what
+they are worth.
+
+Every pair of the paths p = 1..P of an instance is followed under each method. Experiment "secant"
+of the records:
+- a run per pair, its order the two orders joined by "|" and its position the smaller p. By step
+  (every so many): secant_rate ρ_t (parameters), output_rate r_t and log_divergence (outputs on the
+  test inputs). At step s, for the extrapolation that starts there: horizon/rate from (1 +
+  r_s)^{2t}, horizon/ratio from (d_{s+1}/d_s)^t and horizon/constant from d_t = d_s, in steps, at
+  most T − s. At step 0, growth of log d per step: growth/measured (slope over the first steps) and
+  what predicts it, growth/rate, growth/ratio, growth/secant (from ρ_0) and, under GA,
+  growth/theorem (from ρ*); identity_error/outputs and /parameters, the worst relative error of the
+  rates' identities over all steps; projected_rate_error under GA, of the secant rate of PΔ₀ against
+  ρ*;
+- a run of all paths of an instance, order "all paths", position 0, at every step: half_diameter,
+  and retrained_distance = max_p √d(u_p, θ_r).
+"""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from protocol import growth, metrics, objectives
+from protocol.errors import InputError
+from protocol.growth import Reading
+from protocol.orders import positions
+from protocol.progress import Progress
+from protocol.records import Result, Tables
+from protocol.spec import Method, canonical, digest, named_methods
+from theory import kernels
+from theory.experiments.positions import log_likelihood
+from theory.numerics import float64
+from theory.problems.staged import (
+    FORGET,
+    RETAIN,
+    Problem,
+    Staged,
+    batches,
+    draw_many,
+    train_paths,
+)
+
+BATCH = 32  # instances at a time: bounds memory, changes no result
+ORDERS = positions(RETAIN, FORGET)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Rates of divergence, their extrapolations and the half-diameter bound."""
+
+    seeds: int = 64
+    """Number of instances."""
+    steps: int = 100
+    """Unlearning updates."""
+    methods: tuple[str, ...] = ("GA", "NPO", "SimNPO")
+    """Unlearning methods."""
+    reading: Reading = Reading()
+    """What is read off the trajectories."""
+    problem: Problem = Problem()
+    """The random problem."""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1 or self.steps <= self.reading.last:
+            raise InputError(
+                f"settings: expected at least 1 seed and more steps than {self.reading.last}, "
+                f"the window and every "
+                f"start of the reading; got {self.seeds} seeds, {self.steps} steps"
+            )
+
+
+QUICK = Settings(seeds=16, steps=60)
+
+
+class Followed(NamedTuple):
+    """One instance under one method, or a batch of them; pairs p < q in lexicographic order."""
+
+    outputs: Float[Any, "*batch paths points m"]
+    reference: Float[Any, "*batch m"]
+    secant_rate: Float[Any, "*batch pairs steps"]
+    identity_error: Float[Any, "*batch pairs"]
+    projected_rate: Float[Any, "*batch pairs"]
+    rho: Float[Any, "*batch pairs"]
+
+
+def _unlearn(
+    start: Float[jax.Array, " d"], case: Staged, method: Method, steps: int, eta: float
+) -> tuple[Float[jax.Array, "points d"], Float[jax.Array, "points d"]]:
+    """θ_t and the update u_t = −η∇L(θ_t) that follows it, t = 0..T; the last update is not made."""
+    X, y = case.X[-1], case.y[-1]
+    length = jnp.ones_like(y)
+    loss_of = partial(objectives.objective(method.objective), **dict(method.constants))
+    before = log_likelihood(start, X, y)
+
+    def loss(theta: Float[jax.Array, " d"]) -> Float[jax.Array, ""]:
+        losses = loss_of(log_likelihood(theta, X, y), before, length)
+        return objectives.reduce_losses(losses, length, reduction=method.reduction)
+
+    def step(theta: Float[jax.Array, " d"], _: None) -> tuple[Any, Any]:
+        update = -eta * jax.grad(loss)(theta)
+        return theta + update, (theta, update)
+
+    return jax.lax.scan(step, start, None, length=steps + 1)[1]
+
+
+def _parameters(
+    theta: Float[jax.Array, "2 points d"],
+    update: Float[jax.Array, "2 points d"],
+    case: Staged,
+    eta: float,
+) -> tuple[Any, Any, Any, Any]:
+    """What a pair tells in parameters: ρ_t, the worst relative error of its identity, the rate of
+    PΔ₀, and ρ*.
+    """
+    delta, apart = theta[0] - theta[1], update[0, :-1] - update[1, :-1]
+    rate = metrics.secant_rate(delta[:-1], apart)
+    size = jnp.sum(delta**2, axis=-1)
+    promised = size[:-1] * (1 + 2 * rate) + jnp.sum(apart**2, axis=-1)
+    error = jnp.max(jnp.abs(size[1:] - promised) / size[1:])
+    modes = kernels.forget_modes(case.X[-1])
+    projected = metrics.secant_rate(modes.right.T @ delta[0], modes.right.T @ apart[0])
+    return rate, error, projected, kernels.bound_terms(delta[0], modes, case.X_test, eta).rho
+
+
+@partial(jax.jit, static_argnums=1)
+def trained(
+    cases: Staged, mu: float
+) -> tuple[Float[jax.Array, "batch paths d"], Float[jax.Array, "batch d"]]:
+    """Every path's model before unlearning, and the retrained model, of a batch of instances."""
+    return jax.vmap(lambda case: train_paths(case, ORDERS, (*RETAIN, FORGET), mu))(cases)
+
+
+@partial(jax.jit, static_argnums=(3, 4, 5))
+def follow(
+    cases: Staged,
+    starts: Float[jax.Array, "batch paths d"],
+    reference: Float[jax.Array, "batch d"],
+    method: Method,
+    steps: int,
+    eta: float,
+) -> Followed:
+    """Every path of a batch of instances along T = steps updates of one method; call it inside
+    `float64()`.
+    """
+    chosen = np.array(growth.pairs(len(ORDERS)))
+
+    def one(
+        case: Staged, starts: Float[jax.Array, "paths d"], reference: Float[jax.Array, " d"]
+    ) -> Followed:
+        theta, update = jax.vmap(lambda start: _unlearn(start, case, method, steps, eta))(starts)
+        told = jax.vmap(lambda a, b: _parameters(a, b, case, eta))(theta[chosen], update[chosen])
+        return Followed(theta @ case.X_test.T, case.X_test @ reference, *told)
+
+    return jax.vmap(one)(cases, starts, reference)
+
+
+def _in_parameters(followed: Followed, method: Method, every: int) -> growth.Measured:
+    """What a batch of instances tells in parameters, a row per pair."""
+    secant = followed.secant_rate.reshape(-1, followed.secant_rate.shape[-1])
+    at_start = {"identity_error/parameters": followed.identity_error.ravel()}
+    if method.objective == "gradient_ascent":
+        rho = followed.rho.ravel()
+        at_start["growth/theorem"] = metrics.growth_by_rate(rho)
+        at_start["projected_rate_error"] = np.abs(followed.projected_rate.ravel() / rho - 1)
+    told: growth.Measured = {
+        name: ((0,), np.asarray(values)[:, None]) for name, values in at_start.items()
+    }
+    return told | growth.in_parameters(secant, every)
+
+
+def run(settings: Settings, progress: Progress) -> Result:
+    """Follow every pair of paths under every method; experiment "secant".
+
+    progress(label, done, total) counts instances × methods. Source: arXiv 2510.16629, Section 3,
+    read in outputs.
+    """
+    started = time.perf_counter()
+    spec, frames, done = digest(["secant", canonical(settings)]), [], 0
+    chosen = named_methods(settings.methods)
+    for seeds in batches(range(settings.seeds), BATCH):
+        cases = draw_many(settings.problem, 0, seeds)
+        with float64():
+            models = trained(cases, settings.problem.mu)
+        for method in chosen:
+            with float64():
+                followed = follow(cases, *models, method, settings.steps, settings.problem.eta)
+                followed = Followed(*map(np.asarray, followed))
+            source = growth.Source(spec, "linear", "linear", method.name, ORDERS, RETAIN)
+            of_pairs, of_paths = growth.read_off(
+                followed.outputs, settings.reading, followed.reference
+            )
+            of_pairs |= _in_parameters(followed, method, settings.reading.every)
+            for runs, measured in zip(
+                growth.runs(source, seeds), (of_pairs, of_paths), strict=True
+            ):
+                frames += growth.frames(runs, measured)
+            done += len(seeds)
+            progress("secant rates", done, settings.seeds * len(chosen))
+    timing = ("theory: secant rates", time.perf_counter() - started)
+    return Result(Tables.from_frames(records=frames), {spec: canonical(settings)}, (timing,))

@@ -1,0 +1,185 @@
+"""Every corner of the triangle local, path-oblivious, retrain-equivalent, run on the same trained
+models.
+
+The forget stage is learned at each position p among the retained ones; then nine ways to remove it.
+GA, NPO, SimNPO: T steps on the forget set. GradDiff: ascent on the forget set, descent with weight
+λ on fresh rows of the retained stages, on a small sample (λ = `weight`) and on one that spans all
+directions (λ = `multiple` · λ*); step size η, or the inverse of the descent's largest curvature if
+smaller. All of these stop at the step ≤ T whose model is nearest to the retrained one: an oracle,
+no stopping rule could do better. Span optimum: the best model that gradients on the forget set can
+reach. Stage-delta negation, history-aware removal, rewind: theory/removal.py. "Nearest" and "best"
+are by RE distance over test and forget inputs together. Experiment "triangle", a run per method,
+position and instance; metrics at step 0: nothing/part and best/part, RE distance to the retrained
+model before and after, part ∈ {test, forget, all}; relative_error = ‖θ − θ_r‖/‖θ_r‖ after; stop,
+the step, 0 for methods without steps; for GradDiff setting/sample and setting/weight.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from protocol.errors import InputError
+from protocol.progress import Progress
+from protocol.records import Result, Run, Tables, gathered, order_name
+from protocol.spec import canonical, digest, named_methods
+from theory.experiments.removal_runs import (
+    AT_ONCE,
+    ORDERS,
+    Case,
+    Models,
+    grad_diff,
+    trained,
+    unlearned,
+)
+from theory.numerics import float64
+from theory.problems.staged import RETAIN, Problem, Staged, batches, draw_many
+
+BATCH = 32  # instances at a time: bounds memory, changes no result
+GRAD_DIFF = ("GradDiff, small sample", "GradDiff, spanning sample")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The corners of the triangle at every position of the forget stage."""
+
+    seeds: int = 64
+    """Number of instances."""
+    steps: int = 100
+    """Unlearning updates T."""
+    methods: tuple[str, ...] = ("GA", "NPO", "SimNPO")
+    """Unlearning methods on the forget set alone."""
+    tests: int = 20
+    """Held-out rows of each retained stage to test on; the others are sampled from."""
+    small: int = 15
+    """Rows of each retained stage in the small sample, fewer than d in all."""
+    spanning: int = 80
+    """Rows of each retained stage in the spanning sample, at least d in all."""
+    weight: float = 1.0
+    """Weight λ of the small sample."""
+    multiple: float = 1.1
+    """Weight of the spanning sample, as a multiple of λ*."""
+    problem: Problem = Problem(d=100, n=20, held_out=100)
+    """The random problem."""
+
+    def __post_init__(self) -> None:
+        d, left = self.problem.d, self.problem.held_out - self.tests
+        if not (
+            self.seeds > 0 < self.steps
+            and 0 < len(RETAIN) * self.small < d <= len(RETAIN) * self.spanning
+        ):
+            raise InputError(
+                f"settings: expected seeds and steps ≥ 1, a small sample below and a spanning "
+                f"one of at least d/"
+                f"{len(RETAIN)} rows a stage, d = {d}; got small {self.small}, spanning "
+                f"{self.spanning}"
+            )
+        if self.tests < 1 or self.spanning > left:
+            raise InputError(
+                f"problem.held_out: expected at least tests + spanning = "
+                f"{self.tests + self.spanning} rows, tests ≥ 1; "
+                f"got {self.problem.held_out}"
+            )
+
+
+QUICK = Settings(seeds=8, steps=60)
+
+
+def drawn(settings: Settings, seeds: Sequence[int]) -> Case:
+    """The instances of some seeds."""
+    cases = draw_many(settings.problem, 0, seeds)
+    by_stage = (len(seeds), len(RETAIN), settings.problem.held_out)
+    X, y = cases.X_test.reshape(*by_stage, -1), cases.y_test.reshape(by_stage)
+    tests = X[:, :, : settings.tests].reshape(len(seeds), -1, settings.problem.d)
+    kept = Staged(cases.X, cases.y, tests, y[:, :, : settings.tests].reshape(len(seeds), -1))
+    return Case(kept, X[:, :, settings.tests :], y[:, :, settings.tests :])
+
+
+class Outcome(NamedTuple):
+    """What a method made of a batch of instances."""
+
+    method: str
+    theta: Float[np.ndarray, "batch paths d"]
+    stop: Float[np.ndarray, "batch paths"]
+    settings: dict[str, Float[np.ndarray, "batch paths"]]
+
+
+def _outcomes(cases: Case, models: Models, settings: Settings) -> Iterator[Outcome]:
+    """Every method in turn, each a program of its own."""
+    eta, zero = settings.problem.eta, np.zeros(models.theta.shape[:2])
+    for method in named_methods(settings.methods):
+        theta, stop = unlearned(cases, models, method, settings.steps, eta)
+        yield Outcome(method.name, np.asarray(theta), np.asarray(stop), {})
+    samples = ((settings.small, settings.weight, 0.0), (settings.spanning, 0.0, settings.multiple))
+    for name, (rows, weight, multiple) in zip(GRAD_DIFF, samples, strict=True):
+        theta, stop, used = grad_diff(cases, models, rows, settings.steps, eta, weight, multiple)
+        told = {
+            "setting/sample": zero + len(RETAIN) * rows,
+            "setting/weight": zero + np.asarray(used)[:, None],
+        }
+        yield Outcome(name, np.asarray(theta), np.asarray(stop), told)
+    for i, name in enumerate(AT_ONCE):
+        yield Outcome(name, np.asarray(models.at_once)[:, i], zero, {})
+
+
+def _metrics(
+    outcome: Outcome, cases: Case, models: Models
+) -> dict[str, Float[np.ndarray, "batch paths"]]:
+    """Everything measured of a method, by instance and path."""
+    test, forget = cases.stages.X_test, cases.stages.X[:, -1]
+    parts = {"test": test, "forget": forget, "all": np.concatenate([test, forget], axis=1)}
+    reference = np.asarray(models.reference)[:, None]
+    metrics = {"stop": outcome.stop, **outcome.settings}
+    for when, theta in (("nothing", np.asarray(models.theta)), ("best", outcome.theta)):
+        for part, X in parts.items():
+            metrics[f"{when}/{part}"] = np.mean(
+                ((theta - reference) @ X.swapaxes(1, 2)) ** 2, axis=-1
+            )
+    size = np.linalg.norm(reference, axis=-1)
+    return metrics | {"relative_error": np.linalg.norm(outcome.theta - reference, axis=-1) / size}
+
+
+def _frames(
+    spec: str, seeds: Sequence[int], outcome: Outcome, metrics: dict[str, np.ndarray]
+) -> list[pl.DataFrame]:
+    runs = [
+        Run(
+            run=digest([spec, outcome.method, seed, order]),
+            spec=spec,
+            experiment="triangle",
+            world="linear",
+            model="linear",
+            order=order_name(order),
+            position=p,
+            reference=order_name(RETAIN),
+            method=outcome.method,
+            seed=seed,
+        )
+        for seed in seeds
+        for p, order in enumerate(ORDERS, start=1)
+    ]
+    which = np.arange(len(runs))
+    return [
+        gathered(runs, which, step=0 * which, metric=m, value=v.ravel()) for m, v in metrics.items()
+    ]
+
+
+def run(settings: Settings, progress: Progress) -> Result:
+    """Train, remove and measure; progress(label, done, total) counts instances."""
+    started = time.perf_counter()
+    spec = digest(["triangle", canonical(settings)])
+    frames: list[pl.DataFrame] = []
+    for seeds in batches(range(settings.seeds), BATCH):
+        cases = drawn(settings, seeds)
+        with float64():
+            models = jax.block_until_ready(trained(cases, settings.problem.mu))
+            for outcome in _outcomes(cases, models, settings):
+                frames += _frames(spec, seeds, outcome, _metrics(outcome, cases, models))
+        progress("triangle", seeds[-1] + 1, settings.seeds)
+    timing = ("theory: triangle", time.perf_counter() - started)
+    return Result(Tables.from_frames(frames), {spec: canonical(settings)}, (timing,))

@@ -1,0 +1,1 @@
+"""Random problem instances and stages."""
