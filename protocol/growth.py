@@ -1,4 +1,4 @@
-"""What trajectories of outputs tell about two paths parting: the part of experiment "secant" every
+"""What trajectories of outputs tell about two paths parting: the part of experiment "rates" every
 model shares.
 
 Trajectories of all paths of one seed, (paths, T + 1, m, *c) NumPy; pairs p < q in lexicographic
@@ -197,7 +197,7 @@ def runs(source: Source, seeds: Sequence[int]) -> tuple[list[Run], list[Run]]:
         return Run(
             run=digest([source.spec, source.model, source.method, seed, order]),
             spec=source.spec,
-            experiment="secant",
+            experiment="rates",
             world=source.world,
             model=source.model,
             order=order,

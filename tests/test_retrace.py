@@ -67,7 +67,7 @@ def refused(capsys, *arguments: str) -> str:
             ("theory", "positions", "--methods", "DPO"),
             "methods: expected one of GA, NPO, SimNPO, SimNPO-beta1",
         ),
-        (("theory", "positions", "--seeds", "some"), "--seeds"),
+        (("theory", "positions", "--instances", "some"), "--instances"),
         (("theory", "theorem", "--seed", "x"), "retrace: --seed: invalid literal for int()"),
         (
             ("theory", "networks", "--mlp.recipe.lr", "nan"),

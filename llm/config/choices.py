@@ -1,7 +1,7 @@
 """What can be chosen of an experiment: the options of the command line, and of a notebook.
 
-A choice left open (None, or nothing by name) is the preset's. `llm.config.options` makes an experiment of
-the choices.
+A choice left open (None, or nothing by name) is the preset's. `llm.config.options` makes an
+experiment of the choices.
 """
 
 from dataclasses import dataclass, field
@@ -63,7 +63,7 @@ class Options:
     """Names of the linear layers that get an adapter; none named: all of the decoder except the
     output layer.
     """
-    anew: bool = False
+    new_adapter_each_stage: bool = False
     """Start a new adapter in every stage, on what was learned before, instead of one through all
     stages.
     """

@@ -67,7 +67,7 @@ def _base(model: str, options: Options) -> Experiment:
 
 def _updates(experiment: Experiment, stage: str) -> int:
     chosen = experiment.settings.stages[stage]
-    return updates_of(chosen.train, chosen.training)
+    return updates_of(chosen.train, chosen.recipe)
 
 
 def positions(model: str, options: Options) -> list[Experiment]:
@@ -160,7 +160,7 @@ def oracle_local(model: str, options: Options) -> list[Experiment]:
     _refuse("oracle-local", options, "methods", "include_mixture")
     base = _sparse(base_experiment(model, replace(options, methods=("oracle-local",))), options)
     forget = base.settings.stages[base.forget]
-    lr = options.unlearning_lr or forget.training.lr
+    lr = options.unlearning_lr or forget.recipe.lr
     unlearning = replace(
         base.settings.unlearning, lr=lr, epochs=5 * base.settings.unlearning.epochs
     )

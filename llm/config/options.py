@@ -1,5 +1,5 @@
-"""Choices turned into an experiment: the preset of a model with each choice (`llm.config.choices`) in its
-place.
+"""Choices turned into an experiment: the preset of a model with each choice (`llm.config.choices`)
+in its place.
 """
 
 from dataclasses import replace
@@ -180,9 +180,7 @@ def _taken(experiment: Experiment, preset: str) -> str:
     """What the settings of a model outside Table 2 are, in one line."""
     settings: Settings = experiment.settings
     how, adapter = settings.unlearning, settings.adaptation
-    rates = sorted(
-        {(stage.training.lr, stage.training.batch) for stage in settings.stages.values()}
-    )
+    rates = sorted({(stage.recipe.lr, stage.recipe.batch) for stage in settings.stages.values()})
     learned = ", ".join(f"lr {lr:g} in batches of {batch}" for lr, batch in rates)
     ranks = (
         "all weights" if adapter.kind == "full" else f"rank {adapter.rank}, alpha {adapter.alpha}"

@@ -47,7 +47,7 @@ def _own(name: str, settings: Settings, options: Options) -> Stage:
     if name not in options.rows:
         raise InputError(f"rows: expected a number for {name}, as the preset has none; got none")
     others = next(iter(settings.stages.values()))
-    return Stage(options.rows[name], 32, replace(others.training, epochs=1))
+    return Stage(options.rows[name], 32, replace(others.recipe, epochs=1))
 
 
 def several(files: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def stage_of(name: str, settings: Settings, embedded: bool, options: Options) ->
     chosen.
     """
     stage = settings.stages[name] if name in settings.stages else _own(name, settings, options)
-    training = trained(stage.training, options.lr, options)
+    training = trained(stage.recipe, options.lr, options)
     return Stage(
         options.rows.get(name, stage.train),
         options.held_out.get(name, stage.held_out),
@@ -173,11 +173,17 @@ def _check_files(argument: str, by_stage: ByStage) -> None:
 
 def adapted(adaptation: Adaptation, options: Options) -> Adaptation:
     """A preset's adaptation with every choice in its place; InputError for what has no use."""
-    adaptation = replace(adaptation, kind=options.adaptation or adaptation.kind, anew=options.anew)
+    adaptation = replace(
+        adaptation,
+        kind=options.adaptation or adaptation.kind,
+        new_adapter_each_stage=options.new_adapter_each_stage,
+    )
     chosen: dict[str, Any] = {
         "rank": options.rank, "alpha": options.alpha, "dropout": options.dropout, "targets": options.lora_targets
     }  # fmt: skip
-    given = [name for name, value in chosen.items() if value is not None] + ["anew"] * options.anew
+    given = [name for name, value in chosen.items() if value is not None] + [
+        "new_adapter_each_stage"
+    ] * options.new_adapter_each_stage
     if given and adaptation.kind == "full":
         name = "lora-targets" if given[0] == "targets" else given[0]
         raise InputError(

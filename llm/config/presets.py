@@ -2,8 +2,8 @@
 
 embedded: sizes measured to fit 2 cores · paper: Section 4 and Table 2 of arXiv 2510.16629 ·
 authors-code: what the published code and its configurations do where they differ from the text. The
-last two learn the paper's rows (`llm.config.public`), as many as the public files have. An embedded model
-learns generated rows under every preset, as many as `embedded` takes, and answers as briefly
+last two learn the paper's rows (`llm.config.public`), as many as the public files have. An embedded
+model learns generated rows under every preset, as many as `embedded` takes, and answers as briefly
 (`on_generated_rows`).
 """
 
@@ -140,7 +140,7 @@ def table2(settings: Settings, paper: Paper, preset: str) -> Settings:
     if preset != "paper":
         return settings
     stages = {
-        name: replace(stage, training=replace(stage.training, lr=paper.lr, batch=paper.batch))
+        name: replace(stage, recipe=replace(stage.recipe, lr=paper.lr, batch=paper.batch))
         for name, stage in settings.stages.items()
     }
     unlearning = replace(settings.unlearning, lr=paper.unlearning_lr, batch=paper.unlearning_batch)

@@ -1,5 +1,5 @@
-"""The whole configuration of a language-model experiment, one frozen dataclass; `llm.config.presets` has
-the named ones.
+"""The whole configuration of a language-model experiment, one frozen dataclass;
+`llm.config.presets` has the named ones.
 
 An embedded model is an `Architecture`, pretrained here; any other is `Pretrained`. A stage's rows
 come from the embedded corpora, or from files.
@@ -39,7 +39,7 @@ class Stage:
 
     train: int
     held_out: int
-    training: Recipe
+    recipe: Recipe
     files: Files | None = None
 
 

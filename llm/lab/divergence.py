@@ -6,7 +6,7 @@ fixed answer positions ("test": retained stages, "forget": forget prompts). Reco
 - a run per group, order "staged" or "mixture": path_distance/part and path_log_distance/part, means
   over the pairs of d(u_p, u_q) in probabilities and in log-probabilities; experiment "mixture" for
   the positions and their control;
-- for the positions, measured at every step: experiment "secant" (theory/experiments/rates.py) on
+- for the positions, measured at every step: experiment "rates" (theory/experiments/rates.py) on
   the centred logits of the retained prompts, and secant_rate, the same quotient in parameters,
   where these were kept.
 """

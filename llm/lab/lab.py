@@ -69,7 +69,7 @@ def training_of(lab: Lab, phase: Phase) -> Recipe:
     """How a phase is trained; a mixture as its stages are, but for their epochs: InputError where
     these differ.
     """
-    trainings = [lab.settings.stages[member].training for member in phase.members]
+    trainings = [lab.settings.stages[member].recipe for member in phase.members]
     if len(trainings) == 1:
         return trainings[0]
     if len({replace(training, epochs=1) for training in trainings}) > 1:
@@ -85,7 +85,7 @@ def examples_of(lab: Lab, phase: Phase) -> list[corpora.Example]:
     """
     if len(phase.members) == 1:
         return list(stage_rows(lab, phase.members[0]).train)
-    epochs = {member: lab.settings.stages[member].training.epochs for member in phase.members}
+    epochs = {member: lab.settings.stages[member].recipe.epochs for member in phase.members}
     return [
         row for member in phase.members for row in stage_rows(lab, member).train * epochs[member]
     ]

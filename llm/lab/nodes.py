@@ -105,7 +105,7 @@ def node_spec(lab: Lab, order: Order) -> dict[str, Any]:
         "attention": lab.settings.attention,
         "max_length": lab.settings.max_length,
         "data": [
-            [rows_digest(lab, each), lab.settings.stages[each].training.epochs]
+            [rows_digest(lab, each), lab.settings.stages[each].recipe.epochs]
             for each in phase.members
         ],
         "seed": _seed(lab, order),
@@ -209,7 +209,7 @@ def _train_node(lab: Lab, order: Order, folder: Path, checkpoints: Checkpoints) 
     adapter.
     """
     how, parent, phase = lab.settings.adaptation, order[:-1], orders.phase(order[-1])
-    one = how.kind != "full" and not how.anew
+    one = how.kind != "full" and not how.new_adapter_each_stage
     model = node(lab, ()) if one or _stays_beside(lab) else node(lab, parent)
     adapter = adapters.attach(
         model,
@@ -261,7 +261,11 @@ def _adapter_folders(lab: Lab, order: Order) -> list[Path]:
     all of them.
     """
     ends = (
-        range(1, len(order) + 1) if lab.settings.adaptation.anew else [len(order)] if order else []
+        range(1, len(order) + 1)
+        if lab.settings.adaptation.new_adapter_each_stage
+        else [len(order)]
+        if order
+        else []
     )
     return [node_folder(lab, order[:end]) for end in ends]
 

@@ -2,7 +2,8 @@
 and sums.
 
 Likelihoods are mean token log-probabilities in nats, but for the answers C, U, R of the depth
-experiment, which are log-probabilities of whole answers. Distances between models: llm.measuring.distances.
+experiment, which are log-probabilities of whole answers. Distances between models:
+llm.measuring.distances.
 """
 
 from collections.abc import Sequence

@@ -41,7 +41,7 @@ class Adaptation:
     dropout: float = 0.0
     targets: tuple[str, ...] = ()
     """Names of layers; by default all linear layers of the decoder except the output layer."""
-    anew: bool = False
+    new_adapter_each_stage: bool = False
     """Start a new adapter in every stage, on what was learned before, instead of one adapter
     through all stages.
     """

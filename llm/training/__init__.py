@@ -1,1 +1,3 @@
-"""One trainer for learning and unlearning: its recipe, checkpoints and log-probabilities of answers."""
+"""One trainer for learning and unlearning: its recipe, checkpoints and log-probabilities of
+answers.
+"""

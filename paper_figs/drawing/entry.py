@@ -2,7 +2,8 @@
 records, its drawing.
 
 Every figure is a small module that ends in `FIGURE = FigureEntry(...)` and draws itself from the
-records of a folder: `python -m paper_figs.figures.figure4 --out out`, or `retrace figures --only 4`.
+records of a folder: `python -m paper_figs.figures.figure4 --out out`, or `retrace figures --only
+4`.
 """
 
 import argparse

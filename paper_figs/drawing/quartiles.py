@@ -1,4 +1,4 @@
-"""Curves of experiment "secant" for a figure: a seed counts by the median over its pairs, bands are
+"""Curves of experiment "rates" for a figure: a seed counts by the median over its pairs, bands are
 quartiles.
 
 Models have one colour and marker in all figures of these records, methods one line style.

@@ -2,8 +2,8 @@
 model.
 
 For each model three rows: mean over seeds of the label log-likelihood; RE distance on held-out
-prompts of the forget stage and of the retained stages, as in paper_figs/drawing/distance.py, with the noise
-floor of retraining.
+prompts of the forget stage and of the retained stages, as in paper_figs/drawing/distance.py, with
+the noise floor of retraining.
 """
 
 import numpy as np

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.quartiles import LINES, draw_band, looks, median_of_pairs, model_handles
-from protocol.claims.rates.divergence import AHEAD, by_seed, secant_records, series, tightness
+from protocol.claims.rates.divergence import AHEAD, by_seed, rate_records, series, tightness
 from protocol.records import Tables
 
 Key = tuple[str, str, str]  # world, model, method
@@ -137,8 +137,8 @@ def _legend(figure: Figure, parts: list[Part], numbers: dict[str, int]) -> None:
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
-    """The figure, or None where experiment "secant" was not run."""
-    parts = list(series(secant_records(tables)))
+    """The figure, or None where experiment "rates" was not run."""
+    parts = list(series(rate_records(tables)))
     if not parts:
         return None
     numbers = looks(key[1] for key, _ in parts)
@@ -181,7 +181,7 @@ FIGURE = FigureEntry(
     ),
     worlds=("linear", "network", "llm"),
     claims=("G1", "G2", "G3", "D1", "D2"),
-    commands=("retrace theory secant", "retrace theory networks", "retrace llm positions"),
+    commands=("retrace theory rates", "retrace theory networks", "retrace llm positions"),
     draw=draw,
 )
 

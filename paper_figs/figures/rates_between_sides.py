@@ -17,7 +17,7 @@ from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.quartiles import draw_band, looks, model_handles
 from protocol.claims.rates.between_sides import WINDOW, growth_curves
-from protocol.claims.rates.divergence import METHODS, by_seed, secant_records, series
+from protocol.claims.rates.divergence import METHODS, by_seed, rate_records, series
 from protocol.records import Tables
 
 SHOWN = 60  # steps; longer runs are cut
@@ -50,8 +50,8 @@ def _draw(growth: Axes, rate: Axes, records: pl.DataFrame, look: int) -> None:
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
-    """The figure, or None where experiment "secant" was not run."""
-    parts = [part for part in series(secant_records(tables)) if growth_curves(part[1])[0].size > 2]
+    """The figure, or None where experiment "rates" was not run."""
+    parts = [part for part in series(rate_records(tables)) if growth_curves(part[1])[0].size > 2]
     if not parts:
         return None
     numbers = looks(key[1] for key, _ in parts)
@@ -96,7 +96,7 @@ FIGURE = FigureEntry(
     ),
     worlds=("linear", "network", "llm"),
     claims=("G4", "G2"),
-    commands=("retrace theory secant", "retrace theory networks", "retrace llm positions"),
+    commands=("retrace theory rates", "retrace theory networks", "retrace llm positions"),
     draw=draw,
 )
 

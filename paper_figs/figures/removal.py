@@ -82,7 +82,7 @@ def _draw_words(axes: Axes, share: np.ndarray, methods: list[str]) -> None:
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
-    """The figure, or None where experiment "triangle" was not run."""
+    """The figure, or None where experiment "removal" was not run."""
     found = outcomes(tables)
     methods = [method for method in METHODS if method in set(found["method"])]
     if not methods:
@@ -105,7 +105,7 @@ def draw(tables: Tables) -> Figure | None:
 
 
 FIGURE = FigureEntry(
-    name="triangle",
+    name="removal",
     title="The triangle, corner by corner: what each way of removing a stage leaves of the distance",
     caption=(
         "Linear model, forget set learned at each position. RE distance to the retrained model "
@@ -125,7 +125,7 @@ FIGURE = FigureEntry(
     ),
     worlds=("linear",),
     claims=("H1", "H2"),
-    commands=("retrace theory triangle",),
+    commands=("retrace theory removal",),
     draw=draw,
 )
 

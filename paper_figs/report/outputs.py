@@ -70,7 +70,7 @@ def write_table2(specs: Mapping[str, str], folder: Path) -> list[table2.Row]:
 
 
 def write_bridge(tables: Tables, folder: Path) -> list[tuple[str, ...]]:
-    """Write bridge.csv, .md and .tex, and return their rows; nothing where experiment "secant" was
+    """Write bridge.csv, .md and .tex, and return their rows; nothing where experiment "rates" was
     not run.
     """
     rows = rates_between_sides.rows(tables)

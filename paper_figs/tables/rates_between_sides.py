@@ -85,5 +85,5 @@ def frame(tables: Tables) -> pl.DataFrame:
 
 
 def rows(tables: Tables) -> list[tuple[str, ...]]:
-    """The table's lines; none where experiment "secant" was not run."""
+    """The table's lines; none where experiment "rates" was not run."""
     return [_row(row) for row in bridges(tables)]

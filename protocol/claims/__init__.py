@@ -31,14 +31,14 @@ JUDGES = (
     (equivalence, ("positions",)),
     (oracle, ("oracle-local",)),
     (mixture, ("mixture",)),
-    (divergence, ("secant",)),
-    (between_sides, ("secant",)),
-    (spread, ("secant", "positions")),
+    (divergence, ("rates",)),
+    (between_sides, ("rates",)),
+    (spread, ("rates", "positions")),
     (retain, ("retain",)),
     (recency, ("recency",)),
     (span, ("span",)),
     (certified, ("certified",)),
-    (removal, ("triangle",)),
+    (removal, ("removal",)),
 )
 
 

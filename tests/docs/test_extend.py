@@ -165,7 +165,7 @@ def test_workers_know_what_a_file_adds(tmp_path: Path) -> None:
 
 def test_the_records_say_how_to_make_them_again(tmp_path: Path) -> None:
     (tmp_path / "bounded.py").write_text(FILES["bounded.py"], encoding="utf-8")
-    line = "python bounded.py theory positions --methods bounded --seeds 2 --steps 2"
+    line = "python bounded.py theory positions --methods bounded --instances 2 --steps 2"
     with in_folder(tmp_path):
         carried_out(line)
     origin = json.loads(

@@ -367,23 +367,29 @@ def stage_lab(lab: Lab, how: Adaptation, precision: str = "fp32") -> Lab:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("new_adapter_each_stage", [False, True])
 @pytest.mark.parametrize("kind", ["lora", "qlora"])
-def test_a_node_is_the_base_plus_all_deltas(lab: Lab, kind, anew, precision) -> None:
-    """One adapter through all stages: W₀ + Δ of the last, which holds the earlier; anew: W₀ +
-    Δ_inst + Δ_tofu.
+def test_a_node_is_the_base_plus_all_deltas(
+    lab: Lab, kind, new_adapter_each_stage, precision
+) -> None:
+    """One adapter through all stages: W₀ + Δ of the last, which holds the earlier;
+    new_adapter_each_stage: W₀ + Δ_inst + Δ_tofu.
 
     In bfloat16 the sum is formed in float32 and rounded once, by at most half a step: 2⁻⁸ of a
     weight. Under QLoRA W₀ is what was trained on: the base in its precision, rounded to NF4.
     """
-    lab = stage_lab(lab, Adaptation(kind, 4, 12, anew=anew), precision)
+    lab = stage_lab(
+        lab, Adaptation(kind, 4, 12, new_adapter_each_stage=new_adapter_each_stage), precision
+    )
     base = models.load(nodes.node_folder(lab, ()))
     if kind == "qlora":
         base = base.to(nodes.PRECISIONS[precision])
         nf4.quantize(base, linear_layers(base))
         base = nf4.dequantized(base)
     expected = {k: v.clone() for k, v in base.state_dict().items()}
-    folders = [nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if anew else (2,))]
+    folders = [
+        nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))
+    ]
     for folder in folders:
         for name, delta in deltas(folder).items():
             assert float(delta.abs().max()) > 1e-4
@@ -395,9 +401,9 @@ def test_a_node_is_the_base_plus_all_deltas(lab: Lab, kind, anew, precision) -> 
         torch.testing.assert_close(weight.float(), expected[name], rtol=rtol, atol=1e-7)
 
 
-@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("new_adapter_each_stage", [False, True])
 def test_under_qlora_the_model_that_is_unlearned_is_the_one_that_was_trained(
-    lab: Lab, anew
+    lab: Lab, new_adapter_each_stage
 ) -> None:
     """To the bit with one adapter through all stages: the same four bits, the same adapter, a fresh
     one that adds 0.
@@ -405,9 +411,11 @@ def test_under_qlora_the_model_that_is_unlearned_is_the_one_that_was_trained(
     Rounding the merged weights again, as quantizing the node would, moves the logits by more than
     1e-3.
     """
-    lab = stage_lab(lab, Adaptation("qlora", 4, 12, anew=anew))
+    lab = stage_lab(lab, Adaptation("qlora", 4, 12, new_adapter_each_stage=new_adapter_each_stage))
     leaf, again = nodes.leaf(lab, STAGES), nodes.node(lab, STAGES)
-    folders = [nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if anew else (2,))]
+    folders = [
+        nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))
+    ]
     trained = on_four_bits(nodes.node(lab, ()), folders)
     assert torch.equal(logits(leaf), logits(trained))
     learning = {
@@ -419,18 +427,23 @@ def test_under_qlora_the_model_that_is_unlearned_is_the_one_that_was_trained(
     assert float((logits(again) - logits(leaf)).abs().max()) > 1e-3
 
 
-@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("new_adapter_each_stage", [False, True])
 def test_in_bfloat16_the_model_that_is_unlearned_is_the_one_that_was_trained(
-    lab: Lab, anew
+    lab: Lab, new_adapter_each_stage
 ) -> None:
     """Adapters in float32 beside weights in bfloat16, in learning and in unlearning, to the bit.
 
     The sum of both, rounded to bfloat16 as a merge would, is another model.
     """
-    lab = stage_lab(lab, Adaptation("lora", 4, 12, anew=anew), "bf16")
+    lab = stage_lab(
+        lab, Adaptation("lora", 4, 12, new_adapter_each_stage=new_adapter_each_stage), "bf16"
+    )
     leaf, folders = (
         nodes.leaf(lab, STAGES),
-        [nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if anew else (2,))],
+        [
+            nodes.node_folder(lab, STAGES[:end])
+            for end in ((1, 2) if new_adapter_each_stage else (2,))
+        ],
     )
     names = [f"stage{i}" for i in range(len(folders))]
     trained = nodes.node(lab, ())
@@ -446,7 +459,7 @@ def test_learned_adapters_are_part_of_the_model_in_training_too(lab: Lab) -> Non
     """Their dropout acted when they were learned. A fresh adapter adds 0, so training and
     evaluation predict alike.
     """
-    lab = stage_lab(lab, Adaptation("qlora", 4, 12, dropout=0.5, anew=True))
+    lab = stage_lab(lab, Adaptation("qlora", 4, 12, dropout=0.5, new_adapter_each_stage=True))
     leaf = nodes.leaf(lab, STAGES)
     expected = logits(leaf)
     assert torch.equal(logits(leaf.train()), expected)
@@ -479,19 +492,19 @@ def on_four_bits(model, folders):
     return model.eval()
 
 
-@pytest.mark.parametrize("anew", [False, True])
-def test_stages_from_the_store_equal_stages_in_memory(lab: Lab, anew) -> None:
+@pytest.mark.parametrize("new_adapter_each_stage", [False, True])
+def test_stages_from_the_store_equal_stages_in_memory(lab: Lab, new_adapter_each_stage) -> None:
     """Two stages in one process, nothing saved and loaded between them, give the weights of the
     node.
     """
-    lab = stage_lab(lab, Adaptation("lora", 4, 12, anew=anew))
+    lab = stage_lab(lab, Adaptation("lora", 4, 12, new_adapter_each_stage=new_adapter_each_stage))
     form, context = nodes.format_of(lab), nodes.context_of(lab)
     model, handle = models.load(nodes.node_folder(lab, ())), None
     for stage in STAGES:
-        if handle is None or anew:
+        if handle is None or new_adapter_each_stage:
             model = handle.merge_and_unload() if handle else model
             handle = attach(model, lab.settings.adaptation, seed=(0, stage, "adapter"))
-        training = lab.settings.stages[stage].training
+        training = lab.settings.stages[stage].recipe
         trainer.train(
             model.train(), learned_rows(lab, form, phase(stage), context), training, seed=(0, stage)
         )

@@ -118,7 +118,7 @@ def test_an_experiment_has_its_metrics(carried_out, name) -> None:
     there was none.
     """
     frame = carried_out[name].tables.records.filter(
-        (pl.col("position") > 0) & (pl.col("experiment") != "secant")
+        (pl.col("position") > 0) & (pl.col("experiment") != "rates")
     )
     parts = ("C", "R", "forget") if name == "depth" else (*KEPT, "forget")
     expected = {f"{kind}{part}" for kind in DISTANCES for part in parts} | LEVELS

@@ -28,7 +28,7 @@ def _stage(stage: Stage) -> Stage:
         stage,
         train=min(24, stage.train),
         held_out=min(8, stage.held_out),
-        training=_few(stage.training),
+        recipe=_few(stage.recipe),
     )
 
 

@@ -10,7 +10,7 @@ shuffles of the i.i.d. mixture of the same rows, orders "staged" and "mixture", 
 path_distance/part = mean over pairs of paths of one seed of d(u_p, u_q), in probabilities on the
 held-out prompts of the part, test or forget; label_variance = variance over paths of the label
 log-likelihood; and label_loglik, its mean over paths. Experiments "bases/BASE": label_loglik of the
-staged paths on one of several bases. Experiment "secant" (theory/experiments/rates.py): rates of
+staged paths on one of several bases. Experiment "rates" (theory/experiments/rates.py): rates of
 divergence, of centred logits on the test prompts and of parameters.
 """
 

@@ -182,7 +182,7 @@ def _staged(spec: Experiment, settings: Settings, plan: Plan, given: Data, paths
 
 def _rated(spec: Experiment, settings: Settings) -> list[str | int]:
     """The configuration behind the rates."""
-    return ["secant", canonical(spec), settings.ahead, canonical(settings.reading)]
+    return ["rates", canonical(spec), settings.ahead, canonical(settings.reading)]
 
 
 def _of_base(spec: Experiment, base: int) -> Experiment:
@@ -210,7 +210,7 @@ def _mixed(spec: Experiment, plan: Plan, given: Data) -> Tables:
 def run(settings: Settings, progress: Progress) -> Result:
     """Every model: staged paths, the mixture, other bases; world "network".
 
-    Experiments "positions", "mixture", "secant" and "bases/BASE". progress(label, done, total)
+    Experiments "positions", "mixture", "rates" and "bases/BASE". progress(label, done, total)
     counts programs run. Source: arXiv 2510.16629, Section 4, at small size.
     """
     started = time.perf_counter()

@@ -44,7 +44,7 @@ BATCH = 64  # instances at a time: bounds memory, changes no result
 class Settings:
     """The positions experiment of the linear model."""
 
-    seeds: int = 256
+    instances: int = 256
     """Number of instances."""
     steps: int = 20
     """Unlearning updates."""
@@ -54,7 +54,7 @@ class Settings:
     """The random problem."""
 
 
-QUICK = Settings(seeds=32)
+QUICK = Settings(instances=32)
 
 
 def experiment(settings: Settings = Settings()) -> Experiment:
@@ -67,7 +67,7 @@ def experiment(settings: Settings = Settings()) -> Experiment:
         forget=FORGET,
         methods=named_methods(settings.methods),
         steps=settings.steps,
-        seeds=tuple(range(settings.seeds)),
+        seeds=tuple(range(settings.instances)),
         settings=settings.problem,
     )
 

@@ -1,7 +1,7 @@
 """How fast two paths part, read from the first step of unlearning: rates, extrapolations and what
 they are worth.
 
-Every pair of the paths p = 1..P of an instance is followed under each method. Experiment "secant"
+Every pair of the paths p = 1..P of an instance is followed under each method. Experiment "rates"
 of the records:
 - a run per pair, its order the two orders joined by "|" and its position the smaller p. By step
   (every so many): secant_rate ρ_t (parameters), output_rate r_t and log_divergence (outputs on the
@@ -54,7 +54,7 @@ ORDERS = positions(RETAIN, FORGET)
 class Settings:
     """Rates of divergence, their extrapolations and the half-diameter bound."""
 
-    seeds: int = 64
+    instances: int = 64
     """Number of instances."""
     steps: int = 100
     """Unlearning updates."""
@@ -66,15 +66,15 @@ class Settings:
     """The random problem."""
 
     def __post_init__(self) -> None:
-        if self.seeds < 1 or self.steps <= self.reading.last:
+        if self.instances < 1 or self.steps <= self.reading.last:
             raise InputError(
-                f"settings: expected at least 1 seed and more steps than {self.reading.last}, "
+                f"settings: expected at least 1 instance and more steps than {self.reading.last}, "
                 f"the window and every "
-                f"start of the reading; got {self.seeds} seeds, {self.steps} steps"
+                f"start of the reading; got {self.instances} instances, {self.steps} steps"
             )
 
 
-QUICK = Settings(seeds=16, steps=60)
+QUICK = Settings(instances=16, steps=60)
 
 
 class Followed(NamedTuple):
@@ -174,15 +174,15 @@ def _in_parameters(followed: Followed, method: Method, every: int) -> growth.Mea
 
 
 def run(settings: Settings, progress: Progress) -> Result:
-    """Follow every pair of paths under every method; experiment "secant".
+    """Follow every pair of paths under every method; experiment "rates".
 
     progress(label, done, total) counts instances × methods. Source: arXiv 2510.16629, Section 3,
     read in outputs.
     """
     started = time.perf_counter()
-    spec, frames, done = digest(["secant", canonical(settings)]), [], 0
+    spec, frames, done = digest(["rates", canonical(settings)]), [], 0
     chosen = named_methods(settings.methods)
-    for seeds in batches(range(settings.seeds), BATCH):
+    for seeds in batches(range(settings.instances), BATCH):
         cases = draw_many(settings.problem, 0, seeds)
         with float64():
             models = trained(cases, settings.problem.mu)
@@ -200,6 +200,6 @@ def run(settings: Settings, progress: Progress) -> Result:
             ):
                 frames += growth.frames(runs, measured)
             done += len(seeds)
-            progress("secant rates", done, settings.seeds * len(chosen))
+            progress("rates", done, settings.instances * len(chosen))
     timing = ("theory: secant rates", time.perf_counter() - started)
     return Result(Tables.from_frames(records=frames), {spec: canonical(settings)}, (timing,))

@@ -8,7 +8,7 @@ directions (λ = `multiple` · λ*); step size η, or the inverse of the descent
 smaller. All of these stop at the step ≤ T whose model is nearest to the retrained one: an oracle,
 no stopping rule could do better. Span optimum: the best model that gradients on the forget set can
 reach. Stage-delta negation, history-aware removal, rewind: theory/removal.py. "Nearest" and "best"
-are by RE distance over test and forget inputs together. Experiment "triangle", a run per method,
+are by RE distance over test and forget inputs together. Experiment "removal", a run per method,
 position and instance; metrics at step 0: nothing/part and best/part, RE distance to the retrained
 model before and after, part ∈ {test, forget, all}; relative_error = ‖θ − θ_r‖/‖θ_r‖ after; stop,
 the step, 0 for methods without steps; for GradDiff setting/sample and setting/weight.
@@ -48,7 +48,7 @@ GRAD_DIFF = ("GradDiff, small sample", "GradDiff, spanning sample")
 class Settings:
     """The corners of the triangle at every position of the forget stage."""
 
-    seeds: int = 64
+    instances: int = 64
     """Number of instances."""
     steps: int = 100
     """Unlearning updates T."""
@@ -70,11 +70,11 @@ class Settings:
     def __post_init__(self) -> None:
         d, left = self.problem.d, self.problem.held_out - self.tests
         if not (
-            self.seeds > 0 < self.steps
+            self.instances > 0 < self.steps
             and 0 < len(RETAIN) * self.small < d <= len(RETAIN) * self.spanning
         ):
             raise InputError(
-                f"settings: expected seeds and steps ≥ 1, a small sample below and a spanning "
+                f"settings: expected instances and steps ≥ 1, a small sample below and a spanning "
                 f"one of at least d/"
                 f"{len(RETAIN)} rows a stage, d = {d}; got small {self.small}, spanning "
                 f"{self.spanning}"
@@ -87,7 +87,7 @@ class Settings:
             )
 
 
-QUICK = Settings(seeds=8, steps=60)
+QUICK = Settings(instances=8, steps=60)
 
 
 def drawn(settings: Settings, seeds: Sequence[int]) -> Case:
@@ -151,7 +151,7 @@ def _frames(
         Run(
             run=digest([spec, outcome.method, seed, order]),
             spec=spec,
-            experiment="triangle",
+            experiment="removal",
             world="linear",
             model="linear",
             order=order_name(order),
@@ -172,14 +172,14 @@ def _frames(
 def run(settings: Settings, progress: Progress) -> Result:
     """Train, remove and measure; progress(label, done, total) counts instances."""
     started = time.perf_counter()
-    spec = digest(["triangle", canonical(settings)])
+    spec = digest(["removal", canonical(settings)])
     frames: list[pl.DataFrame] = []
-    for seeds in batches(range(settings.seeds), BATCH):
+    for seeds in batches(range(settings.instances), BATCH):
         cases = drawn(settings, seeds)
         with float64():
             models = jax.block_until_ready(trained(cases, settings.problem.mu))
             for outcome in _outcomes(cases, models, settings):
                 frames += _frames(spec, seeds, outcome, _metrics(outcome, cases, models))
-        progress("triangle", seeds[-1] + 1, settings.seeds)
+        progress("removal", seeds[-1] + 1, settings.instances)
     timing = ("theory: triangle", time.perf_counter() - started)
     return Result(Tables.from_frames(frames), {spec: canonical(settings)}, (timing,))

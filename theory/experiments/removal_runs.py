@@ -1,4 +1,4 @@
-"""Models and methods behind experiment "triangle": every position trained, the forget stage removed
+"""Models and methods behind experiment "removal": every position trained, the forget stage removed
 in every way.
 
 Compiled for a batch of instances; call inside `float64()`. The retrained model is the aim of every

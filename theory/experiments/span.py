@@ -46,7 +46,7 @@ class Settings:
     them.
     """
 
-    seeds: int = 128
+    instances: int = 128
     """Number of instances."""
     steps: int = 100
     """Unlearning updates."""
@@ -62,13 +62,14 @@ class Settings:
     """The random problem."""
 
     def __post_init__(self) -> None:
-        if self.seeds < 1 or self.steps < 1:
+        if self.instances < 1 or self.steps < 1:
             raise InputError(
-                f"settings: expected at least 1 seed and 1 step; got {self.seeds} and {self.steps}"
+                f"settings: expected at least 1 instance and 1 step; got {self.instances} and "
+                f"{self.steps}"
             )
 
 
-QUICK = Settings(seeds=12, steps=60, methods=("GA",))
+QUICK = Settings(instances=12, steps=60, methods=("GA",))
 
 
 def optimizers(settings: Settings) -> dict[str, Descent | Adam]:
@@ -144,7 +145,7 @@ def run(settings: Settings, progress: Progress) -> Result:
     frames: list[pl.DataFrame] = []
     methods = {method.name: method for method in named_methods(settings.methods)} | {INFORMED: None}
     ways = list(itertools.product(methods.items(), optimizers(settings).items()))
-    for seeds in batches(range(settings.seeds), BATCH):
+    for seeds in batches(range(settings.instances), BATCH):
         cases = draw_many(settings.problem, 0, seeds)
         with float64():
             prepared, geometry = span_runs.prepare(cases, settings.problem.mu)
@@ -157,6 +158,6 @@ def run(settings: Settings, progress: Progress) -> Result:
                 found, _runs(spec, f"{name} {optimizer_name}", seeds), settings.steps
             )
             done += len(seeds)
-            progress("span barrier", done, settings.seeds * len(ways))
+            progress("span barrier", done, settings.instances * len(ways))
     timing = ("theory: span barrier", time.perf_counter() - started)
     return Result(Tables.from_frames(records=frames), {spec: canonical(settings)}, (timing,))

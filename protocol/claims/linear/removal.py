@@ -1,4 +1,4 @@
-"""H1 and H2 from experiment "triangle": which ways of removing a stage land on the retrained model,
+"""H1 and H2 from experiment "removal": which ways of removing a stage land on the retrained model,
 and which miss it.
 
 Metrics: theory/experiments/removal.py. What is left of the distance is best/all over nothing/all:
@@ -28,7 +28,7 @@ def outcomes(tables: Tables) -> pl.DataFrame:
     """A row per method, position and seed; columns of metrics, left/part = best/part over
     nothing/part, and last.
     """
-    records = tables.records.filter(pl.col("experiment") == "triangle")
+    records = tables.records.filter(pl.col("experiment") == "removal")
     if records.is_empty():
         return pl.DataFrame(schema={"method": pl.String, "position": pl.Int64, "seed": pl.Int64})
     wide = records.pivot("metric", index=["method", "position", "seed"], values="value").sort(

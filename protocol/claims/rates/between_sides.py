@@ -1,4 +1,4 @@
-"""G4 and the table of the bridge, from experiment "secant": one rate of divergence in every world.
+"""G4 and the table of the bridge, from experiment "rates": one rate of divergence in every world.
 
 A row is a model under a method; a seed (linear world: an instance) counts once, by the median over
 its pairs of paths. Rates are of log d per step, d the mean squared difference of outputs (linear:
@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from protocol import metrics
 from protocol.claims.claim import Claim
-from protocol.claims.rates.divergence import AHEAD, by_seed, secant_records, series
+from protocol.claims.rates.divergence import AHEAD, by_seed, rate_records, series
 from protocol.errors import InputError
 from protocol.records import Tables
 
@@ -82,7 +82,7 @@ def bridges(tables: Tables) -> list[Bridge]:
     """A row for every model and method whose divergence was measured, worlds and models by name."""
     return [
         _bridge(key, part)
-        for key, part in series(secant_records(tables))
+        for key, part in series(rate_records(tables))
         if growth_curves(part)[0].size > 2
     ]
 

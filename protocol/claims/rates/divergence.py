@@ -25,9 +25,9 @@ ROUNDING = 1e-12  # relative, of a distance
 METHODS = ("GA", "NPO", "SimNPO")
 
 
-def secant_records(tables: Tables) -> pl.DataFrame:
-    """Records of experiment "secant"."""
-    return tables.records.filter(pl.col("experiment") == "secant")
+def rate_records(tables: Tables) -> pl.DataFrame:
+    """Records of experiment "rates"."""
+    return tables.records.filter(pl.col("experiment") == "rates")
 
 
 def series(records: pl.DataFrame) -> Iterator[tuple[tuple[str, str, str], pl.DataFrame]]:
@@ -192,7 +192,7 @@ def _half_diameter(key: tuple[str, str, str], records: pl.DataFrame) -> Claim | 
 
 def judge(tables: Tables) -> list[Claim]:
     """G1, G3 for every world, G2, D1 for every world, model and method there are records of."""
-    records = secant_records(tables)
+    records = rate_records(tables)
     worlds = records["world"].unique().sort()
     parts = list(series(records))
     ahead = [_ahead(*part) for part in parts]

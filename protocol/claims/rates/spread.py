@@ -4,7 +4,7 @@ beside the noise floor.
 ½ max √d(u_p, u_q) says how far some outcome stays from any one target, whatever it is (D1). It
 means something where it exceeds the noise floor: the largest √d between two retrained models that
 differ in the shuffle seed alone. Both on centred logits of retained prompts: the half-diameter over
-all of them ("secant"), the floor by part ("positions"), of which the largest is taken: about at
+all of them ("rates"), the floor by part ("positions"), of which the largest is taken: about at
 least that of all parts together, whose positions are others of the same prompts.
 """
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from protocol import metrics
 from protocol.claims.claim import Claim, share_verdict
-from protocol.claims.rates.divergence import AHEAD, secant_records, series
+from protocol.claims.rates.divergence import AHEAD, rate_records, series
 from protocol.records import Tables
 
 FLOOR = "logit_distance/"
@@ -64,7 +64,7 @@ def judge(tables: Tables) -> list[Claim]:
     no chance in it.
     """
     found = []
-    for key, records in series(secant_records(tables)):
+    for key, records in series(rate_records(tables)):
         noise = retraining_noise(tables, key[0], key[1])
         claim = None if noise is None else _spread(key, records, noise)
         found += [] if claim is None else [claim]

@@ -70,7 +70,7 @@ def test_depth_is_six_orders_of_three_answers_with_two_retrained_models() -> Non
     settings = experiment.settings
     assert (settings.probes.every, settings.probes.sums, set(settings.stages)) == (1, 0, set("CUR"))
     for stage in settings.stages.values():
-        how = stage.training
+        how = stage.recipe
         assert (stage.train, how.epochs, how.batch, how.schedule, how.warmup, how.optimizer) == (
             40,
             5,
@@ -83,7 +83,7 @@ def test_depth_is_six_orders_of_three_answers_with_two_retrained_models() -> Non
     assert (how.epochs, how.batch, how.schedule, how.optimizer) == (20, 40, "constant", "sgd")
     (paper,) = EXPERIMENTS["depth"]("llama-3.2-3b", Options())
     learned, adapter = (
-        {stage.training.lr for stage in paper.settings.stages.values()},
+        {stage.recipe.lr for stage in paper.settings.stages.values()},
         paper.settings.adaptation,
     )
     assert (learned, paper.settings.unlearning.lr) == ({1e-5}, 5e-5)
@@ -121,7 +121,7 @@ def test_oracle_local_is_five_times_as_long_at_the_stages_rate() -> None:
         100,
     )
     how, settings = experiment.settings.unlearning, experiment.settings
-    assert (how.epochs, how.lr) == (5, settings.stages["safety"].training.lr)
+    assert (how.epochs, how.lr) == (5, settings.stages["safety"].recipe.lr)
     assert (settings.probes.every, settings.probes.sums) == (5, 0)
     assert chosen("oracle-local", unlearning_lr=0.1)[0].settings.unlearning.lr == 0.1
 
@@ -207,7 +207,7 @@ def test_an_option_that_would_not_be_used_is_refused(name, unused) -> None:
 def test_the_depth_takes_rates_and_adapters() -> None:
     (each,) = chosen("depth", lr=0.5, unlearning_lr=0.25, adaptation="lora", rank=3)
     settings = each.settings
-    assert {stage.training.lr for stage in settings.stages.values()} == {0.5}
+    assert {stage.recipe.lr for stage in settings.stages.values()} == {0.5}
     assert (settings.unlearning.lr, settings.adaptation.kind, settings.adaptation.rank) == (
         0.25,
         "lora",

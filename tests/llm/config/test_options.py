@@ -34,7 +34,7 @@ CHOSEN = {
     "micro_batch": 5,
     "adaptation": "lora",
     "rank": 3,
-    "anew": True,
+    "new_adapter_each_stage": True,
     "methods": ("NPO",),
     "include_mixture": True,
     "seeds": 7,
@@ -88,7 +88,7 @@ def test_every_option_stands_in_its_place() -> None:
         micro_batch=3,
         adaptation="lora",
         rank=5,
-        anew=True,
+        new_adapter_each_stage=True,
         dropout=0.1,
         lora_targets=("q_proj", "up_proj"),
         attention="eager",
@@ -124,7 +124,12 @@ def test_every_option_stands_in_its_place() -> None:
     assert list(settings.stages) == ["math", "safety", "inst"]
     assert settings.unlearning == replace(learning, lr=0.02)
     assert settings.adaptation == Adaptation(
-        "lora", rank=5, alpha=10, dropout=0.1, targets=("q_proj", "up_proj"), anew=True
+        "lora",
+        rank=5,
+        alpha=10,
+        dropout=0.1,
+        targets=("q_proj", "up_proj"),
+        new_adapter_each_stage=True,
     )
     assert (settings.attention, settings.max_length, settings.eval_batch) == ("eager", 200, 9)
     assert (settings.model, settings.precision, settings.device) == (
@@ -328,7 +333,7 @@ def test_a_stage_of_another_name_takes_its_rows_from_a_file() -> None:
     chosen = settings_of(
         "llama-3.2-1b", replace(options, held_out={"poems": 5}, epochs={"poems": 3}, forget="poems")
     )
-    learned = replace(chosen.stages["inst"].training, epochs=3)
+    learned = replace(chosen.stages["inst"].recipe, epochs=3)
     assert chosen.stages["poems"] == Stage(50, 5, learned, Files(("a.json",)))
 
 
@@ -489,7 +494,10 @@ UNMEASURABLE = (
             {"rank": 8},
             "rank: expected with --adaptation lora or qlora; all weights are trained: leave it out",
         ),
-        ({"anew": True}, "anew: expected with --adaptation lora or qlora"),
+        (
+            {"new_adapter_each_stage": True},
+            "new_adapter_each_stage: expected with --adaptation lora or qlora",
+        ),
         ({"precision": "fp16"}, "precision: expected one of fp32, bf16; got 'fp16'"),
         (
             {"precision": "bf16"},

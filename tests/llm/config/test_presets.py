@@ -102,7 +102,7 @@ def test_the_papers_models_have_table_2s_settings() -> None:
     for row in table.iter_rows(named=True):
         settings = settings_of(PAPERS[row["model"]], Options())
         how, adapter = settings.unlearning, settings.adaptation
-        learned = {(stage.training.lr, stage.training.batch) for stage in settings.stages.values()}
+        learned = {(stage.recipe.lr, stage.recipe.batch) for stage in settings.stages.values()}
         assert learned == {(float(row["sft_lr"]), int(row["sft_batch"]))}
         assert (how.lr, how.batch) == (float(row["unlearn_lr"]), int(row["unlearn_batch"]))
         assert (adapter.kind, adapter.rank, adapter.alpha) == (
@@ -120,14 +120,14 @@ def test_the_paper_preset_is_section_4() -> None:
     experiment = base_experiment("llama-3.2-1b", Options())
     settings = experiment.settings
     assert {
-        name: (stage.train, stage.training.epochs) for name, stage in settings.stages.items()
+        name: (stage.train, stage.recipe.epochs) for name, stage in settings.stages.items()
     } == {
         "inst": (4000, 10),
         "tofu": (4000, 4),
         "math": (7000, 2),
         "safety": (4410, 2),
     }
-    how = [settings.unlearning, *(stage.training for stage in settings.stages.values())]
+    how = [settings.unlearning, *(stage.recipe for stage in settings.stages.values())]
     assert {(each.schedule, each.warmup, each.decay, each.floor) for each in how} == {
         ("wsd", 0.02, 0.02, 0)
     }
@@ -276,10 +276,10 @@ def test_the_authors_code_differs_where_it_does() -> None:
     message; a shorter label.
     """
     settings = AUTHORS.settings
-    assert [stage.training.epochs for stage in settings.stages.values()] == [8, 2, 2, 5]
+    assert [stage.recipe.epochs for stage in settings.stages.values()] == [8, 2, 2, 5]
     assert {
         (how.lr, how.schedule, how.warmup, how.batch)
-        for how in (s.training for s in settings.stages.values())
+        for how in (s.recipe for s in settings.stages.values())
     } == {(5e-5, "cosine", 10, 64)}
     how = settings.unlearning
     assert (how.batch, how.schedule, how.warmup, how.decay, how.floor) == (160, "wsd", 5, 0.8, 0.1)

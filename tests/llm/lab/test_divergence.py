@@ -89,13 +89,13 @@ def name_of(a: int, b: int) -> str:
 
 
 def test_what_is_told_has_its_names_and_no_more(told: Told) -> None:
-    """Six pairs and all paths under "secant"; under "mixture" the staged paths; rewind, a single
+    """Six pairs and all paths under "rates"; under "mixture" the staged paths; rewind, a single
     step, is not told.
     """
     frame = told.records
     assert set(frame["method"]) == {"GA"}
     assert set(frame["reference"]) == {"inst>tofu>math"}
-    secant, staged = (frame.filter(pl.col("experiment") == name) for name in ("secant", "mixture"))
+    secant, staged = (frame.filter(pl.col("experiment") == name) for name in ("rates", "mixture"))
     assert secant.height + staged.height == frame.height
     assert dict(secant.select("order", "position").unique().rows()) == {
         **{name_of(a, b): a + 1 for a, b in PAIRS},

@@ -247,12 +247,12 @@ def test_a_dose_is_a_snapshot_inside_the_stage(lab: Lab) -> None:
     after 3.
     """
     stages = {**lab.settings.stages}
-    stages["safety"] = replace(stages["safety"], training=replace(micro.TRAINING, epochs=2))
+    stages["safety"] = replace(stages["safety"], recipe=replace(micro.TRAINING, epochs=2))
     lab = micro.with_settings(lab, stages=stages)
     rows = learned_rows(lab, nodes.format_of(lab), orders.phase("safety"), nodes.context_of(lab))
     model = node(lab, ("inst",))
     model.requires_grad_(True)
-    whole = trainer.updates(model.train(), rows, stages["safety"].training, seed=(0, "safety"))
+    whole = trainer.updates(model.train(), rows, stages["safety"].recipe, seed=(0, "safety"))
     inside = [effective_weights(model) for _ in whole]
     assert len(inside) == 6
     for order, at in (

@@ -13,7 +13,7 @@ def run(order: str, seed: int, model: str, method: str) -> records.Run:
     head = (
         f"{order} {seed} {model} {method}",
         "s",
-        "secant",
+        "rates",
         "linear" if model == "linear" else "network",
         model,
     )

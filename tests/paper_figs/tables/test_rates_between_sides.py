@@ -11,7 +11,7 @@ GROWTHS = (0.1, 0.2, 0.3)  # of log d per step, a seed each
 def tables(*, parameters: bool = True) -> records.Tables:
     parts = []
     for seed, rate in enumerate(GROWTHS):
-        run = records.Run(f"r{seed}", "s", "secant", "llm", "tiny", "a|b", 1, "r", "NPO", seed)
+        run = records.Run(f"r{seed}", "s", "rates", "llm", "tiny", "a|b", 1, "r", "NPO", seed)
         values = [(step, "log_divergence", rate * step) for step in range(0, 21, 5)]
         values += [(0, "growth/rate", rate / 2), (0, "growth/measured", rate)]
         values += [(0, "growth/secant", rate / 10)] if parameters else []

@@ -11,7 +11,7 @@ from protocol.claims.rates import between_sides, spread
 from protocol.errors import InputError
 
 
-def run(order: str, seed: int, experiment: str = "secant", method: str = "GA") -> records.Run:
+def run(order: str, seed: int, experiment: str = "rates", method: str = "GA") -> records.Run:
     head = (f"{experiment} {order} {seed} {method}", "s", experiment, "network", "m")
     return records.Run(*head, order, 1, "r", method, seed)
 

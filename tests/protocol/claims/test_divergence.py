@@ -8,7 +8,7 @@ from protocol.claims.rates import divergence
 
 
 def run(order: str, seed: int, method: str = "GA", world: str = "linear") -> records.Run:
-    head = (f"{order} {seed} {method} {world}", "s", "secant", world, "m")
+    head = (f"{order} {seed} {method} {world}", "s", "rates", world, "m")
     return records.Run(*head, order, 0 if order == "all" else 1, "r", method, seed)
 
 

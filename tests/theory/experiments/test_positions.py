@@ -19,7 +19,7 @@ from theory.numerics import float64
 from theory.problems import staged
 
 PROBLEM = staged.Problem(d=30, n=8, held_out=4, factors=3)
-SETTINGS = positions.Settings(seeds=3, steps=6, problem=PROBLEM)
+SETTINGS = positions.Settings(instances=3, steps=6, problem=PROBLEM)
 SPEC = positions.experiment(SETTINGS)
 STAGES = (*SPEC.retain, SPEC.forget)
 

@@ -1,4 +1,4 @@
-"""Experiment "secant": its rates against d×d formulas along real ascents, its records, the
+"""Experiment "rates": its rates against d×d formulas along real ascents, its records, the
 half-diameter bound.
 """
 
@@ -22,7 +22,7 @@ from theory.theorem import divergence_bound
 
 PROBLEM = staged.Problem(d=30, n=8, held_out=4, factors=3)
 READING = growth.Reading(window=6, every=3, starts=(0, 4))
-SETTINGS = rates.Settings(seeds=5, steps=12, reading=READING, problem=PROBLEM)
+SETTINGS = rates.Settings(instances=5, steps=12, reading=READING, problem=PROBLEM)
 STAGES = (*staged.RETAIN, staged.FORGET)
 PAIRS = list(itertools.combinations(range(4), 2))
 
@@ -120,7 +120,7 @@ def test_records_are_the_same_every_time_and_in_any_batch(result, monkeypatch):
     reports = []
     again = rates.run(SETTINGS, lambda *report: reports.append(report))
     assert again.tables.records.equals(result.tables.records)
-    assert (again.specs, reports[-1]) == (result.specs, ("secant rates", 15, 15))
+    assert (again.specs, reports[-1]) == (result.specs, ("rates", 15, 15))
     monkeypatch.setattr(rates, "BATCH", 2)
     parts = rates.run(SETTINGS, quiet).tables.records
     difference = (parts["value"] - result.tables.records["value"]).abs()
@@ -204,7 +204,7 @@ def test_any_models_logits_are_read_like_the_linear_models_outputs():
 def test_settings_that_leave_nothing_to_read_are_refused():
     with pytest.raises(
         InputError,
-        match=r"expected at least 1 seed and more steps than 40, .*; got 64 seeds, 40 steps",
+        match=r"expected at least 1 instance and more steps than 40, .*; got 64 instances, 40 steps",
     ):
         rates.Settings(steps=40)
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Experiment "triangle" against d×d formulas and the library's own entry points; its claims and its
+"""Experiment "removal" against d×d formulas and the library's own entry points; its claims and its
 figure.
 """
 
@@ -17,7 +17,9 @@ from theory.experiments.removal_runs import ORDERS, STAGES
 from theory.problems.staged import Problem
 
 PROBLEM = Problem(d=24, n=6, held_out=14, factors=3)
-SETTINGS = experiment.Settings(seeds=4, steps=12, tests=4, small=4, spanning=10, problem=PROBLEM)
+SETTINGS = experiment.Settings(
+    instances=4, steps=12, tests=4, small=4, spanning=10, problem=PROBLEM
+)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +130,7 @@ def test_records_are_the_same_every_time_and_in_any_batch(result, monkeypatch):
     reports = []
     monkeypatch.setattr(experiment, "BATCH", 2)
     again = experiment.run(SETTINGS, lambda *report: reports.append(report))
-    assert reports == [("triangle", 2, 4), ("triangle", 4, 4)]
+    assert reports == [("removal", 2, 4), ("removal", 4, 4)]
     exact = pl.col("metric").is_in(["stop", "nothing/all"])
     assert (
         again.tables.records.filter(exact)

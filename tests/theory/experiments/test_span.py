@@ -16,7 +16,7 @@ from theory.numerics import float64
 from theory.problems import staged
 
 PROBLEM = staged.Problem(d=30, n=8, held_out=4, factors=3)
-SETTINGS = experiment.Settings(seeds=3, steps=12, methods=("GA",), decay=0.02, problem=PROBLEM)
+SETTINGS = experiment.Settings(instances=3, steps=12, methods=("GA",), decay=0.02, problem=PROBLEM)
 STAGES = (*staged.RETAIN, staged.FORGET)
 OPTIMIZERS = experiment.optimizers(SETTINGS)
 
@@ -137,7 +137,7 @@ def test_pairs_are_followed_at_equal_steps(result, prepared):
 
 def test_the_informed_gradient_finds_the_floor_and_decay_goes_below():
     found = claims.unlearned(
-        experiment.run(experiment.Settings(seeds=4, methods=(), problem=PROBLEM), quiet).tables
+        experiment.run(experiment.Settings(instances=4, methods=(), problem=PROBLEM), quiet).tables
     )
     earlier = found.filter(pl.col("position") < 4)
     ratio = earlier.with_columns(ratio=pl.col("best") / pl.col("floor"))

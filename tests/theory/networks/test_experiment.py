@@ -127,7 +127,7 @@ def test_rates_go_ahead_on_centred_logits(result, computed):
     _, found = computed
     z = found["outputs/test"][2, 1]  # seed 2, NPO
     pair = result.tables.records.filter(
-        experiment="secant", seed=2, method="NPO", position=1, metric="log_divergence"
+        experiment="rates", seed=2, method="NPO", position=1, metric="log_divergence"
     )
     orders = ["|".join(map(records.order_name, (networks.ORDERS[0], networks.ORDERS[3])))]
     told = pair.filter(pl.col("order").is_in(orders)).sort("step")
@@ -143,7 +143,7 @@ def test_rates_in_parameters(result, computed):
     delta = theta[1] - theta[3]
     expected = [delta[t] @ (delta[t + 1] - delta[t]) / (delta[t] @ delta[t]) for t in range(8)]
     names = "|".join(map(records.order_name, (networks.ORDERS[1], networks.ORDERS[3])))
-    pair = {"experiment": "secant", "seed": 1, "method": "GA", "order": names}
+    pair = {"experiment": "rates", "seed": 1, "method": "GA", "order": names}
     np.testing.assert_allclose(
         values(result, metric="secant_rate", **pair), expected[::2], rtol=1e-9
     )
@@ -168,7 +168,7 @@ def test_another_base_is_the_same_experiment_on_it(result):
 
 def test_records_follow_the_contract(result):
     table = result.tables.records
-    assert set(table["experiment"]) == {"positions", "mixture", "secant", "bases/0", "bases/1"}
+    assert set(table["experiment"]) == {"positions", "mixture", "rates", "bases/0", "bases/1"}
     assert set(table["world"]) == {"network"}
     assert table.select(pl.exclude("value")).is_duplicated().sum() == 0
     assert set(table["spec"]) == set(result.specs)
