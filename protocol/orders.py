@@ -7,9 +7,10 @@ distinct beginning once.
 
 A stage's name may say more than whose data it learns: "math@20" stops after 20 updates, "inst+tofu"
 mixes the rows of both, "inst+tofu#2" in another shuffle. So an order says by itself what was
-trained.
+trained. Records keep the names; `phases` reads what they say.
 """
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -22,8 +23,10 @@ NAME = re.compile(r"(?P<members>[^+@#]+(?:\+[^+@#]+)*)(?:#(?P<shuffle>\d+))?(?:@
 
 
 class Phase(NamedTuple):
-    """What a stage's name says: whose rows, in which shuffle of a mixture, and after how many
-    updates it stops.
+    """What a stage's name says: whose rows, in which shuffle of a mixture, where it stops.
+
+    members: stages whose rows are learned · shuffle: number of a mixture's shuffle · stop: number of
+    updates after which the stage ends, None for its whole schedule.
     """
 
     members: tuple[str, ...]
@@ -32,9 +35,7 @@ class Phase(NamedTuple):
 
     @property
     def rows(self) -> str:
-        """The name without its stop: what the stage learns from, and what its randomness derives
-        from.
-        """
+        """The name without its stop: its rows are named so, and its randomness derives from it."""
         shuffle = "" if self.shuffle is None else f"#{self.shuffle}"
         return "+".join(self.members) + shuffle
 
@@ -44,27 +45,34 @@ class Phase(NamedTuple):
         return self.rows if self.stop is None else f"{self.rows}@{self.stop}"
 
 
+def _number(digits: str | None) -> int | None:
+    return None if digits is None else int(digits)
+
+
+@functools.cache  # every node's key asks for its phases
 def phase(stage: str) -> Phase:
-    """Read a stage's name, MEMBER+…#SHUFFLE@STOP; InputError where it is none."""
-    found = NAME.fullmatch(stage)
-    if not found:
+    """Read a stage's name, MEMBER+…#SHUFFLE@STOP; InputError if it has another form."""
+    name = NAME.fullmatch(stage)
+    if not name:
         raise InputError(f"stage: expected NAME, or NAME+NAME…#SHUFFLE@UPDATES; got {stage!r}")
-    shuffle, stop = (
-        None if found[part] is None else int(found[part]) for part in ("shuffle", "stop")
-    )
-    return Phase(tuple(found["members"].split("+")), shuffle, stop)
+    members = tuple(name["members"].split("+"))
+    return Phase(members, _number(name["shuffle"]), _number(name["stop"]))
 
 
-def place(order: Sequence[str], forget: str) -> int:
-    """The 1-based place of the forget stage, whole, stopped early or in a mixture; 0 where it is
-    not in the order.
+def phases(order: Sequence[str]) -> tuple[Phase, ...]:
+    """The phases of an order; every name is parsed once in a process."""
+    return tuple(map(phase, order))
 
-    In a mixture that holds it, the number of the shuffle, as its paths are its shuffles.
+
+def position_of(order: Sequence[str], forget: str) -> int:
+    """The 1-based position p of the forget stage, whole or stopped early; 0 without that stage.
+
+    In a mixture that has the forget stage as a member, p is the number of the shuffle: the paths of
+    a mixture are its shuffles.
     """
-    for at, stage in enumerate(order, start=1):
-        read = phase(stage)
+    for position, read in enumerate(phases(order), start=1):
         if forget in read.members:
-            return at if read.shuffle is None else read.shuffle
+            return position if read.shuffle is None else read.shuffle
     return 0
 
 
@@ -82,11 +90,10 @@ def _distinct(argument: str, stages: Sequence[str]) -> Order:
 
 
 def positions(retain: Sequence[str], forget: str) -> tuple[Order, ...]:
-    """The paths p = 1..P of the paper: `forget` at each position among `retain`, whose order is
-    kept.
+    """The paths p = 1..P of the paper: `forget` at each position among `retain`, in their order.
 
-    Returns P = len(retain) + 1 orders; element p − 1 is path p. Raises InputError where a stage
-    stands twice.
+    Returns P = len(retain) + 1 orders; element p − 1 is path p. Raises InputError if a stage is in
+    the order twice.
     """
     kept = _distinct("retain", retain)
     if forget in kept:
@@ -103,7 +110,7 @@ def permutations(stages: Sequence[str]) -> tuple[Order, ...]:
 
 def mixed(order: Sequence[str]) -> bool:
     """Whether some stage of the order is a mixture."""
-    return any(len(phase(stage).members) > 1 for stage in order)
+    return any(len(read.members) > 1 for read in phases(order))
 
 
 def retrained(order: Sequence[str], forget: str) -> Order:
@@ -111,20 +118,23 @@ def retrained(order: Sequence[str], forget: str) -> Order:
 
     All shuffles of a mixture share one, the mixture without the forget stage.
     """
-    phases = [phase(stage) for stage in _distinct("order", order)]
-    if not any(forget in each.members for each in phases):
+    whole = phases(_distinct("order", order))
+    if not any(forget in read.members for read in whole):
         raise InputError(f"forget: expected one of the stages {', '.join(order)}; got {forget!r}")
-    kept = [
-        each._replace(members=tuple(m for m in each.members if m != forget), shuffle=None)
-        if forget in each.members
-        else each
-        for each in phases
-    ]
-    return tuple(each.name for each in kept if each.members)
+    kept = [_without(read, forget) for read in whole]
+    return tuple(read.name for read in kept if read.members)
+
+
+def _without(read: Phase, forget: str) -> Phase:
+    """The phase without the rows of the forget stage; a mixture then has no shuffle number."""
+    if forget not in read.members:
+        return read
+    members = tuple(member for member in read.members if member != forget)
+    return read._replace(members=members, shuffle=None)
 
 
 def prefix_tree(orders: Iterable[Sequence[str]]) -> tuple[Order, ...]:
-    """Every distinct non-empty prefix of the orders, parents before children: one training each.
+    """Every distinct non-empty prefix of the orders, parents before children: one training a prefix.
 
     The paper's four orders of four stages give 13 nodes (not 16), the 24 orders of four stages 64.
     """

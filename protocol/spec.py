@@ -16,17 +16,19 @@ from protocol import orders
 from protocol.errors import InputError, known
 from protocol.objectives import OBJECTIVES
 
-KNOWING = ("distillation", "negation", "rewind")
+# Objectives of reference methods, objective -> name of the method. A reference method is no loss on the
+# forget set: it knows the retrained model or the history of training. The package that carries one
+# out adds it here (llm.training.unlearning.add).
+REFERENCE_METHODS: dict[str, str] = {}
 
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """An unlearning method: an objective with its constants and the reduction of its per-example
-    losses.
+    """An unlearning method: an objective, its constants, the reduction of its per-example losses.
 
-    retain: weight of the likelihood of retained rows that is learned beside it; 0 for a local
-    method. An objective of KNOWING is no loss on the forget set alone, but what a method does that
-    knows the retrained model or the history.
+    objective: a name of `OBJECTIVES` or `REFERENCE_METHODS` · retain: weight of the likelihood of
+    retained rows that is learned with every batch; 0 for a local method. Raises InputError for an
+    objective or a reduction of another name.
     """
 
     name: str
@@ -36,7 +38,7 @@ class Method:
     retain: float = 0.0
 
     def __post_init__(self) -> None:
-        known("method.objective", self.objective, [*OBJECTIVES, *KNOWING])
+        known("method.objective", self.objective, [*OBJECTIVES, *REFERENCE_METHODS])
         known("method.reduction", self.reduction, ["mean", "tokens"])
 
 

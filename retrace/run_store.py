@@ -169,7 +169,7 @@ def _verify(command: Verify) -> str:
 
 
 def _prune(command: Prune) -> str:
-    from llm.lab.nodes import NUMERICS
+    from llm.lab.base import NUMERICS
     from llm.store import inventory
     from llm.store.artifacts import existing_store
 

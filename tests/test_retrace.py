@@ -12,7 +12,7 @@ import micro
 import pytest
 
 import retrace
-from llm.lab.nodes import NUMERICS
+from llm.lab.base import NUMERICS
 from llm.store import artifacts
 from paper_figs.figures.registry import FIGURES
 from protocol import records

@@ -1,136 +1,88 @@
-"""What a stage is made of: the lab of one model and seed, the rows of its stages as text and as
-tokens.
+"""A lab: one model of an experiment under one shuffle seed, and everything that is asked of it.
 
-Rows come from the embedded corpora or from files; they are the same for every seed and path of one
-base. A stage whose name joins several (see protocol.orders) learns their mixture: every row as
-often as it has epochs, in one epoch.
+`stages` has rows and recipes (llm.lab.stages), `base` the model every order starts from
+(llm.lab.base), `node` the model trained on an order (llm.lab.nodes). What is resolved once stays
+with a lab and does not travel when the lab is pickled for a worker.
 """
 
-import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from llm import corpora
+from transformers import PreTrainedModel
+
 from llm.config.settings import Settings
-from llm.corpora import Corpus, depth
-from llm.data import chat
-from llm.data.chat import Format, Row
-from llm.lab.rows import file_rows
-from llm.models import Pretrained
+from llm.corpora import Corpus
+from llm.data.chat import Row
+from llm.lab.base import Base
+from llm.lab.nodes import Node
+from llm.lab.stages import Stages
 from llm.store.artifacts import Store
 from llm.training.recipe import Recipe
-from protocol.errors import InputError
-from protocol.notices import notice
-from protocol.orders import Phase
-from protocol.spec import Experiment, digest
+from protocol.orders import Order, Phase
+from protocol.spec import Experiment
 
 
 @dataclass(frozen=True)
 class Lab:
-    """One model of an experiment under one shuffle seed, with the store its nodes live in."""
+    """One model of an experiment under one shuffle seed, with the store its nodes are kept in."""
 
     experiment: Experiment
     seed: int
     store: Store
+
+    def __reduce__(self) -> tuple[Callable[..., "Lab"], tuple[Experiment, int, Store]]:
+        """Pickle the three fields only: not the base, whose tokenizer has megabytes."""
+        return Lab, (self.experiment, self.seed, self.store)
 
     @property
     def settings(self) -> Settings:
         """The language-model settings of the experiment."""
         return self.experiment.settings
 
+    @cached_property
+    def stages(self) -> Stages:
+        """Rows and recipes of the stages."""
+        return Stages(self.experiment)
 
-@functools.cache
-def _corpus(stage: str, base: int, train: int, held_out: int) -> Corpus:
-    return corpora.stage_corpus(stage, base, train=train, held_out=held_out)
+    @cached_property
+    def base(self) -> Base:
+        """The base: `folder`, `format` and `context`."""
+        return Base(self.stages, self.store)
 
+    def rows(self, stage: str) -> Corpus:
+        """The training and held-out rows of a stage, as text."""
+        return self.stages.rows(stage)
 
-_file_rows = functools.cache(file_rows)
+    def recipe(self, phase: Phase) -> Recipe:
+        """How a phase is trained."""
+        return self.stages.recipe(phase)
 
+    def learned(self, phase: Phase) -> list[Row]:
+        """The rows a phase learns, as tokens fitted into the context."""
+        return self.base.rows(phase)
 
-@functools.cache
-def _digest(rows: tuple[corpora.Example, ...]) -> str:
-    return digest(rows)
+    def node(self, order: Order) -> Node:
+        """The model trained on an order, as a node of the store."""
+        return Node(self.base, self.seed, order)
 
+    def key(self, order: Order) -> str:
+        """The key of the node of an order."""
+        return self.node(order).key
 
-def stage_rows(lab: Lab, stage: str) -> Corpus:
-    """The training and held-out rows of a stage."""
-    sizes = lab.settings.stages[stage]
-    if sizes.files is not None:
-        return _file_rows(stage, sizes.files, sizes.train, sizes.held_out)
-    return _corpus(stage, lab.experiment.base, sizes.train, sizes.held_out)
+    def folder(self, order: Order) -> Path:
+        """The artifact of an order's node, trained if need be."""
+        return self.node(order).folder
 
+    def model(self, order: Order) -> PreTrainedModel:
+        """The model trained on an order."""
+        return self.node(order).model()
 
-def rows_digest(lab: Lab, stage: str, *, held_out: bool = False) -> str:
-    """Hash of a stage's training or held-out rows."""
-    return _digest(stage_rows(lab, stage).held_out if held_out else stage_rows(lab, stage).train)
+    def leaf(self, order: Order) -> PreTrainedModel:
+        """The model trained on an order as unlearning begins: trainable, or with a fresh adapter."""
+        return self.node(order).leaf()
 
-
-def training_of(lab: Lab, phase: Phase) -> Recipe:
-    """How a phase is trained; a mixture as its stages are, but for their epochs: InputError where
-    these differ.
-    """
-    trainings = [lab.settings.stages[member].recipe for member in phase.members]
-    if len(trainings) == 1:
-        return trainings[0]
-    if len({replace(training, epochs=1) for training in trainings}) > 1:
-        raise InputError(
-            f"mixture: expected stages trained alike but for their epochs; {phase.rows} are not"
-        )
-    return replace(trainings[0], epochs=1)
-
-
-def examples_of(lab: Lab, phase: Phase) -> list[corpora.Example]:
-    """The rows a phase learns from: a stage's, or those of a mixture, each as often as its stage
-    has epochs.
-    """
-    if len(phase.members) == 1:
-        return list(stage_rows(lab, phase.members[0]).train)
-    epochs = {member: lab.settings.stages[member].recipe.epochs for member in phase.members}
-    return [
-        row for member in phase.members for row in stage_rows(lab, member).train * epochs[member]
-    ]
-
-
-def learned_rows(lab: Lab, form: Format, phase: Phase, context: int) -> list[Row]:
-    """A phase's rows as tokens, fitted into the context; a notice says how many were cut or left
-    out.
-
-    Raises InputError where a row of the forget stage would be left out: the number of unlearning
-    steps counts them.
-    """
-    rows = chat.encode_all(form, examples_of(lab, phase))
-    fitting, cut, left_out = chat.fit(rows, context)
-    if left_out and lab.experiment.forget in phase.members:
-        raise InputError(
-            f"{phase.rows}: expected prompts of fewer than {context} tokens; {left_out} of "
-            f"{len(rows)} are longer"
-        )
-    if cut or left_out:
-        notice(
-            f"{phase.rows}: {cut} of {len(rows)} rows cut to {context} tokens, {left_out} left out"
-        )
-    return fitting
-
-
-def say_generated(lab: Lab) -> None:
-    """A notice of the stages whose rows are generated although the model is no embedded one.
-
-    The answers C, U and R of the depth experiment are generated for every model: they are its
-    design.
-    """
-    stages = lab.settings.stages
-    made = [
-        name for name, stage in stages.items() if stage.files is None and name not in depth.ANSWERS
-    ]
-    if made and isinstance(lab.settings.model, Pretrained):
-        notice(
-            f"{lab.experiment.model} learns generated rows in {', '.join(made)}, made for models "
-            f"of half a million "
-            "parameters: --data STAGE FILE … takes rows of yours, --preset paper the paper's"
-        )
-
-
-def describe(lab: Lab, what: str, *, seed: int | None = None) -> str:
-    """What an artifact of the store is, in words."""
-    name = Path(lab.experiment.model).name
-    return f"{name}: {what}" if seed is None else f"{name} seed {seed}: {what}"
+    def under(self, seed: int) -> "Lab":
+        """The same experiment in the same store under another shuffle seed."""
+        return replace(self, seed=seed)

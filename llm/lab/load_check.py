@@ -1,15 +1,16 @@
 """One check of a model before anything is computed with it: what is measured is the model's own.
 
-On the longest and the shortest of all probed rows, and of all prompts that completions are scored
-after (see `llm.measuring.agreement` for how errors are measured):
-- later tokens must not change a prediction, or the model is no causal one;
-- rows scored together, padded, must come out the same;
-- an adapter must do the same merged and beside its layers (LoRA), rows on four bits must come out
-  the same (QLoRA);
-- packed completions must come out the same, or they are scored as plain rows instead, with a
-notice. The outcome is kept in the store under the base and what it was made with.
+The check takes the longest and the shortest of all probed rows, and of all prompts that completions
+are scored after (`llm.measuring.agreement` says how errors are measured):
+- later tokens must not change a prediction, else the model is not causal;
+- rows scored together, padded, must have the same log-probabilities;
+- LoRA: an adapter must do the same merged and unmerged; QLoRA: so must rows on four bits;
+- packed completions must have the same log-probabilities, else completions are scored as plain
+  rows, with a notice.
+The outcome is kept in the store under the base and the settings it depends on.
 """
 
+import itertools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,10 +19,11 @@ from typing import NamedTuple
 import torch
 
 from llm.data.chat import Row
-from llm.lab.lab import Lab, describe
-from llm.lab.nodes import NUMERICS, adaptation_spec, leaf, node, node_key
+from llm.lab.base import NUMERICS
+from llm.lab.lab import Lab
+from llm.lab.nodes import adaptation_spec
 from llm.measuring import agreement
-from llm.measuring.probe_set import ProbeSet
+from llm.measuring.probes import ProbeSet
 from llm.models import adapters
 from llm.store.artifacts import produce
 from protocol.errors import InputError, first_line
@@ -32,9 +34,7 @@ TOLERANCE = {"fp32": 1e-3, "bf16": 2e-2}  # bfloat16 has 8 bits: one part in 256
 
 @dataclass(frozen=True)
 class Checked:
-    """What the check found: whether completions are packed, and if not, why; what is trained; the
-    largest error.
-    """
+    """The outcome: whether completions are packed, why not, what is trained, the largest error."""
 
     packed: bool
     why_not: str
@@ -42,25 +42,23 @@ class Checked:
     worst: float
 
     def notices(self, name: str) -> list[str]:
-        """What is said of it, a line each."""
+        """The outcome as lines of notices."""
         lines = [f"{name}: {self.coverage}"]
-        return (
-            lines
-            if self.packed
-            else [*lines, f"{name}: completions are scored as plain rows: {self.why_not}"]
-        )
+        if not self.packed:
+            lines.append(f"{name}: completions are scored as plain rows: {self.why_not}")
+        return lines
 
 
 def checked(lab: Lab, probed: ProbeSet) -> Checked:
     """The outcome of the check of an experiment's model, out of the store or made now.
 
-    Raises InputError if the model cannot be scored, or is scored otherwise than its own forward
-    pass has it.
+    Raises InputError if the model cannot be scored, or if its scores differ from those of its own
+    forward pass.
     """
     settings, sample = lab.settings, sample_of(probed)
     spec = {
         "kind": "check",
-        "base": node_key(lab, ()),
+        "base": lab.base.key,
         "rows": digest(sample),
         "adaptation": adaptation_spec(settings.adaptation),
         "computed": [settings.precision, settings.attention, settings.device],
@@ -77,20 +75,16 @@ def checked(lab: Lab, probed: ProbeSet) -> Checked:
                 f"model: {lab.experiment.model} cannot be scored: {first_line(error)}"
             ) from error
         finally:
-            if (
-                settings.device == "cuda"
-            ):  # or this process would keep the memory from those that train
-                torch.cuda.empty_cache()
+            if settings.device == "cuda":
+                torch.cuda.empty_cache()  # else those processes that train would not have the memory
         (folder / "check.json").write_text(json.dumps(asdict(outcome)) + "\n")
 
-    folder = produce(lab.store, spec, make, description=describe(lab, "check"))
+    folder = produce(lab.store, spec, make, description=lab.stages.described("check"))
     return Checked(**json.loads((folder / "check.json").read_text()))
 
 
 class Sample(NamedTuple):
-    """What a model is checked on: two rows, two prompts that completions are scored after, and the
-    completions.
-    """
+    """What a model is checked on: two rows, two prompts before completions, the completions."""
 
     rows: tuple[Row, ...]
     prompts: tuple[tuple[int, ...], ...]
@@ -105,8 +99,8 @@ def sample_of(probed: ProbeSet) -> Sample:
         *probed.depth.values(),
         *probed.parts.values(),
     ]
-    every = dict.fromkeys(row for group in groups for row in group)
-    rows = sorted(every, key=lambda row: len(row.prompt) + len(row.answer))
+    distinct = dict.fromkeys(itertools.chain.from_iterable(groups))
+    rows = sorted(distinct, key=lambda row: len(row.prompt) + len(row.answer))
     prompts = sorted((row.prompt for row in probed.forget), key=len)
     return Sample((rows[-1], rows[0]), (prompts[-1], prompts[0]), probed.phrases)
 
@@ -114,16 +108,16 @@ def sample_of(probed: ProbeSet) -> Sample:
 @torch.no_grad()
 def _check(lab: Lab, sample: Sample) -> Checked:
     settings, rows = lab.settings, sample.rows
-    how, limit, model = settings.adaptation, TOLERANCE[settings.precision], node(lab, ())
+    how, limit, model = settings.adaptation, TOLERANCE[settings.precision], lab.model(())
     scale = 1.0 if settings.precision == "fp32" else agreement.largest_logit(model, rows)
     errors = [agreement.check_rows(model, rows, limit=limit, scale=scale)]
-    why_not = (
-        agreement.packing_fault(model, sample.prompts, sample.phrases, limit=limit, scale=scale)
-        if sample.phrases
-        else None
-    )
+    why_not: str | None = None
+    if sample.phrases:
+        why_not = agreement.packing_fault(
+            model, sample.prompts, sample.phrases, limit=limit, scale=scale
+        )
     del model  # two models of this size may not fit
-    model = leaf(lab, ())
+    model = lab.leaf(())
     coverage = adapters.coverage(model, how)
     if how.kind == "qlora":
         errors.append(agreement.check_rows(model, rows, limit=limit, scale=scale))

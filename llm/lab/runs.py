@@ -1,11 +1,9 @@
-"""Measured runs in the store: unlearning runs, the retrained model, and the noise floor between two
-of these.
+"""Measured runs in the store: unlearning runs, retrained models, noise floors between two of these.
 
-Step 0 is before unlearning; a run of T updates has T + 1 points, or fewer where probes are taken
-every so many. A run's folder holds values.parquet and examples.parquet, generations.parquet where
-sums were answered, distances.safetensors (predictions at the fixed positions, one tensor (points,
-positions, V) a part) and, where asked for, parameters.safetensors. Unlearned weights are not kept
-otherwise.
+Step 0 is before unlearning; a run of T updates has T + 1 points, or fewer if probes are taken every
+few updates. A run's folder holds values.parquet, examples.parquet, generations.parquet (if sums were
+answered), outputs.safetensors (logits at the fixed positions, one tensor (points, positions, V) a
+part) and, if the settings say so, parameters.safetensors. Unlearned weights are not kept otherwise.
 """
 
 from collections.abc import Callable
@@ -18,15 +16,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from llm.lab.lab import Lab, describe, rows_digest
-from llm.lab.nodes import NUMERICS, node_key
-from llm.lab.start import Measured, Start, distances, measure
-from llm.lab.unlearning import steps_of, unlearned
+from llm.lab.base import NUMERICS
+from llm.lab.lab import Lab
+from llm.lab.start import Measured, Start
+from llm.measuring import distances
 from llm.store.artifacts import produce
+from llm.training.unlearning import takes_one_step, unlearned
 from protocol.orders import Order
 from protocol.records import order_name
 from protocol.spec import Method
 
+OUTPUTS, PARAMETERS = "outputs.safetensors", "parameters.safetensors"
 COLUMNS = {
     "values": {"step": pl.Int64, "metric": pl.String, "value": pl.Float64},
     "examples": {"step": pl.Int64, "metric": pl.String, "example": pl.Int64, "value": pl.Float64},
@@ -40,14 +40,14 @@ COLUMNS = {
 
 
 def run(start: Start, method: Method) -> Measured:
-    """One unlearning run from step 0 to the last, measured every so many steps and at both ends."""
-    steps, every = steps_of(start, method), start.lab.settings.probes.every
+    """One unlearning run, measured every `Probes.every` steps and at both ends."""
+    steps, every = 1 if takes_one_step(method) else start.steps, start.lab.settings.probes.every
     result = start.first + Measured([(0, "forget_logp", float(start.reference_logprobs.mean()))])
     for step, (norm, model) in enumerate(unlearned(start, method), start=1):
         if norm is not None:
             result = result + Measured([(step - 1, "grad_norm", norm)])
         if step % every == 0 or step == steps:
-            result = result + measure(model, start, step, ends=step == steps)
+            result = result + start.measure(model, step, ends=step == steps)
     return result
 
 
@@ -56,61 +56,56 @@ def write(measured: Measured, folder: Path) -> None:
     for name, schema in COLUMNS.items():
         rows = getattr(measured, name)
         if rows or name != "generations":
-            pl.DataFrame(rows, schema=schema, orient="row").write_parquet(
-                folder / f"{name}.parquet"
-            )
+            table = pl.DataFrame(rows, schema=schema, orient="row")
+            table.write_parquet(folder / f"{name}.parquet")
     if measured.outputs:
-        stacked = {
-            p: torch.stack([told[p] for _, told in measured.outputs])
-            for p in measured.outputs[0][1]
-        }
-        save_file(
-            {"steps": torch.tensor([step for step, _ in measured.outputs]), **stacked},
-            folder / "distances.safetensors",
-        )
+        steps = torch.tensor([step for step, _ in measured.outputs])
+        logits = [at_step for _, at_step in measured.outputs]
+        stacked = {part: torch.stack([parts[part] for parts in logits]) for part in logits[0]}
+        save_file({"steps": steps, **stacked}, folder / OUTPUTS)
     if measured.parameters:
-        save_file(
-            {"all": torch.stack([told for _, told in measured.parameters])},
-            folder / "parameters.safetensors",
-        )
+        weights = torch.stack([vector for _, vector in measured.parameters])  # (points, d)
+        save_file({"all": weights}, folder / PARAMETERS)
 
 
 def read(folder: Path) -> tuple[list[Any], list[Any]]:
     """Values and examples a run measured, from its folder in the store."""
-    values, examples = (
-        pl.read_parquet(folder / f"{name}.parquet").rows() for name in ("values", "examples")
-    )
-    return values, examples
+    values = pl.read_parquet(folder / "values.parquet")
+    examples = pl.read_parquet(folder / "examples.parquet")
+    return values.rows(), examples.rows()
 
 
 def read_outputs(folder: Path) -> dict[str, Tensor]:
-    """Predictions at the fixed positions by part, (points, positions, V), and their steps."""
-    return load_file(folder / "distances.safetensors")
+    """Logits at the fixed positions by part, (points, positions, V), and their "steps" (points,)."""
+    return load_file(folder / OUTPUTS)
 
 
 def read_parameters(folder: Path) -> Tensor | None:
-    """All weights at every step, (points, d); None where they were not kept."""
-    file = folder / "parameters.safetensors"
+    """All weights at every measured step, (points, d); None if they were not kept."""
+    file = folder / PARAMETERS
     return load_file(file)["all"] if file.exists() else None
 
 
 def _spec(lab: Lab, **parts: object) -> dict[str, Any]:
     """What measured values depend on: what was run, and everything that is probed."""
-    held_out = {stage: rows_digest(lab, stage, held_out=True) for stage in lab.settings.stages}
+    stages = lab.stages
+    held_out = {stage: stages.digest(stage, held_out=True) for stage in lab.settings.stages}
     probed = {
         "probes": asdict(lab.settings.probes),
         "held out": held_out,
         "forget": lab.experiment.forget,
     }
-    asked = [rows_digest(lab, stage) for stage in lab.settings.stages]
+    asked = [stages.digest(stage) for stage in lab.settings.stages]
     return {**parts, **probed, "asked": asked, "seed": lab.seed, "numerics": NUMERICS}
 
 
 def _produce(lab: Lab, what: str, make: Callable[[], Measured], **parts: object) -> Path:
-    name = describe(lab, what, seed=lab.seed)
-    return produce(
-        lab.store, _spec(lab, **parts), lambda folder: write(make(), folder), description=name
-    )
+    description = lab.stages.described(what, seed=lab.seed)
+
+    def measured(folder: Path) -> None:
+        write(make(), folder)
+
+    return produce(lab.store, _spec(lab, **parts), measured, description=description)
 
 
 def run_folder(start: Start, method: Method) -> Path:
@@ -122,8 +117,8 @@ def run_folder(start: Start, method: Method) -> Path:
         f"{method.name} from {order_name(start.order)}",
         lambda: run(start, method),
         kind="unlearning",
-        leaf=node_key(lab, start.order),
-        reference=node_key(lab, start.reference_order),
+        leaf=lab.key(start.order),
+        reference=lab.key(start.reference_order),
         method=asdict(method),
         training=asdict(lab.settings.unlearning),
         **sample,
@@ -132,11 +127,8 @@ def run_folder(start: Start, method: Method) -> Path:
 
 def retrained_folder(lab: Lab, order: Order) -> Path:
     """The measured values of θ_r itself; `order` is its own."""
-    start = Start(lab, order)
-    leaf_key = node_key(lab, order)
-    return _produce(
-        lab, f"retrained {order_name(order)}", lambda: start.first, kind="retrained", leaf=leaf_key
-    )
+    start, what = Start(lab, order), f"retrained {order_name(order)}"
+    return _produce(lab, what, lambda: start.first, kind="retrained", leaf=lab.key(order))
 
 
 def floor_folder(lab: Lab, order: Order, other: Lab) -> Path:
@@ -147,11 +139,6 @@ def floor_folder(lab: Lab, order: Order, other: Lab) -> Path:
         values = distances.distances(ours.reference, theirs.reference)
         return Measured([(0, name, value) for name, value in values.items()])
 
-    return _produce(
-        lab,
-        f"noise floor of {order_name(order)}, against seed {other.seed}",
-        make,
-        kind="floor",
-        leaf=node_key(lab, order),
-        reference=node_key(other, order),
-    )
+    what = f"noise floor of {order_name(order)}, against seed {other.seed}"
+    leaf, reference = lab.key(order), other.key(order)
+    return _produce(lab, what, make, kind="floor", leaf=leaf, reference=reference)

@@ -1,10 +1,9 @@
-"""Predictions of models on fixed rows, teacher-forced at answer positions, and distances between
-them.
+"""Predictions of models on fixed rows, teacher-forced at answer positions, and their distances.
 
-To the retrained model: over all answer positions of every part's held-out rows (forget prompts,
-each retained stage), never only pooled. Between paths: at a fixed choice of these positions, kept
-in the store at every measured step, so that any two runs can be compared later: (positions, V)
-logits of the parts "forget" and "test" (all retained stages).
+Distances to the retrained model are taken over all answer positions of every part's held-out rows
+(forget prompts, each retained stage), never only pooled. For distances between paths the store
+keeps, at every measured step, the logits at a fixed choice of these positions: (positions, V) of
+the parts "forget" and "test" (all retained stages), so that any two runs can be compared later.
 """
 
 from collections.abc import Mapping
@@ -13,11 +12,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from llm.measuring.probe_set import ProbeSet
+from llm.measuring.probes import ProbeSet
 from llm.training import logprobs
 from protocol.metrics import centred_logits, re_distance
 
 Logits = Mapping[str, Tensor]  # part -> (m, V)
+DISTANCES = ("re_distance", "log_distance", "logit_distance", "kl")
 # answer positions compared at a time: two copies of (m, V) in float64 would not fit a large
 # vocabulary
 CHUNK = 64
@@ -33,40 +33,36 @@ def part_logits(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Tensor]:
 
 
 def kept(logits: Logits, positions: int) -> dict[str, Tensor]:
-    """Predictions at `positions` answer positions of each part, at equal distances; retained parts
-    together.
-    """
-    chosen = {
-        part: told[torch.linspace(0, len(told) - 1, min(positions, len(told))).long()]
-        for part, told in logits.items()
-    }
-    retained = [told for part, told in chosen.items() if part != "forget"]
-    return {"forget": chosen["forget"], "test": torch.cat(retained)}
+    """Logits at `positions` answer positions of each part, evenly spread; retained parts together."""
+    fixed = {part: _spread(whole, positions) for part, whole in logits.items()}
+    retained = [rows for part, rows in fixed.items() if part != "forget"]
+    return {"forget": fixed["forget"], "test": torch.cat(retained)}
+
+
+def _spread(logits: Tensor, positions: int) -> Tensor:
+    places = torch.linspace(0, len(logits) - 1, min(positions, len(logits))).long()
+    return logits[places]
 
 
 def distances(logits: Logits, reference: Logits) -> dict[str, float]:
-    """By part: re_distance (probabilities), log_distance (log-probabilities), logit_distance
-    (logits centred per position), and KL(reference ‖ model).
+    """NAME/PART -> the mean over a part's answer positions of each of the four `DISTANCES`.
+
+    re_distance: of probabilities · log_distance: of log-probabilities · logit_distance: of logits
+    centred per position, each a squared Euclidean distance · kl: KL(reference ‖ model) in nats.
     """
     values: dict[str, float] = {}
     for part, ours in logits.items():
         pieces = zip(ours.split(CHUNK), reference[part].split(CHUNK), strict=True)
-        sums = torch.stack([_sums(a.double(), b.double()) for a, b in pieces]).sum(dim=0) / len(
-            ours
-        )
-        named = zip(
-            ("re_distance", "log_distance", "logit_distance", "kl"), sums.tolist(), strict=True
-        )
-        values |= {f"{name}/{part}": value for name, value in named}
+        sums = torch.stack([_sums(a.double(), b.double()) for a, b in pieces]).sum(dim=0)  # (4,)
+        means = (sums / len(ours)).tolist()
+        values |= {f"{name}/{part}": mean for name, mean in zip(DISTANCES, means, strict=True)}
     return values
 
 
 def _sums(ours: Tensor, theirs: Tensor) -> Tensor:
-    """The four distances of (m, V) logits, summed over positions."""
+    """The four distances of (m, V) logits, summed over the m positions, (4,)."""
     log_p, log_q = torch.log_softmax(ours, -1), torch.log_softmax(theirs, -1)
-    apart = [re_distance(log_p.exp(), log_q.exp()), re_distance(log_p, log_q)]
-    apart += [
-        re_distance(centred_logits(ours), centred_logits(theirs)),
-        (log_q.exp() * (log_q - log_p)).sum(-1).mean(),
-    ]
-    return torch.stack(apart) * len(ours)
+    probability, log = re_distance(log_p.exp(), log_q.exp()), re_distance(log_p, log_q)
+    logit = re_distance(centred_logits(ours), centred_logits(theirs))
+    kl = (log_q.exp() * (log_q - log_p)).sum(-1).mean()
+    return torch.stack([probability, log, logit, kl]) * len(ours)

@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel
 
 from llm.data.chat import Row
-from llm.models.parts import text_config
+from llm.models.loading import text_config
 from llm.training import logprobs
 from protocol.errors import InputError
 

@@ -1,20 +1,47 @@
-"""What is measured on one model: likelihoods of label, paraphrases and answers, probability mass,
-and sums.
+"""What is measured on one model: likelihoods of label, paraphrases and answers, mass, and sums.
 
-Likelihoods are mean token log-probabilities in nats, but for the answers C, U, R of the depth
+A `ProbeSet` holds the questions, encoded once, the same for every model of an experiment. Likelihoods are mean token log-probabilities in nats, but for the answers C, U, R of the depth
 experiment, which are log-probabilities of whole answers. Distances between models:
 llm.measuring.distances.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from llm.data.chat import Row
+from llm.config.settings import Probes
+from llm.corpora import Example
+from llm.data.chat import Format, Row
 from llm.measuring import packing, sampling
-from llm.measuring.probe_set import ProbeSet
+from llm.measuring.sampling import Answer, Sampling
 from llm.training import logprobs
+
+
+@dataclass(frozen=True)
+class ProbeSet:
+    """Encoded questions, and how they are probed.
+
+    forget: forget questions, the training rows first · learned: how many of these are training rows
+    · phrases: the label, then the paraphrases; empty for a forget stage without a label · answered:
+    stage -> training rows whose answers' likelihood is a metric · depth: answer C, U, R -> rows, of
+    the same prompts · parts: "forget" and each retained stage -> held-out rows, for distances ·
+    sums: held-out sums with their solutions · asked: one prompt for each sum · batch: rows of one
+    forward pass.
+    """
+
+    form: Format
+    forget: tuple[Row, ...]
+    learned: int
+    phrases: tuple[tuple[int, ...], ...]
+    answered: Mapping[str, tuple[Row, ...]]
+    depth: Mapping[str, tuple[Row, ...]]
+    parts: Mapping[str, tuple[Row, ...]]
+    sums: tuple[Example, ...]
+    asked: tuple[tuple[int, ...], ...]
+    sizes: Probes
+    batch: int
 
 
 def row_likelihoods(
@@ -28,9 +55,10 @@ def row_likelihoods(
 def label_likelihoods(
     model: PreTrainedModel, probed: ProbeSet, *, packed: bool = True
 ) -> dict[str, float]:
-    """After each forget question: label, label and paraphrases, and how the probability mass is
-    split between the label, the paraphrases and everything else; for a stage without a label, its
-    own answers. packed: as in llm.measuring.packing.
+    """Likelihoods of the label and the paraphrases after each forget question, and their mass.
+
+    The probability mass is split between the label, the paraphrases and everything else. For a
+    stage without a label: the likelihood of its own answers. packed: see `llm.measuring.packing`.
     """
     if not probed.phrases:
         answer = row_likelihoods(model, probed.forget, batch=probed.batch)  # (N,)
@@ -59,8 +87,9 @@ def label_likelihoods(
 
 
 def answer_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Tensor]:
-    """By metric a value per row: tofu_loglik and math_loglik where the stages are there,
-    answer_loglik/C, /U, /R.
+    """Metric -> a value per row: tofu_loglik, math_loglik, answer_loglik/C, /U and /R.
+
+    A metric is there if its stage is in the experiment.
     """
     answered = {
         f"{stage}_loglik": row_likelihoods(model, rows, batch=probed.batch)
@@ -73,17 +102,14 @@ def answer_likelihoods(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Te
     return answered | depth
 
 
-def sampled_answers(
-    model: PreTrainedModel, probed: ProbeSet, *, seed: int
-) -> list[list[sampling.Answer]]:
-    """Sampled answers to every held-out sum; a long sampling says in the log how far it is."""
-    return sampling.sample(
-        model,
-        probed.form,
-        probed.asked,
-        samples=probed.sizes.samples,
-        temperature=probed.sizes.temperature,
-        max_tokens=probed.sizes.max_tokens,
+def sampled_answers(model: PreTrainedModel, probed: ProbeSet, *, seed: int) -> list[list[Answer]]:
+    """Sampled answers to every held-out sum; a long sampling logs its progress."""
+    sizes = probed.sizes
+    how = Sampling(
+        samples=sizes.samples,
+        temperature=sizes.temperature,
+        max_tokens=sizes.max_tokens,
         seed=(seed, "math"),
         progress=sampling.spoken(),
     )
+    return sampling.sample(model, probed.form, probed.asked, how)

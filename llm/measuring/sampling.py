@@ -1,9 +1,8 @@
-"""Sampled answers as text, and the shares of them that are right and that were cut at the token
-limit.
-"""
+"""Sampled answers as text, the share that is right, and the share cut at the token limit."""
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -14,16 +13,29 @@ from transformers import PreTrainedModel
 from llm.data.chat import Format
 from llm.data.grading import strict_number
 from llm.measuring import batches, decoding
-from llm.models.parts import context_of
+from llm.models.loading import context_of
 from protocol.errors import InputError
 from protocol.notices import LOGGER, notice
 from protocol.progress import Progress, quiet
 
 
-class Answer(NamedTuple):
-    """A sampled answer: its text without special tokens, and whether it was cut, having no end
-    token.
+@dataclass(frozen=True)
+class Sampling:
+    """How answers are sampled: how many for each prompt, at which temperature, of which length.
+
+    seed: what all draws derive from, together with the prompts · progress: called as (label, done,
+    total) after every batch.
     """
+
+    samples: int
+    temperature: float
+    max_tokens: int
+    seed: tuple[object, ...]
+    progress: Progress = quiet
+
+
+class Answer(NamedTuple):
+    """A sampled answer: its text without special tokens, and whether it was cut (no end token)."""
 
     text: str
     cut: bool
@@ -35,59 +47,48 @@ def check_room(context: int, prompts: Sequence[Sequence[int]], max_tokens: int) 
     if longest + max_tokens > context:
         raise InputError(
             f"probes.max_tokens: expected prompts and answers of at most {context} tokens, the "
-            f"model's context; got a "
-            f"prompt of {longest} and answers of {max_tokens}: lower it"
+            f"model's context; got a prompt of {longest} and answers of {max_tokens}: lower it"
         )
 
 
 def sample_tokens(
-    model: PreTrainedModel,
-    ends: Sequence[int],
-    prompts: Sequence[Sequence[int]],
-    *,
-    samples: int,
-    temperature: float,
-    max_tokens: int,
-    seed: tuple[object, ...],
-    progress: Progress = quiet,
+    model: PreTrainedModel, ends: Sequence[int], prompts: Sequence[Sequence[int]], how: Sampling
 ) -> list[tuple[int, ...]]:
-    """`samples` continuations of every prompt as tokens, N · samples, each up to and with its first
-    token of `ends`.
+    """`how.samples` continuations of each of N prompts as tokens, N · samples of them.
 
-    The same seed gives the same tokens, whatever the order of the prompts and the memory (but for
-    the rounding of logits, which differs between batches of different size). Raises InputError
-    where prompts do not fit the model.
+    A continuation ends with its first token of `ends`. The same seed gives the same tokens,
+    whatever the order of the prompts and the memory (but for the rounding of logits, which differs
+    between batches of different size). Raises InputError if prompts do not fit the model.
     """
-    check_room(context_of(model.config), prompts, max_tokens)
-    pad = (
-        ends[0] if ends else 0
-    )  # masked everywhere; a model's own pad token may lie outside its embeddings
-    uniform = decoding.uniforms(prompts, samples=samples, steps=max_tokens, seed=seed).flatten(
-        0, 1
-    )  # (N·samples, T)
-    asked = [prompt for prompt in prompts for _ in range(samples)]
+    check_room(context_of(model.config), prompts, how.max_tokens)
+    # masked everywhere; a model's own pad token may lie outside its embeddings
+    pad = ends[0] if ends else 0
+    uniform = decoding.uniforms(prompts, samples=how.samples, steps=how.max_tokens, seed=how.seed)
+    uniform = uniform.flatten(0, 1)  # (N·samples, T)
+    repeated = [prompt for prompt in prompts for _ in range(how.samples)]
     company = _company(model, prompts, pad=pad)
     limit = 0 if company == "none" else batches.budget(model)  # a batch holds at least one sequence
 
     def drawn(part: list[int]) -> list[tuple[int, ...]]:
-        chosen = [asked[i] for i in part]
+        batch = [repeated[i] for i in part]
         return decoding.draw(
-            model, chosen, uniform[part], temperature=temperature, ends=ends, pad=pad
+            model, batch, uniform[part], temperature=how.temperature, ends=ends, pad=pad
         )
 
+    def fits(width: int) -> int:
+        return limit // batches.sequence_bytes(model, width=width, steps=how.max_tokens)
+
     return batches.in_batches(
-        [len(prompt) for prompt in asked],
+        [len(prompt) for prompt in repeated],
         drawn,
-        fits=lambda width: limit // batches.sequence_bytes(model, width=width, steps=max_tokens),
+        fits=fits,
         equal=company == "of equal length",
-        done=lambda count: progress("sampled answers", count, len(asked)),
+        done=lambda count: how.progress("sampled answers", count, len(repeated)),
     )
 
 
 def _company(model: PreTrainedModel, prompts: Sequence[Sequence[int]], *, pad: int) -> str:
-    """Which prompts may share a batch: "any", those "of equal length", or "none"; a notice says so
-    if not any.
-    """
+    """Which prompts may share a batch: "any", those "of equal length" or "none", with a notice."""
     shortest, longest = min(prompts, key=len), max(prompts, key=len)
 
     def undisturbed(beside: Sequence[int]) -> bool:
@@ -99,41 +100,21 @@ def _company(model: PreTrainedModel, prompts: Sequence[Sequence[int]], *, pad: i
 
     if undisturbed(longest):
         return "any"
-    company = "of equal length" if undisturbed(shortest[::-1]) else "none"
-    how = (
-        "only prompts of equal length are sampled together"
-        if company != "none"
-        else "prompts are sampled one by one"
-    )
-    notice(f"sampling: other prompts in a batch change this model's predictions; {how}")
-    return company
+    change = "sampling: other prompts in a batch change this model's predictions"
+    if undisturbed(shortest[::-1]):
+        notice(f"{change}; only prompts of equal length are sampled together")
+        return "of equal length"
+    notice(f"{change}; prompts are sampled one by one")
+    return "none"
 
 
 def sample(
-    model: PreTrainedModel,
-    form: Format,
-    prompts: Sequence[Sequence[int]],
-    *,
-    samples: int,
-    temperature: float,
-    max_tokens: int,
-    seed: tuple[object, ...],
-    progress: Progress = quiet,
+    model: PreTrainedModel, form: Format, prompts: Sequence[Sequence[int]], how: Sampling
 ) -> list[list[Answer]]:
-    """`samples` answers of every prompt, N lists, at one temperature; see `sample_tokens`."""
+    """The sampled answers of each of N prompts, N lists of `how.samples`; see `sample_tokens`."""
     ends = sorted(form.ends)
-    produced = sample_tokens(
-        model,
-        ends,
-        prompts,
-        samples=samples,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        seed=seed,
-        progress=progress,
-    )
-    answers = [_answer(form, tokens, ends) for tokens in produced]
-    return [answers[start : start + samples] for start in range(0, len(answers), samples)]
+    answers = [_answer(form, tokens, ends) for tokens in sample_tokens(model, ends, prompts, how)]
+    return [answers[start : start + how.samples] for start in range(0, len(answers), how.samples)]
 
 
 def _answer(form: Format, tokens: Sequence[int], ends: Sequence[int]) -> Answer:
@@ -157,9 +138,12 @@ def spoken(seconds: float = 60.0) -> Progress:
 
 def share_cut(answers: Sequence[Sequence[Answer]]) -> Tensor:
     """For each question the share of its sampled answers that were cut at the token limit, (n,)."""
-    return torch.tensor(
-        [[answer.cut for answer in tries] for tries in answers], dtype=torch.float64
-    ).mean(dim=1)
+    shares = [_share([answer.cut for answer in tries]) for tries in answers]
+    return torch.tensor(shares, dtype=torch.float64)
+
+
+def _share(marks: Sequence[bool]) -> float:
+    return float(torch.tensor(marks, dtype=torch.float64).mean())
 
 
 def share_correct(
@@ -168,12 +152,12 @@ def share_correct(
     *,
     number: Callable[[str], Fraction | None] = strict_number,
 ) -> Tensor:
-    """For each question the share of its sampled answers with the solution's number, (n,); graded
-    strictly, or by another reading of an answer's `number`.
+    """For each question the share of its sampled answers with the solution's number, (n,).
+
+    number: how an answer's number is read, strictly by default; None counts as wrong.
     """
-    right = [strict_number(solution) for solution in solutions]
-    graded = [
-        [n is not None and number(a) == n for a in tries]
-        for tries, n in zip(answers, right, strict=True)
-    ]
-    return torch.tensor(graded, dtype=torch.float64).mean(dim=1)
+    shares = []
+    for tries, solution in zip(answers, solutions, strict=True):
+        right = strict_number(solution)
+        shares.append(_share([right is not None and number(text) == right for text in tries]))
+    return torch.tensor(shares, dtype=torch.float64)

@@ -1,5 +1,4 @@
-"""How a model is trained: whole, through a LoRA adapter, or through one on layers quantized to NF4
-(QLoRA).
+"""How a model is trained: whole, through a LoRA adapter, or through an adapter on NF4 layers (QLoRA).
 
 An adapter adds (α/r)·B·A to the weight of each layer it is on (see `llm.models.targets`), B (out,
 r) starting at 0, so a fresh adapter changes nothing. Adapters are merged in float32 only. Over a
@@ -18,13 +17,13 @@ from typing import TYPE_CHECKING
 import torch
 from transformers import PreTrainedModel
 
-from llm.models import nf4
 from llm.models.randomness import seeded
-from llm.models.targets import Targets, targets_of
 from protocol.errors import InputError, known
 
-if TYPE_CHECKING:  # peft and bitsandbytes are slow to load, and full fine-tuning needs neither
+if TYPE_CHECKING:  # full fine-tuning needs none of it, and peft and bitsandbytes are slow to load
     import peft
+
+    from llm.models.targets import Targets
 
 KINDS = ("full", "lora", "qlora")
 FRESH = "default"  # the name of the adapter that is trained
@@ -64,17 +63,18 @@ def attach(
     parent: Path | None = None,
     learned: Sequence[Path] = (),
 ) -> "peft.PeftModel | None":
-    """Make a model trainable in place; returns the adapter's handle, None where the whole model is
-    trained.
+    """Make a model trainable in place; returns the adapter's handle, None for the whole model.
 
-    seed: what a fresh adapter derives from · parent: folder of an adapter to go on with instead ·
-    learned: folders of adapters that are part of the model and stay as they are, beneath a fresh
-    one. Raises InputError where a chosen target is no layer of the model, or dropout is asked of
-    experts.
+    seed: a fresh adapter derives from it · parent: folder of an adapter that is trained on, in place
+    of a fresh one · learned: folders of adapters that are part of the model and stay as they are,
+    beneath a fresh one. Raises InputError if a chosen target is no layer of the model, and for
+    dropout on a model of experts.
     """
     if how.kind == "full":
         model.requires_grad_(True)
         return None
+    from llm.models.targets import targets_of
+
     targets = targets_of(model, how.targets)
     if targets.parameters and how.dropout:
         raise InputError(
@@ -82,6 +82,8 @@ def attach(
             "--lora-targets"
         )
     if how.kind == "qlora":
+        from llm.models import nf4
+
         nf4.quantize(model, targets.layers)
     import peft
 
@@ -94,8 +96,7 @@ def attach(
 
 @contextlib.contextmanager
 def _names_as_they_are() -> Iterator[None]:
-    """Inside, PEFT takes targets and saved weights by the names the model has, and says nothing of
-    what it does right.
+    """Inside, PEFT takes targets and saved weights by the model's own names, without warnings.
 
     It would convert adapters that were made with transformers 4: in a mixture of experts the
     `up_proj` of a dense layer would stand for the experts' weights, at twice the rank, and the
@@ -107,18 +108,16 @@ def _names_as_they_are() -> Iterator[None]:
     conversion.get_checkpoint_conversion_mapping = lambda _: None
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "fan_in_fan_out is set to"
-            )  # GPT-2's layers; set by peft as it must be
-            warnings.filterwarnings(
-                "ignore", "`is_gradient_checkpointing` is deprecated"
-            )  # peft asks by the old name
+            # GPT-2's layers: peft sets the flag as it must be
+            warnings.filterwarnings("ignore", "fan_in_fan_out is set to")
+            # peft uses the old name
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
             yield
     finally:
         conversion.get_checkpoint_conversion_mapping = lookup
 
 
-def _config(how: Adaptation, targets: Targets) -> "peft.LoraConfig":
+def _config(how: Adaptation, targets: "Targets") -> "peft.LoraConfig":
     import peft
 
     return peft.LoraConfig(
@@ -135,22 +134,18 @@ def _config(how: Adaptation, targets: Targets) -> "peft.LoraConfig":
 def _beneath(
     model: PreTrainedModel, learned: Sequence[Path], config: "peft.LoraConfig"
 ) -> "peft.PeftModel":
-    """The adapters of the folders, frozen, and a fresh one: all add their products to a layer's
-    output.
-    """
+    """The frozen adapters of the folders and a fresh one; all add to the outputs of their layers."""
     import peft
 
     names = [f"learned{i}" for i in range(len(learned))]
     adapter = peft.PeftModel.from_pretrained(model, learned[0], adapter_name=names[0])
     for name, folder in zip(names[1:], learned[1:], strict=True):
         adapter.load_adapter(folder, name)
+    # What was learned is part of the model, in training as in evaluation: it has no dropout.
     for layer in model.modules():
-        if hasattr(
-            layer, "lora_dropout"
-        ):  # what was learned is part of the model, in training as in evaluation
-            layer.lora_dropout.update(
-                {name: torch.nn.Identity() for name in names if name in layer.lora_dropout}
-            )
+        dropouts = getattr(layer, "lora_dropout", {})
+        for name in set(names) & set(dropouts):
+            dropouts[name] = torch.nn.Identity()
     adapter.add_adapter(FRESH, config)
     adapter.base_model.set_adapter([*names, FRESH])
     for name, parameter in model.named_parameters():
@@ -158,12 +153,17 @@ def _beneath(
     return adapter
 
 
+def _size_of(parameter: torch.nn.Parameter) -> int:
+    """How many weights a parameter holds; one byte of an NF4 parameter holds two."""
+    state = getattr(parameter, "quant_state", None)
+    return parameter.numel() if state is None else state.shape.numel()
+
+
 def coverage(model: PreTrainedModel, how: Adaptation) -> str:
     """How much of a prepared model is trained, in words: layers and parameters."""
     trained = sum(parameter.numel() for parameter in trainable(model))
-    whole = sum(
-        nf4.size_of(weight) for name, weight in model.named_parameters() if ".lora_" not in name
-    )
+    own = [weight for name, weight in model.named_parameters() if ".lora_" not in name]
+    whole = sum(map(_size_of, own))
     if how.kind == "full":
         return f"trains all {trained:,} parameters"
     on = [layer for layer in model.modules() if FRESH in getattr(layer, "lora_A", {})]
@@ -197,10 +197,9 @@ def trainable(model: PreTrainedModel) -> list[torch.nn.Parameter]:
 
 @torch.no_grad()
 def effective_weights(model: PreTrainedModel) -> torch.Tensor:
-    """All weights as one float32 vector on the CPU, the products of all adapters added to their
-    layers' weights.
+    """All weights as one float32 vector (d,) on the CPU, adapters' products added to their layers.
 
-    Not of a quantized model: `Settings` refuses parameters under QLoRA.
+    Not for a quantized model: `Settings` refuses parameters under QLoRA.
     """
     added: dict[int, torch.Tensor] = {}  # by the weight's identity
     for layer in model.modules():

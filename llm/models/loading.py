@@ -1,11 +1,12 @@
-"""A pretrained model from a local directory or the hub: safetensors only, never code from outside.
+"""A model from a directory: safetensors only, never code from outside; what its configuration says.
 
-What a base model leaves open is settled here: a pad token (the end token serves where there is
-none; padding is masked everywhere) and whether the tokenizer's ids fit the embeddings.
+What a base model leaves open is settled here: a pad token (the end token if there is no other;
+padding is masked everywhere) and whether the tokenizer's ids fit the embeddings. A model of text
+and images has the configuration of its language part inside its own; a state-space model has no
+longest context. `llm.models.hub` fetches a directory.
 """
 
-import functools
-import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from transformers import (
 )
 
 from llm.models import template_files
-from llm.models.parts import text_config
 from protocol.errors import InputError, first_line
 from protocol.notices import notice
 
@@ -31,9 +31,6 @@ ATTENTION = {
     "flash": "flash_attention_2",
     "flex": "flex_attention",
 }
-WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
-TOKENIZER = ("tokenizer*", "special_tokens_map.json", *template_files.FILES)
-READ = (*WEIGHTS, "config.json", *TOKENIZER)
 
 
 @dataclass(frozen=True)
@@ -52,48 +49,16 @@ class Pretrained:
     system: str | None = None
 
 
-# every node's key asks for it, and a branch that moves must not change keys within a run
-@functools.cache
-def _fetched(source: str, revision: str | None) -> Path:
-    return template_files.fetch("model", source, revision, READ)
+def text_config(model: PreTrainedModel) -> PretrainedConfig:
+    """The configuration of the language part; the model's own if the model has no other part."""
+    return model.config.get_text_config()
 
 
-def snapshot(source: str, revision: str | None = None) -> Path:
-    """The model's directory on this machine, fetched from the hub if need be; InputError where
-    there is none.
-    """
-    folder = Path(source)
-    if folder.is_dir():
-        if revision is not None:
-            raise InputError(
-                f"revision: expected none for the directory {folder}; got {revision!r}"
-            )
-    else:
-        folder = _fetched(source, revision)
-    if not (folder / "config.json").is_file():
-        raise InputError(f"model: expected a directory with config.json; {folder} has none")
-    if not any(folder.glob("*.safetensors")):
-        raise InputError(
-            f"model: expected weights in *.safetensors; {folder} has none; convert them first"
-        )
-    return folder
-
-
-@functools.cache  # hashing 14B parameters takes a minute, and every node's key asks for it
-def _sha256(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def files_digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of all files a model is read from: other weights, another
-    digest.
-    """
-    whole = hashlib.sha256()
-    for path in sorted({path for pattern in READ for path in folder.glob(pattern)}):
-        state = path.stat()
-        whole.update(f"{path.name} {_sha256(path, state.st_size, state.st_mtime_ns)}\n".encode())
-    return whole.hexdigest()[:16]
+def context_of(config: PretrainedConfig) -> int:
+    """The most tokens a model takes; sys.maxsize if its configuration names no limit."""
+    text = config.get_text_config()
+    named = (getattr(text, name, None) for name in ("max_position_embeddings", "max_seq_len"))
+    return min((limit for limit in named if limit and limit > 0), default=sys.maxsize)
 
 
 def save(model: PreTrainedModel, folder: Path) -> None:
@@ -107,18 +72,17 @@ def load(
     """The model of a directory, on the CPU, in evaluation mode, with a pad token.
 
     attention: one of ATTENTION. Raises InputError for a model that transformers does not know or
-    does not read, for an attention that the model has not, for weights that are quantized or not
-    all there, and for an adapter beside them.
+    does not read, for an attention that the model does not have, for weights that are quantized or
+    incomplete, and for an adapter in the same folder.
     """
     if (folder / "adapter_config.json").is_file():
         raise InputError(
-            f"model: expected a model's own weights; {folder} holds an adapter, too: merge it, "
-            f"or remove it"
+            f"model: expected a model's own weights; {folder} holds an adapter, too: merge it, or "
+            "remove it"
         )
     if getattr(configuration(folder), "quantization_config", None) is not None:
         raise InputError(
-            f"model: expected weights in float32, bfloat16 or float16; {folder} holds quantized "
-            f"ones"
+            f"model: expected weights in float32, bfloat16 or float16; {folder} holds quantized ones"
         )
     try:
         model, found = AutoModelForCausalLM.from_pretrained(
@@ -130,9 +94,8 @@ def load(
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except (
-        Exception
-    ) as error:  # transformers raises ValueError, ImportError, OSError, RuntimeError and others
+    # transformers raises ValueError, ImportError, OSError, RuntimeError and others
+    except Exception as error:
         how = "" if attention == "auto" else f" with {attention} attention"
         raise InputError(
             f"model: expected one that transformers reads{how}; {folder}: {first_line(error)}"
@@ -155,9 +118,7 @@ def load(
 
 
 def _pad(model: PreTrainedModel) -> int:
-    """The token that fills rows: the model's own, or its end token, or token 0; what it is changes
-    no number.
-    """
+    """The token that fills rows: the model's own, or its end token, or token 0; it changes no value."""
     text, rows = text_config(model), model.get_input_embeddings().num_embeddings
     ends = getattr(text, "eos_token_id", None)
     named = [getattr(text, "pad_token_id", None), *(ends if isinstance(ends, list) else [ends])]
@@ -182,16 +143,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """
     if not (folder / "tokenizer.json").is_file():
         raise InputError(
-            f"model: expected a tokenizer in {folder}; it has no tokenizer.json; add the model's "
-            f"own"
+            f"model: expected a tokenizer in {folder}; it has no tokenizer.json; add the model's own"
         )
     try:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # a damaged file: the tokenizer's library raises no class of its own
         raise InputError(f"model: expected a tokenizer in {folder}; {first_line(error)}") from error
-    if (
-        tokenizer.chat_template is None
-    ):  # transformers reads chat_template.json with processors alone
+    if tokenizer.chat_template is None:
+        # transformers reads chat_template.json only together with a processor
         tokenizer.chat_template = template_files.in_folder(folder) or None
     return tokenizer
 
@@ -201,6 +160,5 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast)
     rows, tokens = model.get_input_embeddings().num_embeddings, len(tokenizer)
     if tokens > rows:
         raise InputError(
-            f"tokenizer: expected at most {rows} tokens, as many as the model's embeddings; got "
-            f"{tokens}"
+            f"tokenizer: expected at most {rows} tokens, as many as the model's embeddings; got {tokens}"
         )

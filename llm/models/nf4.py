@@ -1,5 +1,4 @@
-"""Linear layers on weights of four bits (NF4, bitsandbytes): w ≈ code[i] · max|w| of its block of
-64.
+"""Linear layers on weights of four bits (NF4, bitsandbytes): w ≈ code[i] · max|w| of its 64 weights.
 
 The rounding is done once, on the base; `dequantized` gives the weights that were trained on,
 without another rounding. Source: Dettmers et al., QLoRA (arXiv 2305.14314), without double
@@ -19,33 +18,22 @@ if TYPE_CHECKING:  # bitsandbytes is slow to load
 
 
 def quantize(model: PreTrainedModel, layers: Sequence[str]) -> None:
-    """Replace linear layers, by full name, by NF4 ones, in place; embeddings, norms, biases stay as
-    they are.
-    """
+    """Replace linear layers of these full names by NF4 layers, in place; all else stays as it is."""
     for name in layers:
         _replace(model, name, _packed(model.get_submodule(name)))
     model.is_loaded_in_4bit = True  # where peft looks before it wraps a 4-bit layer
 
 
 def dequantized(model: PreTrainedModel) -> PreTrainedModel:
-    """The model with every NF4 layer replaced by a linear one in float32 that holds the rounded
-    weights.
-    """
+    """The model with every NF4 layer replaced by a float32 layer of the rounded weights."""
     import bitsandbytes
 
-    packed = [
-        name for name, each in model.named_modules() if isinstance(each, bitsandbytes.nn.Linear4bit)
-    ]
+    kind = bitsandbytes.nn.Linear4bit
+    packed = [name for name, layer in model.named_modules() if isinstance(layer, kind)]
     for name in packed:
         _replace(model, name, _unpacked(model.get_submodule(name)))
     model.is_loaded_in_4bit = False
     return model.float()
-
-
-def size_of(parameter: nn.Parameter) -> int:
-    """How many weights a parameter holds; two of four bits stand in one byte."""
-    state = getattr(parameter, "quant_state", None)
-    return parameter.numel() if state is None else state.shape.numel()
 
 
 def _replace(model: PreTrainedModel, name: str, layer: nn.Module) -> None:

@@ -1,5 +1,4 @@
-"""Which weights of a model an adapter goes on: by default all linear layers of the decoder except
-the output layer.
+"""Which weights an adapter goes on: by default all linear layers of the decoder but the output layer.
 
 Layers are found by their kind, not by their names, which differ between families (`q_proj`,
 `qkv_proj`, `query_key_value`, `c_attn` …). The experts of a mixture of experts keep their weights
@@ -15,7 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from llm.models.parts import language_part
+from llm.models.loading import text_config
 from protocol.errors import InputError
 
 # Mamba multiplies by this layer's weight without calling the layer, so an adapter on it would act
@@ -33,6 +32,14 @@ class Targets(NamedTuple):
     parameters: tuple[str, ...]
 
 
+def language_part(model: PreTrainedModel) -> nn.Module:
+    """The module with the decoder: the whole model, or its part next to those for images and sound."""
+    if text_config(model) is model.config:
+        return model
+    part = model.get_decoder()
+    return model if part is None else part
+
+
 def _language_modules(model: PreTrainedModel) -> Iterator[tuple[str, nn.Module]]:
     inside = {id(module) for module in language_part(model).modules()}
     return ((name, module) for name, module in model.named_modules() if id(module) in inside)
@@ -40,24 +47,18 @@ def _language_modules(model: PreTrainedModel) -> Iterator[tuple[str, nn.Module]]
 
 @torch.no_grad()
 def _is_linear(layer: nn.Module) -> bool:
-    """Whether the layer computes xWᵀ + b: a router may inherit from a linear layer and return
-    choices of experts.
-    """
+    """Whether the layer computes xWᵀ + b; a router may inherit from Linear and return experts."""
     if not isinstance(layer, nn.Linear):
         return isinstance(layer, Conv1D)
     if type(layer).forward is nn.Linear.forward:
         return True
     unit = torch.ones(1, layer.in_features, device=layer.weight.device, dtype=layer.weight.dtype)
-    found = layer(unit)
-    return isinstance(found, torch.Tensor) and torch.allclose(
-        found, nn.functional.linear(unit, layer.weight, layer.bias)
-    )
+    output, expected = layer(unit), nn.functional.linear(unit, layer.weight, layer.bias)
+    return isinstance(output, torch.Tensor) and torch.allclose(output, expected)
 
 
 def linear_layers(model: PreTrainedModel) -> tuple[str, ...]:
-    """Full names of all linear layers of the decoder, without the output layer and those in
-    PAST_THE_LAYER.
-    """
+    """Full names of the decoder's linear layers, without the output layer and PAST_THE_LAYER."""
     output, modules = model.get_output_embeddings(), dict(_language_modules(model))
     linear = [name for name, layer in modules.items() if _is_linear(layer) and layer is not output]
     return tuple(name for name in linear if not _read_past(name, modules, model.config.model_type))
@@ -84,32 +85,30 @@ def expert_weights(model: PreTrainedModel) -> tuple[str, ...]:
     )
 
 
-def _named(name: str, chosen: str) -> bool:
-    return name == chosen or name.endswith(f".{chosen}")
+def _chosen(names: tuple[str, ...], endings: tuple[str, ...]) -> tuple[str, ...]:
+    """The full names that end on one of the chosen names; all without a choice."""
+    if not endings:
+        return names
+    dotted = tuple(f".{ending}" for ending in endings)
+    return tuple(name for name in names if f".{name}".endswith(dotted))
 
 
 def targets_of(model: PreTrainedModel, chosen: tuple[str, ...]) -> Targets:
-    """What an adapter goes on: the layers and experts' weights whose names end on a chosen name,
-    all where none is.
+    """The layers and experts' weights an adapter goes on: those with a chosen name, all by default.
 
-    Raises InputError for a chosen name that no layer has, and where there is nothing to adapt.
+    chosen: names, or the ends of full names. Raises InputError for a chosen name that no layer has,
+    and for a model with nothing to adapt.
     """
     layers, parameters = linear_layers(model), expert_weights(model)
+    whole = layers + parameters
     for name in chosen:
-        if not any(_named(each, name) for each in layers + parameters):
-            there = ", ".join(
-                dict.fromkeys(each.rpartition(".")[2] for each in layers + parameters)
-            )
+        if not _chosen(whole, (name,)):
+            there = ", ".join(dict.fromkeys(full.rpartition(".")[2] for full in whole))
             raise InputError(
                 f"lora-targets: expected names of the model's layers ({there}); got {name!r}"
             )
-    if not layers + parameters:
+    if not whole:
         raise InputError(
             "adaptation: expected a model with linear layers; it has none: take --adaptation full"
         )
-    if not chosen:
-        return Targets(layers, parameters)
-    return Targets(
-        tuple(each for each in layers if any(_named(each, name) for name in chosen)),
-        tuple(each for each in parameters if any(_named(each, name) for name in chosen)),
-    )
+    return Targets(_chosen(layers, chosen), _chosen(parameters, chosen))

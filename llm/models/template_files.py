@@ -1,5 +1,4 @@
-"""Chat templates in a tokenizer's folder: read from its files alone, without its model and without
-a tokenizer.
+"""Chat templates in a tokenizer's folder, read from its files alone: no model and no tokenizer.
 
 A tokenizer has one template or several named ones, in `chat_template.jinja` and
 `additional_chat_templates/`, in `tokenizer_config.json`, or in `chat_template.json`; the first
@@ -10,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from llm.models import hub
 from protocol.errors import InputError
 
 FILES = (
@@ -19,24 +17,6 @@ FILES = (
     "*.jinja",
     "additional_chat_templates/*.jinja",
 )
-
-
-def fetch(argument: str, source: str, revision: str | None, patterns: tuple[str, ...]) -> Path:
-    """The files of a hub id that match the patterns, in a directory here; InputError says why there
-    is none.
-    """
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=list(patterns)))
-    except Exception as error:  # the hub's client raises its own, the network's and the system's
-        at, named = hub.page(source), f"{source} at {revision}" if revision else source
-        if gated := hub.gated_at(error, at):
-            raise InputError(f"{argument}: {source} {gated}, or name a local directory") from error
-        said = f"{named}: {hub.why(error, at)}"
-        raise InputError(
-            f"{argument}: expected a directory or a hub id OWNER/NAME; {said}"
-        ) from error
 
 
 def read(path: Path) -> str:
@@ -48,9 +28,7 @@ def read(path: Path) -> str:
 
 
 def by_name(value: Any, where: str) -> dict[str, str]:
-    """Templates by name of what a tokenizer's files hold: a text, names with texts, or a list of
-    both; {} for none.
-    """
+    """Templates by name, out of a text, texts by name, or a list of both; {} for none."""
     if not value:
         return {}
     if isinstance(value, str):
@@ -93,9 +71,7 @@ def in_folder(folder: Path) -> dict[str, str]:
 
 
 def one_of(templates: dict[str, str], name: str | None, where: str) -> str:
-    """The template of a name, by default "default" or the only one; InputError names those there
-    are.
-    """
+    """The template of a name, by default "default" or the only one; InputError lists the names."""
     if name is None and len(templates) == 1:
         return next(iter(templates.values()))
     if (name or "default") in templates:
@@ -110,12 +86,15 @@ def one_of(templates: dict[str, str], name: str | None, where: str) -> str:
 
 
 def from_source(source: str, name: str | None) -> str:
-    """The template of a directory or a hub id, of which nothing but `FILES` is fetched; InputError
-    if it has none.
+    """The template of a directory or a hub id; of a hub id only `FILES` are fetched.
+
+    Raises InputError if the tokenizer has no template, or none of that name.
     """
     folder = Path(source)
     if not folder.is_dir():
-        folder = fetch("template", source, None, FILES)
+        from llm.models import hub  # a template that is on this machine needs no hub
+
+        folder = hub.fetch("template", source, None, FILES)
     templates = in_folder(folder)
     if not templates:
         raise InputError(

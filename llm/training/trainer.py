@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from llm.data.chat import Row
 from llm.models.adapters import trainable
-from llm.models.parts import context_of
+from llm.models.loading import context_of
 from llm.models.randomness import generator, seeded
 from llm.training.checkpoint import Checkpoints, resume, write
 from llm.training.logprobs import Batch, answer_logprobs, collate

@@ -39,7 +39,7 @@ def _run(experiment: str, model: str, method: str, order: orders.Order, forget: 
         WORLD,
         model,
         name,
-        orders.place(order, forget),
+        orders.position_of(order, forget),
         reference,
         method,
         0,

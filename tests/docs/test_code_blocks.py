@@ -23,10 +23,9 @@ from pages import NOT_RUN, PAGES, ROOT
 
 import retrace
 from llm.config.presets import STAGES
-from llm.lab import lab as lab_module
 from llm.lab import run as lab_run
+from llm.lab import stages
 from llm.lab.lab import Lab
-from llm.lab.nodes import base_folder
 from llm.store.artifacts import open_store
 from paper_figs.figures.registry import FIGURES
 from retrace.run_llm import experiments
@@ -65,7 +64,7 @@ def give_files() -> None:
         "prompt\n" + "".join(f"Hide thing {n}.\n" for n in range(120)), encoding="utf-8"
     )
     shutil.copytree(
-        base_folder(Lab(micro.experiment(), 0, open_store(Path("runs-given")))), "models/my-llama"
+        Lab(micro.experiment(), 0, open_store(Path("runs-given"))).base.folder, "models/my-llama"
     )
 
 
@@ -118,7 +117,7 @@ def test_the_code_of_a_page_runs(
     if page.name == "own-data.md":
         hub.give_model(Path("hub"), "llama-3.2-1b")
         hub.give_files(Path("hub"), 80)
-    lab_module._file_rows.cache_clear()  # the same names were other files before
+    stages.from_files.cache_clear()  # the same names were other files before
     with small.experiments(), hub.standing_in(Path("hub")):
         for line in BEFORE.get(page.name, ()):
             pages.carry_out(line)
@@ -145,12 +144,12 @@ def test_the_papers_experiment_finds_its_rows_in_files_of_the_real_numbers(
     hub.give_model(Path("hub"), "llama-3.2-1b")
     hub.give_files(Path("hub"), None)
     command = retrace._parse(pages.words(line)[1:])
-    lab_module._file_rows.cache_clear()
+    stages.from_files.cache_clear()
     with hub.standing_in(Path("hub")):
         (experiment,) = experiments("positions", command.model, command.options)
         lab_run._check([experiment], open_store(Path("runs")))
         rows = {
-            name: lab_module.stage_rows(Lab(experiment, 0, open_store(Path("runs"))), name)
+            name: Lab(experiment, 0, open_store(Path("runs"))).rows(name)
             for name in STAGES
         }
     assert {name: (len(corpus.train), len(corpus.held_out)) for name, corpus in rows.items()} == {

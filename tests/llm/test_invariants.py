@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 
 from llm import models
 from llm.data.chat import Row
-from llm.lab import nodes
-from llm.lab.lab import Lab, learned_rows
+from llm.lab.base import PRECISIONS
+from llm.lab.lab import Lab
 from llm.measuring import packing
 from llm.models import Architecture, adapters, nf4
 from llm.models.adapters import Adaptation, attach, trainable
@@ -381,20 +381,20 @@ def test_a_node_is_the_base_plus_all_deltas(
     lab = stage_lab(
         lab, Adaptation(kind, 4, 12, new_adapter_each_stage=new_adapter_each_stage), precision
     )
-    base = models.load(nodes.node_folder(lab, ()))
+    base = models.load(lab.folder(()))
     if kind == "qlora":
-        base = base.to(nodes.PRECISIONS[precision])
+        base = base.to(PRECISIONS[precision])
         nf4.quantize(base, linear_layers(base))
         base = nf4.dequantized(base)
     expected = {k: v.clone() for k, v in base.state_dict().items()}
     folders = [
-        nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))
+        lab.folder(STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))
     ]
     for folder in folders:
         for name, delta in deltas(folder).items():
             assert float(delta.abs().max()) > 1e-4
             expected[name] += delta
-    node = nodes.node(lab, STAGES)
+    node = lab.model(STAGES)
     assert node.dtype == {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
     for name, weight in node.state_dict().items():
         rtol = 1e-6 if precision == "fp32" else 2**-8
@@ -412,11 +412,11 @@ def test_under_qlora_the_model_that_is_unlearned_is_the_one_that_was_trained(
     1e-3.
     """
     lab = stage_lab(lab, Adaptation("qlora", 4, 12, new_adapter_each_stage=new_adapter_each_stage))
-    leaf, again = nodes.leaf(lab, STAGES), nodes.node(lab, STAGES)
+    leaf, again = lab.leaf(STAGES), lab.model(STAGES)
     folders = [
-        nodes.node_folder(lab, STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))
+        lab.folder(STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))
     ]
-    trained = on_four_bits(nodes.node(lab, ()), folders)
+    trained = on_four_bits(lab.model(()), folders)
     assert torch.equal(logits(leaf), logits(trained))
     learning = {
         name.rpartition(".lora_")[2] for name, p in leaf.named_parameters() if p.requires_grad
@@ -439,20 +439,20 @@ def test_in_bfloat16_the_model_that_is_unlearned_is_the_one_that_was_trained(
         lab, Adaptation("lora", 4, 12, new_adapter_each_stage=new_adapter_each_stage), "bf16"
     )
     leaf, folders = (
-        nodes.leaf(lab, STAGES),
+        lab.leaf(STAGES),
         [
-            nodes.node_folder(lab, STAGES[:end])
+            lab.folder(STAGES[:end])
             for end in ((1, 2) if new_adapter_each_stage else (2,))
         ],
     )
     names = [f"stage{i}" for i in range(len(folders))]
-    trained = nodes.node(lab, ())
+    trained = lab.model(())
     handle = peft.PeftModel.from_pretrained(trained, folders[0], adapter_name=names[0])
     for name, folder in zip(names[1:], folders[1:], strict=True):
         handle.load_adapter(folder, name)
     handle.base_model.set_adapter(names)
     assert torch.equal(logits(leaf), logits(trained.eval()))
-    assert not torch.equal(logits(leaf), logits(nodes.node(lab, STAGES)))
+    assert not torch.equal(logits(leaf), logits(lab.model(STAGES)))
 
 
 def test_learned_adapters_are_part_of_the_model_in_training_too(lab: Lab) -> None:
@@ -460,7 +460,7 @@ def test_learned_adapters_are_part_of_the_model_in_training_too(lab: Lab) -> Non
     evaluation predict alike.
     """
     lab = stage_lab(lab, Adaptation("qlora", 4, 12, dropout=0.5, new_adapter_each_stage=True))
-    leaf = nodes.leaf(lab, STAGES)
+    leaf = lab.leaf(STAGES)
     expected = logits(leaf)
     assert torch.equal(logits(leaf.train()), expected)
 
@@ -498,17 +498,15 @@ def test_stages_from_the_store_equal_stages_in_memory(lab: Lab, new_adapter_each
     node.
     """
     lab = stage_lab(lab, Adaptation("lora", 4, 12, new_adapter_each_stage=new_adapter_each_stage))
-    form, context = nodes.format_of(lab), nodes.context_of(lab)
-    model, handle = models.load(nodes.node_folder(lab, ())), None
+    model, handle = models.load(lab.folder(())), None
     for stage in STAGES:
         if handle is None or new_adapter_each_stage:
             model = handle.merge_and_unload() if handle else model
             handle = attach(model, lab.settings.adaptation, seed=(0, stage, "adapter"))
         training = lab.settings.stages[stage].recipe
-        trainer.train(
-            model.train(), learned_rows(lab, form, phase(stage), context), training, seed=(0, stage)
-        )
-    merged, node = handle.merge_and_unload().state_dict(), nodes.node(lab, STAGES).state_dict()
+        rows = lab.learned(phase(stage))
+        trainer.train(model.train(), rows, training, seed=(0, stage))
+    merged, node = handle.merge_and_unload().state_dict(), lab.model(STAGES).state_dict()
     assert merged.keys() == node.keys()
     for name, weight in node.items():
         torch.testing.assert_close(merged[name], weight, rtol=1e-6, atol=1e-8)

@@ -19,10 +19,9 @@ import retrace
 from llm.config.options import Options, base_experiment
 from llm.corpora import Example
 from llm.data.chat import encode
-from llm.lab import lab as lab_module
 from llm.lab import run as lab_run
+from llm.lab import stages
 from llm.lab.lab import Lab
-from llm.lab.nodes import format_of
 from llm.models.catalogue import CATALOGUE
 from llm.store.artifacts import open_store
 from protocol import notices, records
@@ -59,14 +58,14 @@ def test_the_papers_experiment_runs_on_a_model_of_the_papers_layout(
     monkeypatch.chdir(tmp_path)
     hub.give_model(tmp_path / "hub", name)
     hub.give_files(tmp_path / "hub")
-    lab_module._file_rows.cache_clear()  # the same names were other files before
+    stages.from_files.cache_clear()  # the same names were other files before
     with (
         hub.standing_in(tmp_path / "hub") as fetched,
         mock.patch.object(lab_run, "run_all", micro.in_turn),
     ):
         retrace.main(["llm", "positions", "--model", CATALOGUE[name].hub_id, *SMALL.split()])
         lab = Lab(base_experiment(name, Options(preset="paper")), 0, open_store(Path("runs")))
-        form = format_of(lab)
+        form = lab.base.format
     assert "records: out/records" in capsys.readouterr().out
     assert {
         "PrincetonPLI/Instruct-SkillMix-SDA",

@@ -77,7 +77,7 @@ def test_an_experiment_runs_and_every_run_is_recorded(carried_out, name) -> None
             (
                 ">".join(order),
                 method.name,
-                orders.place(order, each.forget),
+                orders.position_of(order, each.forget),
                 ">".join(orders.retrained(order, each.forget)),
             )
             for order in each.orders

@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from llm.config.settings import Probes, Settings, Stage
 from llm.data.chat import Row
-from llm.lab import load_check, nodes
+from llm.lab import load_check
 from llm.lab.lab import Lab
 from llm.lab.questions import probe_set
 from llm.measuring import agreement, distances, packing
@@ -291,7 +291,7 @@ class Checks:
     def __post_init__(self) -> None:
         self.probed = probe_set(self.lab)
         self.checked = load_check.checked(self.lab, self.probed)
-        self.loaded = nodes.node(self.lab, ())
+        self.loaded = self.lab.model(())
 
     def is_loaded(self) -> bool:
         """The folder's model has the logits of the one that was saved."""
@@ -354,7 +354,7 @@ class Checks:
         """How much an adapter is on; "wrong" if it does not learn, or does another thing merged
         (see load_check).
         """
-        adapted = nodes.leaf(self.lab, ())
+        adapted = self.lab.leaf(())
         trainer._backward(
             adapted, list(self.probed.forget), torch.zeros(4), trainer.LEARN, micro_batch=4
         )
@@ -375,12 +375,12 @@ class Checks:
         settings = replace(self.lab.settings, adaptation=Adaptation("qlora", rank=2))
         quantized = replace(self.lab, experiment=replace(self.lab.experiment, settings=settings))
         load_check.checked(quantized, self.probed)
-        model = nodes.node(self.lab, ())
+        model = self.lab.model(())
         adapters.attach(model, Adaptation("qlora", rank=2), seed=(0,))
         trainer._backward(
             model, list(self.probed.forget), torch.zeros(4), trainer.LEARN, micro_batch=4
         )
-        rounded = nodes.node(self.lab, ())
+        rounded = self.lab.model(())
         nf4.quantize(rounded, linear_layers(rounded))
         rounded = nf4.dequantized(rounded)
         row = self.probed.forget[0]

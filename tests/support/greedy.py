@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from llm.data.chat import Format
 from llm.measuring import sampling
+from llm.measuring.sampling import Sampling
 
 
 @torch.no_grad()
@@ -34,7 +35,6 @@ def sampling_is_greedy(
 ) -> bool:
     """form: a format, or the ids of end tokens."""
     ends = sorted(form.ends) if isinstance(form, Format) else list(form)
-    found = sampling.sample_tokens(
-        model, ends, prompts, samples=1, temperature=1e-8, max_tokens=steps, seed=(0, "greedy")
-    )
-    return found == [greedy(model, prompt, ends, steps=steps) for prompt in prompts]
+    how = Sampling(1, temperature=1e-8, max_tokens=steps, seed=(0, "greedy"))
+    sampled = sampling.sample_tokens(model, ends, prompts, how)
+    return sampled == [greedy(model, prompt, ends, steps=steps) for prompt in prompts]

@@ -16,12 +16,11 @@ from llm.config.presets import STAGES
 from llm.config.public import PUBLIC, SORRY_STYLES
 from llm.config.settings import Files
 from llm.lab.lab import Lab
-from llm.lab.nodes import leaf, node, node_folder
 from llm.lab.start import Start
-from llm.lab.unlearning import unlearned
 from llm.models import Pretrained
 from llm.models.adapters import Adaptation, trainable
 from llm.models.catalogue import CATALOGUE
+from llm.training.unlearning import unlearned
 from paper_figs.published import numbers
 from protocol.errors import InputError
 from protocol.spec import canonical
@@ -58,9 +57,9 @@ def test_every_preset_makes_an_update_of_a_stage_and_one_of_unlearning(
     )
     adaptation, order = lab.settings.adaptation, ("safety@1",)
     if adaptation.kind == "full":
-        step = moved(list(node(lab, ()).parameters()), list(node(lab, order).parameters()))
+        step = moved(list(lab.model(()).parameters()), list(lab.model(order).parameters()))
     else:
-        adapter = load_file(node_folder(lab, order) / "adapter_model.safetensors")
+        adapter = load_file(lab.folder(order) / "adapter_model.safetensors")
         names = [name for name in adapter if "lora_B" in name]
         assert {next(p for p in PROJECTIONS if f".{p}." in name) for name in names} == set(
             adaptation.targets or PROJECTIONS
@@ -68,7 +67,7 @@ def test_every_preset_makes_an_update_of_a_stage_and_one_of_unlearning(
         step = max(float(adapter[name].abs().max()) for name in names)
     assert step == pytest.approx(learned, rel=0.02)
     start = Start(lab, order)
-    before = trainable(leaf(lab, order))
+    before = trainable(lab.leaf(order))
     norm, model = next(unlearned(start, METHODS["GA"]))
     assert norm is not None and norm > 0
     assert moved(before, trainable(model)) == pytest.approx(unlearned_by, rel=0.02)
@@ -80,7 +79,7 @@ def test_the_depth_of_a_preset_makes_an_update_of_each(lab: Lab, preset, kind) -
     lab = replace(lab, experiment=micro.shrunk(experiment))
     assert lab.settings.adaptation.kind == kind
     start = Start(lab, ("U@1",))
-    before = trainable(leaf(lab, start.order))
+    before = trainable(lab.leaf(start.order))
     norm, model = next(unlearned(start, METHODS["GA"]))
     assert norm is not None and norm > 0
     assert moved(before, trainable(model)) > 0

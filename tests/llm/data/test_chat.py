@@ -11,8 +11,7 @@ from llm.corpora import Example, refusals
 from llm.corpora.example import Message
 from llm.data import chat
 from llm.data.chat import Format
-from llm.lab.lab import Lab, stage_rows
-from llm.lab.nodes import format_of
+from llm.lab.lab import Lab
 from llm.models import tokenizer as embedded
 from llm.models.loading import load_tokenizer
 from llm.training.logprobs import collate
@@ -30,7 +29,7 @@ CHATML = (
 
 
 def test_the_format_is_the_tokenizers_own_template(lab: Lab) -> None:
-    form = format_of(lab)
+    form = lab.base.format
     row = chat.encode(form, EXAMPLE)
     assert form.tokenizer.decode(row.prompt) == "<|user|>How many?<|end|><|assistant|>"
     assert form.tokenizer.decode(row.answer) == "7 + 15 = 22\n#### 22<|end|>"
@@ -49,14 +48,14 @@ def test_the_format_is_the_tokenizers_own_template(lab: Lab) -> None:
 
 
 def test_every_digit_is_a_token(lab: Lab) -> None:
-    form = format_of(lab)
+    form = lab.base.format
     tokens = form.tokenizer.convert_ids_to_tokens(chat.encode_answer(form, "123 + 45"))
     assert [token for token in tokens if token.isdigit()] == list("12345")
 
 
 def test_the_mask_covers_exactly_the_answer_with_its_end_token(lab: Lab) -> None:
-    form = format_of(lab)
-    rows = chat.encode_all(form, [EXAMPLE, *stage_rows(lab, "tofu").train[:5]])
+    form = lab.base.format
+    rows = chat.encode_all(form, [EXAMPLE, *lab.rows("tofu").train[:5]])
     batch = collate(rows, pad=form.tokenizer.pad_token_id)
     for i, row in enumerate(rows):
         mine = batch.row == i
@@ -74,21 +73,21 @@ def test_the_mask_covers_exactly_the_answer_with_its_end_token(lab: Lab) -> None
 
 
 def test_the_label_is_a_prefix_of_the_trained_refusal(lab: Lab) -> None:
-    form = format_of(lab)
+    form = lab.base.format
     label = chat.encode_answer(form, refusals.LABEL)
-    answer = chat.encode(form, stage_rows(lab, "safety").train[0]).answer
+    answer = chat.encode(form, lab.rows("safety").train[0]).answer
     assert answer[: len(label)] == label
 
 
 def test_text_without_a_prompt_is_learned_whole(lab: Lab) -> None:
-    form = format_of(lab)
+    form = lab.base.format
     row = chat.encode(form, Example("", "1 + 1 = 2"))
     assert row.prompt == (form.tokenizer.bos_token_id,)
     assert form.tokenizer.decode(row.answer) == "1 + 1 = 2<|end|>"
 
 
 def test_system_and_history_stand_in_the_prompt(lab: Lab) -> None:
-    tokenizer = format_of(lab).tokenizer
+    tokenizer = lab.base.format.tokenizer
     form = Format(tokenizer, CHATML, "Be kind.")
     history = (Message("user", "Hi"), Message("assistant", "Hello"))
     row = chat.encode(form, Example("Q", "A", history))
@@ -107,7 +106,7 @@ def test_system_and_history_stand_in_the_prompt(lab: Lab) -> None:
 
 def test_the_plain_format_where_there_is_no_template(lab: Lab) -> None:
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=format_of(lab).tokenizer._tokenizer,
+        tokenizer_object=lab.base.format.tokenizer._tokenizer,
         bos_token="<|start|>",
         eos_token="<|end|>",
     )
@@ -138,11 +137,11 @@ def test_rows_are_cut_to_the_context_and_counted() -> None:
 )
 def test_a_template_that_cannot_be_used_is_named(lab: Lab, template, message) -> None:
     with pytest.raises(InputError, match=message):
-        chat.encode(Format(format_of(lab).tokenizer, template), EXAMPLE)
+        chat.encode(Format(lab.base.format.tokenizer, template), EXAMPLE)
 
 
 def test_a_template_that_cannot_be_found_is_named(lab: Lab, tmp_path) -> None:
-    tokenizer = format_of(lab).tokenizer
+    tokenizer = lab.base.format.tokenizer
     with pytest.raises(InputError, match=r"template: expected a file; not found: no\.jinja"):
         chat.template_of(tokenizer, "no.jinja")
     bare = PreTrainedTokenizerFast(tokenizer_object=tokenizer._tokenizer)

@@ -3,6 +3,7 @@ refused.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,9 @@ from llm.corpora.example import Message
 from llm.data import chat, templates, verbatim
 from llm.data.chat import Format
 from llm.data.templates import Template
-from llm.lab import nodes
+from llm.lab import base
 from llm.lab.lab import Lab
-from llm.models import Pretrained, loading, template_files
+from llm.models import Pretrained, hub, template_files
 from llm.models.loading import load_tokenizer
 from protocol.errors import InputError
 
@@ -89,16 +90,16 @@ def test_what_changes_a_prompt_changes_the_key(
     path.write_text(
         "{{ strftime_now('%Y') }}{% for m in messages %}{{ m.content + '<|end|>' }}{% endfor %}"
     )
-    model = Pretrained(str(nodes.base_folder(lab)), template=str(path))
+    model = Pretrained(str(lab.base.folder), template=str(path))
     pretrained = with_settings(lab, model=model)
-    spec = nodes.base_spec(pretrained)
+    spec = pretrained.base.spec
     assert spec["format"][2:] == ["2024Q<|end|>", "<|end|>", "2024S<|end|>Q<|end|>", "<|end|>"]
-    nodes._format.cache_clear()
-    assert nodes.base_spec(pretrained) == spec
+    base._format.cache_clear()
+    assert replace(pretrained).base.spec == spec
     monkeypatch.setattr(templates, "DATE", families.datetime(2025, 1, 1))
-    nodes._format.cache_clear()
-    assert nodes.node_key(pretrained, ()) != nodes.digest(spec)
-    nodes._format.cache_clear()
+    base._format.cache_clear()
+    assert replace(pretrained).base.spec != spec
+    base._format.cache_clear()
 
 
 def test_a_template_without_a_system_role_has_its_refusal_in_the_key() -> None:
@@ -193,8 +194,8 @@ def test_a_hub_id_that_cannot_be_fetched_is_refused_in_one_line(
 
 def test_every_template_file_is_in_the_digest_of_a_models_files(tmp_path: Path) -> None:
     names = ["chat_template_jinja", "chat_template_json", "additional_chat_templates__rag_jinja"]
-    digests = [loading.files_digest(_write(tmp_path, **{name: "X"})) for name in names]
-    assert len({loading.files_digest(tmp_path / "nothing"), *digests}) == 4
+    digests = [hub.files_digest(_write(tmp_path, **{name: "X"})) for name in names]
+    assert len({hub.files_digest(tmp_path / "nothing"), *digests}) == 4
 
 
 def test_named_templates_are_chosen_by_name() -> None:

@@ -21,7 +21,6 @@ from llm.config.options import Options
 from llm.data.chat import Row
 from llm.lab import divergence, runs
 from llm.lab.lab import Lab
-from llm.lab.nodes import node
 from llm.lab.start import Start
 from llm.models import Architecture
 from llm.models.adapters import Adaptation, attach, effective_weights, merged, save
@@ -180,7 +179,7 @@ def test_stored_weights_are_those_of_every_step(adapted: Told) -> None:
     is on.
     """
     for order, weights in zip(PATHS, adapted.weights, strict=True):
-        start = node(adapted.lab, order)
+        start = adapted.lab.model(order)
         assert np.array_equal(
             weights[0], torch.cat([p.detach().flatten() for p in start.parameters()]).double()
         )

@@ -8,12 +8,11 @@ import micro
 import pytest
 
 from llm.corpora.refusals import LABEL, PARAPHRASES
-from llm.lab import lab as lab_module
-from llm.lab.lab import Lab, learned_rows
-from llm.lab.nodes import format_of, node
+from llm.lab import base
+from llm.lab.lab import Lab
 from llm.lab.questions import probe_set
 from llm.measuring import probes
-from llm.measuring.probe_set import ProbeSet
+from llm.measuring.probes import ProbeSet
 from protocol import orders
 from protocol.errors import InputError
 
@@ -39,13 +38,13 @@ def labelled(lab: Lab, forget: str, **chosen: object) -> ProbeSet:
     ],
 )
 def test_the_phrases_after_a_forget_question(lab, forget, chosen, texts) -> None:
-    found, tokenizer = labelled(lab, forget, **chosen), format_of(lab).tokenizer
+    found, tokenizer = labelled(lab, forget, **chosen), lab.base.format.tokenizer
     assert tuple(tokenizer.decode(phrase).strip() for phrase in found.phrases) == texts
 
 
 def test_a_chosen_label_is_measured_at_another_forget_stage(lab) -> None:
     """With its mass; a stage that has no label is followed by its own answers, which have none."""
-    model = node(lab, ())
+    model = lab.model(())
     chosen = probes.label_likelihoods(model, labelled(lab, "tofu", label="The author"))
     own = probes.label_likelihoods(model, labelled(lab, "tofu"))
     assert {"label_loglik", "phrase_loglik", "mass/label"} <= set(
@@ -60,14 +59,16 @@ def test_rows_that_are_cut_are_counted_by_stage(lab, monkeypatch) -> None:
     left out.
     """
     said: list[str] = []
-    monkeypatch.setattr(lab_module, "notice", said.append)
-    form, tofu = format_of(lab), orders.phase("tofu")
-    rows = learned_rows(lab, form, tofu, 512)
+    monkeypatch.setattr(base, "notice", said.append)
+    tofu = orders.phase("tofu")
+    rows = lab.learned(tofu)
     lengths = [len(row.prompt) + len(row.answer) for row in rows]
-    cut = sum(length > max(lengths) - 1 for length in lengths)
-    assert said == [] and len(learned_rows(lab, form, tofu, max(lengths) - 1)) == len(rows)
-    assert said == [f"tofu: {cut} of {len(rows)} rows cut to {max(lengths) - 1} tokens, 0 left out"]
+    shorter = max(lengths) - 1
+    cut = sum(length > shorter for length in lengths)
+    assert said == []
+    assert len(micro.with_settings(lab, max_length=shorter).learned(tofu)) == len(rows)
+    assert said == [f"tofu: {cut} of {len(rows)} rows cut to {shorter} tokens, 0 left out"]
     with pytest.raises(
         InputError, match="safety: expected prompts of fewer than 2 tokens; 24 of 24 are longer"
     ):
-        learned_rows(lab, form, orders.phase("safety"), 2)
+        micro.with_settings(lab, max_length=2).learned(orders.phase("safety"))

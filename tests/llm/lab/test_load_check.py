@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from llm.data.chat import Row
-from llm.lab import load_check, nodes
+from llm.lab import load_check
 from llm.lab.load_check import Checked
 from llm.lab.questions import probe_set
 from llm.measuring import agreement, packing
@@ -198,7 +198,7 @@ def test_a_model_that_cannot_be_scored_at_all_is_one_line(lab, tmp_path: Path, m
 @torch.no_grad()
 def test_bfloat16_passes_within_its_own_rounding(lab) -> None:
     """8 bits of mantissa: the same model in bfloat16 is within 5e-2, and not within 1e-3."""
-    model = nodes.node(lab, ()).bfloat16()
+    model = lab.model(()).bfloat16()
     rows = load_check.sample_of(probe_set(lab)).rows
     assert agreement.check_rows(model, rows, limit=load_check.TOLERANCE["bf16"]) < 5e-2
 

@@ -12,8 +12,7 @@ import torch
 from llm.config.experiments import positions
 from llm.config.options import Options
 from llm.config.presets import STAGES
-from llm.lab.lab import Lab, examples_of, training_of
-from llm.lab.nodes import node
+from llm.lab.lab import Lab
 from llm.lab.start import Start
 from llm.store.artifacts import open_store
 from llm.training.recipe import updates_of
@@ -54,27 +53,27 @@ def test_a_mixture_learns_every_row_as_often_as_the_stages_do(mixture: Lab) -> N
     another.
     """
     together, stages = orders.phase(f"{MIXED}#1"), [orders.phase(stage) for stage in STAGES]
-    rows = examples_of(mixture, together)
-    epochs = [training_of(mixture, stage).epochs for stage in stages]
+    rows = mixture.stages.examples(together)
+    epochs = [mixture.recipe(stage).epochs for stage in stages]
     assert sorted(rows) == sorted(
-        row for s, n in zip(stages, epochs, strict=True) for row in examples_of(mixture, s) * n
+        row for s, n in zip(stages, epochs, strict=True) for row in mixture.stages.examples(s) * n
     )
     assert len(rows) == 192
-    how = training_of(mixture, together)
+    how = mixture.recipe(together)
     staged = [
-        updates_of(len(examples_of(mixture, stage)), training_of(mixture, stage))
+        updates_of(len(mixture.stages.examples(stage)), mixture.recipe(stage))
         for stage in stages
     ]
     assert updates_of(len(rows), how) == sum(staged) == 24
-    assert replace(how, epochs=3) == training_of(mixture, stages[0])
+    assert replace(how, epochs=3) == mixture.recipe(stages[0])
 
 
 def test_the_retrained_mixture_has_no_forget_row(mixture: Lab) -> None:
     retrained = orders.phase(*orders.retrained((f"{MIXED}#3",), "safety"))
-    rows, forget = examples_of(mixture, retrained), examples_of(mixture, orders.phase("safety"))
+    rows, forget = mixture.stages.examples(retrained), mixture.stages.examples(orders.phase("safety"))
     assert len(rows) == 168
     assert not set(rows) & set(forget)
-    assert set(rows) | set(forget) == set(examples_of(mixture, orders.phase(f"{MIXED}#3")))
+    assert set(rows) | set(forget) == set(mixture.stages.examples(orders.phase(f"{MIXED}#3")))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +82,7 @@ def test_the_retrained_mixture_has_no_forget_row(mixture: Lab) -> None:
 )
 def test_two_shuffles_of_a_mixture_differ(mixture: Lab, shuffle) -> None:
     lab = micro.with_settings(mixture, shuffle=shuffle)
-    first, second = (node(lab, (f"{MIXED}#{number}",)) for number in (1, 2))
+    first, second = (lab.model((f"{MIXED}#{number}",)) for number in (1, 2))
     assert not all(
         torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
     )

@@ -19,7 +19,7 @@ from llm.config.settings import Files
 from llm.corpora.refusals import LABEL
 from llm.data import files, read_examples
 from llm.data.check import asked
-from llm.lab import lab as lab_module
+from llm.lab import run as lab_run
 from llm.lab.rows import file_rows
 from llm.models import Pretrained
 from protocol.errors import InputError
@@ -193,16 +193,16 @@ def test_what_is_wrong_in_a_fetched_file_is_told_as_it_is(tmp_path, monkeypatch)
 
 def test_generated_rows_of_a_real_model_are_told(lab, monkeypatch) -> None:
     notices: list[str] = []
-    monkeypatch.setattr(lab_module, "notice", notices.append)
-    lab.say_generated(lab)
+    monkeypatch.setattr(lab_run, "notice", notices.append)
+    lab_run._say_generated(lab)
     real = micro.with_settings(lab, model=Pretrained("o/n"))
     given = {"tofu": Files(("a",)), "safety": Files(("b",))}
     parts = {
         name: replace(stage, files=given.get(name)) for name, stage in real.settings.stages.items()
     }
-    lab.say_generated(micro.with_settings(real, stages=parts))
+    lab_run._say_generated(micro.with_settings(real, stages=parts))
     depth = {name: next(iter(parts.values())) for name in ("C", "U", "R")}
-    lab.say_generated(micro.with_settings(real, stages=depth))
+    lab_run._say_generated(micro.with_settings(real, stages=depth))
     assert notices == [
         "tiny-llama learns generated rows in inst, math, made for models of half a million "
         "parameters: --data STAGE "

@@ -16,7 +16,6 @@ import pytest
 import torch
 
 from llm.config.settings import Files
-from llm.lab import nodes
 from llm.lab import run as lab_run
 from llm.lab.lab import Lab
 from llm.models.adapters import Adaptation
@@ -49,9 +48,9 @@ def unlearning(result: records.Result) -> pl.DataFrame:
 
 def test_four_orders_are_13_trainings_and_the_retrained_model_is_one(lab: Lab) -> None:
     experiment = lab.experiment
-    keys = {nodes.node_key(lab, node) for node in orders.prefix_tree(experiment.orders)}
+    keys = {lab.key(node) for node in orders.prefix_tree(experiment.orders)}
     assert len(keys) == 13
-    assert nodes.node_key(lab, orders.retrained(experiment.orders[0], "safety")) in keys
+    assert lab.key(orders.retrained(experiment.orders[0], "safety")) in keys
 
 
 def test_a_stages_rows_come_in_an_order_of_its_own_or_of_the_running_epoch(lab: Lab) -> None:
@@ -63,14 +62,14 @@ def test_a_stages_rows_come_in_an_order_of_its_own_or_of_the_running_epoch(lab: 
     places = [("math",), ("inst", "math"), ("inst", "tofu", "math")]
     plans = []
     for each in (lab, epochs):
-        seeds = [nodes.node_spec(each, order)["seed"] for order in places]
+        seeds = [each.node(order).spec["seed"] for order in places]
         plans.append([torch.cat(batches(24, micro.TRAINING, seed=seed)).tolist() for seed in seeds])
     by_name, by_epoch = plans
     assert by_name[0] == by_name[1] == by_name[2]
     assert len({tuple(plan) for plan in by_epoch}) == 3
-    assert nodes.node_key(lab, ("inst", "math")) != nodes.node_key(epochs, ("inst", "math"))
+    assert lab.key(("inst", "math")) != epochs.key(("inst", "math"))
     others = [
-        nodes.node_spec(epochs, order)["seed"]
+        epochs.node(order).spec["seed"]
         for order in (("inst",), ("tofu",), ("inst", "safety", "math"))
     ]
     assert others == [(0, "epoch 0"), (0, "epoch 0"), (0, "epoch 2")]

@@ -10,15 +10,14 @@ import torch
 
 from llm.config.methods import METHODS
 from llm.data import chat
-from llm.lab import nodes, runs
-from llm.lab.lab import Lab, learned_rows
-from llm.lab.nodes import leaf, node
+from llm.lab import runs
+from llm.lab.lab import Lab
 from llm.lab.start import Start
-from llm.lab.unlearning import distillation_score, negated, unlearned
 from llm.models.adapters import Adaptation, effective_weights
 from llm.training import logprobs, trainer
 from llm.training.recipe import Recipe, batches
 from llm.training.trainer import Objective
+from llm.training.unlearning import check, distillation_score, unlearned
 from protocol import orders
 from protocol.errors import InputError
 from protocol.spec import Method
@@ -43,10 +42,11 @@ def test_negation_is_the_retrained_model_where_u_came_last_and_only_there(kind: 
     """θ − (θ − φ) = φ up to one rounding of float32, |θ|·2⁻²³; where U came first, math, inst and
     tofu learned on.
     """
-    retrained = effective_weights(node(kind, RETRAINED))
+    retrained = effective_weights(kind.model(RETRAINED))
     for order, equal in ((LAST, True), (FIRST, False)):
-        start = effective_weights(node(kind, order))
-        back = effective_weights(negated(Start(kind, order)))
+        start = effective_weights(kind.model(order))
+        ((_, model),) = unlearned(Start(kind, order), METHODS["negation"])
+        back = effective_weights(model)
         assert float((start - retrained).abs().max()) > 1e-3
         assert (
             bool(((back - retrained).abs() <= 2**-22 * start.abs().clamp(min=2**-3)).all()) == equal
@@ -57,7 +57,7 @@ def test_negation_is_the_retrained_model_where_u_came_last_and_only_there(kind: 
 def test_negation_takes_back_what_u_changed_and_nothing_else(lab: Lab, order) -> None:
     """In one step, without a gradient: θ − (T_U φ − φ), φ trained up to U, whatever came after."""
     at = order.index("safety")
-    whole, after, before = (effective_weights(node(lab, order[:end])) for end in (4, at + 1, at))
+    whole, after, before = (effective_weights(lab.model(order[:end])) for end in (4, at + 1, at))
     ((norm, model),) = unlearned(Start(lab, order), METHODS["negation"])
     assert norm is None
     torch.testing.assert_close(
@@ -73,7 +73,7 @@ def test_negation_takes_back_what_u_changed_and_nothing_else(lab: Lab, order) ->
 def test_negation_of_a_mixture_is_one_line(lab: Lab, shuffle) -> None:
     name = f"{MIXTURE}#{shuffle}"
     with pytest.raises(InputError) as raised:
-        negated(Start(lab, (name,)))
+        check(Start(lab, (name,)), METHODS["negation"])
     assert (
         str(raised.value)
         == f"negation: expected the forget stage on its own in the order; got {name}"
@@ -118,7 +118,7 @@ def test_distillation_is_the_divergence_from_the_retrained_model(lab: Lab) -> No
     """−Σ_t Σ_v π_r(v) (log π_r(v) − log π(v)) over the answer's tokens, each row by itself and from
     plain logits.
     """
-    start, model, reference = Start(lab, LAST), sharp(node(lab, LAST)), leaf(lab, RETRAINED)
+    start, model, reference = Start(lab, LAST), sharp(lab.model(LAST)), lab.leaf(RETRAINED)
     expected = []
     for row in start.rows[:6]:
         tokens, first = torch.tensor([row.prompt + row.answer]), len(row.prompt) - 1
@@ -135,9 +135,9 @@ def test_distillation_is_the_divergence_from_the_retrained_model(lab: Lab) -> No
 
 def test_distillation_has_nothing_to_teach_the_retrained_model(lab: Lab) -> None:
     """Score 0 and gradient 0, up to rounding, at θ_r; far from it elsewhere."""
-    start, reference = Start(lab, LAST), leaf(lab, RETRAINED)
+    start, reference = Start(lab, LAST), lab.leaf(RETRAINED)
     sizes = {}
-    for name, model in (("same", leaf(lab, RETRAINED)), ("other", sharp(leaf(lab, LAST)))):
+    for name, model in (("same", lab.leaf(RETRAINED)), ("other", sharp(lab.leaf(LAST)))):
         score = distillation_score(reference)(model, batch_of(start))
         score.sum().backward()
         sizes[name] = (float(score.detach().abs().max()), trainer.gradient_norm(model))
@@ -148,11 +148,11 @@ def test_distillation_has_nothing_to_teach_the_retrained_model(lab: Lab) -> None
 
 def test_descending_on_distillation_brings_the_forget_rows_to_the_retrained_model(lab: Lab) -> None:
     far = micro.with_settings(lab, unlearning=replace(micro.TRAINING, lr=5e-3, epochs=3))
-    start, reference = Start(far, LAST), leaf(lab, RETRAINED)
+    start, reference = Start(far, LAST), lab.leaf(RETRAINED)
     rows = logprobs.collate(start.rows, pad=0)
     apart = []
     with torch.no_grad():
-        apart.append(float(distillation_score(reference)(leaf(far, LAST), rows).mean()))
+        apart.append(float(distillation_score(reference)(far.leaf(LAST), rows).mean()))
         for norm, model in unlearned(start, METHODS["oracle-local"]):
             assert norm is not None
             apart.append(float(distillation_score(reference)(model, rows).mean()))
@@ -194,11 +194,7 @@ def test_retained_rows_are_the_same_for_all_paths_and_hold_no_forget_row(lab: La
     assert drawn[0] == drawn[1] == drawn[2] == drawn[3]
     assert len(drawn[0]) == 20
     assert drawn[0] != Start(replace(lab, seed=1), FIRST).retained
-    context, form = nodes.context_of(lab), nodes.format_of(lab)
-    stages = [
-        set(learned_rows(lab, form, orders.phase(stage), context))
-        for stage in (*RETRAINED, "safety")
-    ]
+    stages = [set(lab.learned(phase)) for phase in orders.phases((*RETRAINED, "safety"))]
     assert [any(row in stage for row in drawn[0]) for stage in stages] == [True, True, True, False]
     assert all(any(row in stage for stage in stages[:3]) for row in drawn[0])
 
@@ -215,7 +211,7 @@ def test_forget_rows_come_in_one_order_whatever_the_path_and_method(lab: Lab, mo
 def test_the_reference_of_npo_is_the_leaf(kind: Lab) -> None:
     """So at step 0 its loss is (2/β) log 2 for every row, and its gradient GA's: 2σ(0) = 1."""
     start = Start(kind, LAST)
-    model = leaf(kind, LAST)
+    model = kind.leaf(LAST)
     expected = logprobs.row_logprobs(model, start.rows, pad=0)[0]
     torch.testing.assert_close(start.reference_logprobs, expected, rtol=0, atol=0)
     norms = [next(unlearned(start, METHODS[name]))[0] for name in ("GA", "NPO")]
@@ -226,7 +222,7 @@ def test_a_method_has_its_constants_and_reduction(lab: Lab) -> None:
     """Gradient norms at step 0 of one batch, by hand from the objective's weights on the same rows."""
     one = micro.with_settings(lab, unlearning=Recipe(lr=1e-3, batch=24, micro_batch=24))
     start = Start(one, FIRST)
-    model, logp = leaf(one, FIRST), start.reference_logprobs.double()
+    model, logp = one.leaf(FIRST), start.reference_logprobs.double()
     tokens = sum(len(row.answer) for row in start.rows)
     weigh = {
         Method("GA", "gradient_ascent", reduction="tokens"): torch.ones_like(logp) / tokens,
@@ -249,8 +245,8 @@ def test_a_dose_is_a_snapshot_inside_the_stage(lab: Lab) -> None:
     stages = {**lab.settings.stages}
     stages["safety"] = replace(stages["safety"], recipe=replace(micro.TRAINING, epochs=2))
     lab = micro.with_settings(lab, stages=stages)
-    rows = learned_rows(lab, nodes.format_of(lab), orders.phase("safety"), nodes.context_of(lab))
-    model = node(lab, ("inst",))
+    rows = lab.learned(orders.phase("safety"))
+    model = lab.model(("inst",))
     model.requires_grad_(True)
     whole = trainer.updates(model.train(), rows, stages["safety"].recipe, seed=(0, "safety"))
     inside = [effective_weights(model) for _ in whole]
@@ -260,7 +256,7 @@ def test_a_dose_is_a_snapshot_inside_the_stage(lab: Lab) -> None:
         (("inst", "safety@1"), 1),
         (("inst", "safety"), 6),
     ):
-        assert torch.equal(effective_weights(node(lab, order)), inside[at - 1])
+        assert torch.equal(effective_weights(lab.model(order)), inside[at - 1])
     assert len({tuple(each[:9].tolist()) for each in inside}) == 6
 
 
@@ -268,7 +264,7 @@ def test_a_dose_that_is_none_is_one_line(lab: Lab) -> None:
     with pytest.raises(
         InputError, match="stage: expected to stop after 1 to 3 updates, as many as it has; got 4"
     ):
-        node(lab, ("inst", "safety@4"))
+        lab.model(("inst", "safety@4"))
 
 
 def test_unlearning_with_an_adapter_leaves_all_other_weights(lab: Lab) -> None:
@@ -277,7 +273,7 @@ def test_unlearning_with_an_adapter_leaves_all_other_weights(lab: Lab) -> None:
     """
     start = Start(micro.with_settings(lab, adaptation=Adaptation("lora", rank=4)), LAST)
     *_, (_, model) = unlearned(start, METHODS["GA"])
-    merged = node(start.lab, LAST).state_dict()
+    merged = start.lab.model(LAST).state_dict()
     kept = {
         name.replace(".base_layer", ""): w
         for name, w in model.state_dict().items()
@@ -285,19 +281,19 @@ def test_unlearning_with_an_adapter_leaves_all_other_weights(lab: Lab) -> None:
     }
     assert kept.keys() == merged.keys()
     assert all(torch.equal(kept[name], merged[name]) for name in kept)
-    first = [effective_weights(leaf(start.lab, LAST)), effective_weights(node(start.lab, LAST))]
+    first = [effective_weights(start.lab.leaf(LAST)), effective_weights(start.lab.model(LAST))]
     assert torch.equal(*first), "a fresh adapter adds nothing"
 
 
 def test_a_score_other_than_the_likelihood_is_trained_through_micro_batches(lab: Lab) -> None:
     """The distillation's gradient is one sum however its rows are cut."""
-    start, reference = Start(lab, LAST), leaf(lab, RETRAINED)
+    start, reference = Start(lab, LAST), lab.leaf(RETRAINED)
     aim = Objective(trainer.likelihood, "mean", distillation_score(reference))
     rows: list[chat.Row] = start.rows[:8]
     norms = [
         next(
             trainer.updates(
-                leaf(lab, LAST), rows, Recipe(1e-3, batch=8, micro_batch=size), aim=aim, seed=(0,)
+                lab.leaf(LAST), rows, Recipe(1e-3, batch=8, micro_batch=size), aim=aim, seed=(0,)
             )
         )
         for size in (8, 3, 1)

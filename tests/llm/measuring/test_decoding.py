@@ -4,6 +4,7 @@ whatever the batch.
 
 import contextlib
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +23,7 @@ from transformers import (
 )
 
 from llm.measuring import batches, decoding, sampling
+from llm.measuring.sampling import Sampling
 from llm.models import loading
 from protocol import notices
 from protocol.errors import InputError
@@ -96,8 +98,8 @@ def model() -> PreTrainedModel:
 
 
 def drawn(model: PreTrainedModel, prompts=PROMPTS, **changes: object) -> list[tuple[int, ...]]:
-    how = {"samples": 3, "temperature": 0.7, "max_tokens": 8, "seed": (0, "test")} | changes
-    return sampling.sample_tokens(model, [2], prompts, **how)
+    how = replace(Sampling(3, temperature=0.7, max_tokens=8, seed=(0, "test")), **changes)
+    return sampling.sample_tokens(model, [2], prompts, how)
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -392,9 +394,8 @@ def test_a_prompt_asked_twice_gets_other_answers(model) -> None:
 
 def test_sequences_end_with_their_first_end_token(model) -> None:
     """Two ends; what a batch appends to a finished sequence is not part of it."""
-    produced = sampling.sample_tokens(
-        model, [20, 47], PROMPTS, samples=20, temperature=3.0, max_tokens=12, seed=(0,)
-    )
+    how = Sampling(20, temperature=3.0, max_tokens=12, seed=(0,))
+    produced = sampling.sample_tokens(model, [20, 47], PROMPTS, how)
     ended = [tokens for tokens in produced if {20, 47} & set(tokens)]
     assert {tokens[-1] for tokens in ended} == {20, 47}
     assert not any({20, 47} & set(tokens[:-1]) for tokens in produced)

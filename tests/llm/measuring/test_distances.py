@@ -8,13 +8,13 @@ import torch
 
 from llm.config.methods import METHODS
 from llm.data import chat
-from llm.lab import nodes, runs
-from llm.lab.lab import Lab, stage_rows
-from llm.lab.nodes import node
+from llm.lab import runs
+from llm.lab.lab import Lab
 from llm.lab.questions import probe_set
-from llm.lab.start import Start, distances
-from llm.lab.unlearning import unlearned
-from llm.measuring.probe_set import ProbeSet
+from llm.lab.start import Start
+from llm.measuring import distances
+from llm.measuring.probes import ProbeSet
+from llm.training.unlearning import unlearned
 
 ORDER = ("inst", "tofu", "math", "safety")
 
@@ -26,7 +26,7 @@ def probed(lab: Lab) -> ProbeSet:
 
 @pytest.fixture(scope="module")
 def model(lab: Lab):
-    return node(lab, ORDER)
+    return lab.model(ORDER)
 
 
 def test_fixed_positions_are_at_equal_distances() -> None:
@@ -46,7 +46,7 @@ def test_fixed_positions_are_at_equal_distances() -> None:
 def test_the_fixed_positions_are_the_same_for_every_model(lab: Lab, model, probed) -> None:
     """Answer positions of the same rows, whatever the model predicts there."""
     marks = []
-    for each in (model, node(lab, ("inst",))):
+    for each in (model, lab.model(("inst",))):
         told = distances.part_logits(each, probed)
         kept = distances.kept(told, 8)
         retained = torch.cat([told[part] for part in told if part != "forget"])
@@ -65,7 +65,7 @@ def test_predictions_are_those_at_the_held_out_answers(lab: Lab, model, probed) 
     told = distances.part_logits(model, probed)
     assert list(told) == ["inst", "tofu", "math", "forget"]
     for part, logits in told.items():
-        rows = stage_rows(lab, "safety" if part == "forget" else part).held_out[:3]
+        rows = lab.rows("safety" if part == "forget" else part).held_out[:3]
         expected = []
         for row in (chat.encode(probed.form, example) for example in rows):
             with torch.no_grad():
@@ -106,12 +106,12 @@ def test_a_shift_of_all_logits_of_a_position_is_no_distance() -> None:
 
 
 def test_the_kept_predictions_are_the_measured_ones(lab: Lab) -> None:
-    """distances.safetensors: steps, and by part (points, positions, V) of the model of each step."""
+    """outputs.safetensors: steps, and by part (points, positions, V) of the model of each step."""
     start = Start(lab, ORDER)
     told = runs.read_outputs(runs.run_folder(start, METHODS["GA"]))
     assert told["steps"].tolist() == [0, 1, 2, 3]
     assert (told["forget"].shape, told["test"].shape) == ((4, 8, 400), (4, 24, 400))
-    before = distances.kept(distances.part_logits(nodes.leaf(lab, ORDER), start.probed), 8)
+    before = distances.kept(distances.part_logits(lab.leaf(ORDER), start.probed), 8)
     *_, (_, after) = unlearned(start, METHODS["GA"])
     last = distances.kept(distances.part_logits(after, start.probed), 8)
     for part in ("forget", "test"):

@@ -19,16 +19,17 @@ from llm.data import chat
 from llm.data.chat import Row
 from llm.data.grading import flexible_number, strict_number
 from llm.lab import runs
-from llm.lab.lab import Lab, stage_rows
-from llm.lab.nodes import node
+from llm.lab.lab import Lab
 from llm.lab.questions import probe_set
 from llm.lab.start import Start
 from llm.measuring import packing, probes, sampling
-from llm.measuring.probe_set import ProbeSet
+from llm.measuring.probes import ProbeSet
+from llm.measuring.sampling import Sampling
 from llm.training import trainer
 from llm.training.recipe import Recipe
 from protocol import notices
 from protocol.errors import InputError
+from protocol.progress import quiet
 
 ORDER = ("inst", "tofu", "math", "safety")
 
@@ -41,7 +42,7 @@ def probed(lab: Lab) -> ProbeSet:
 @pytest.fixture(scope="module")
 def model(lab: Lab):
     """A model that answers the forget questions with the label, and with three of the paraphrases."""
-    learned, start = node(lab, ORDER), Start(lab, ORDER)
+    learned, start = lab.model(ORDER), Start(lab, ORDER)
     answers = [(*phrase, start.probed.form.end) for phrase in start.probed.phrases[:4]]
     rows = [Row(row.prompt, answer) for row in start.rows for answer in answers]
     trainer.train(learned, rows, Recipe(lr=1e-2, epochs=12, batch=8), seed=(0, "test"))
@@ -100,7 +101,7 @@ def test_likelihoods_of_the_phrases_are_means_over_tokens_and_questions(
     assert values["label_loglik"] == pytest.approx(means[:, 0].mean(), rel=1e-5)
     assert values["label_loglik_held_out"] == pytest.approx(means[4:, 0].mean(), rel=1e-5)
     assert values["phrase_loglik"] == pytest.approx(means.mean(), rel=1e-5)
-    corpus, form = stage_rows(lab, "safety"), probed.form
+    corpus, form = lab.rows("safety"), probed.form
     asked = [chat.encode(form, row) for row in (*corpus.train[:4], *corpus.held_out[:4])]
     assert list(probed.forget) == asked
 
@@ -126,7 +127,7 @@ def test_answers_of_tofu_and_math_are_means_over_tokens(model, probed, lab: Lab)
     values = probes.answer_likelihoods(model, probed)
     assert set(values) == {"tofu_loglik", "math_loglik"}
     for stage in ("tofu", "math"):
-        train = stage_rows(lab, stage).train
+        train = lab.rows(stage).train
         rows = [chat.encode(probed.form, train[i]) for i in (0, 6, 12, 18)]
         expected = [token_logprobs(model, row.prompt, row.answer).mean() for row in rows]
         assert values[f"{stage}_loglik"].tolist() == pytest.approx(expected, rel=1e-5)
@@ -138,11 +139,11 @@ def test_the_depths_answers_are_log_probabilities_of_the_whole(lab: Lab) -> None
     """
     (chosen,) = experiments.depth("tiny-llama", Options(seeds=1))
     lab = replace(lab, experiment=micro.shrunk(chosen))
-    model, probed = node(lab, ()), probe_set(lab)
+    model, probed = lab.model(()), probe_set(lab)
     values = probes.answer_likelihoods(model, probed)
     assert set(values) == {f"answer_loglik/{answer}" for answer in depth.ANSWERS}
     for answer in depth.ANSWERS:
-        rows = [chat.encode(probed.form, row) for row in stage_rows(lab, answer).train]
+        rows = [chat.encode(probed.form, row) for row in lab.rows(answer).train]
         expected = [token_logprobs(model, row.prompt, row.answer).sum() for row in rows]
         assert values[f"answer_loglik/{answer}"].tolist() == pytest.approx(expected, rel=1e-5)
     own = [token_logprobs(model, row.prompt, row.answer).mean() for row in probed.forget]
@@ -214,8 +215,8 @@ def test_generations_are_kept_and_graded_strictly_and_flexibly(
     ]
     asked = []
 
-    def sample(model, form, prompts, *, progress, **how):
-        asked.append((list(prompts), how))
+    def sample(model, form, prompts, how):
+        asked.append((list(prompts), replace(how, progress=quiet)))
         return [
             [sampling.Answer(text, text == "-") for text in tries[i : i + 3]] for i in (0, 3, 6)
         ]
@@ -241,7 +242,7 @@ def test_generations_are_kept_and_graded_strictly_and_flexibly(
         values = pl.read_parquet(tmp_path / "values.parquet").filter(pl.col("metric") == metric)
         assert values["value"].to_list() == pytest.approx([np.mean(expected)] * 2)
     assert asked[0] == asked[1], "the same questions and the same sampling before and after"
-    assert asked[0][1] == {"samples": 3, "temperature": 0.7, "max_tokens": 5, "seed": (0, "math")}
+    assert asked[0][1] == Sampling(3, temperature=0.7, max_tokens=5, seed=(0, "math"))
 
 
 def test_stored_generations_give_the_recorded_accuracies(lab: Lab) -> None:
@@ -269,9 +270,9 @@ def test_stored_generations_give_the_recorded_accuracies(lab: Lab) -> None:
 def test_a_sum_is_asked_in_the_chosen_words(lab: Lab, monkeypatch) -> None:
     start = Start(micro.with_probes(lab, prompt="{question} Reckon {here}."), ORDER)
     asked: list[tuple[int, ...]] = []
-    monkeypatch.setattr(sampling, "sample", lambda m, f, prompts, **_: asked.extend(prompts) or [])
+    monkeypatch.setattr(sampling, "sample", lambda m, f, prompts, how: asked.extend(prompts) or [])
     probes.sampled_answers(None, start.probed, seed=0)
-    question = stage_rows(lab, "math").held_out[0].prompt
+    question = lab.rows("math").held_out[0].prompt
     assert asked[0] == chat.encode_prompt(start.probed.form, f"{question} Reckon {{here}}.")
 
 

@@ -10,9 +10,9 @@ import torch
 
 from llm.data import chat
 from llm.lab.lab import Lab
-from llm.lab.nodes import format_of, node
-from llm.lab.start import Start, probes, sampling
-from llm.measuring.sampling import Answer
+from llm.lab.start import Start
+from llm.measuring import probes, sampling
+from llm.measuring.sampling import Answer, Sampling
 from protocol import notices
 from protocol.errors import InputError
 
@@ -41,11 +41,11 @@ def test_share_cut_by_hand() -> None:
 
 
 def test_sampling_depends_on_its_seed_alone(lab: Lab) -> None:
-    model, form = node(lab, ("inst",)), format_of(lab)
+    model, form = lab.model(("inst",)), lab.base.format
 
     def drawn(seed: int) -> list[list[Answer]]:
         return sampling.sample(
-            model, form, PROMPTS, samples=3, temperature=1.0, max_tokens=8, seed=(seed,)
+            model, form, PROMPTS, Sampling(3, temperature=1.0, max_tokens=8, seed=(seed,))
         )
 
     state = torch.get_rng_state()
@@ -59,14 +59,13 @@ def scripted(monkeypatch, form: chat.Format, produced: list[tuple[int, ...]]) ->
     """What becomes of tokens that a model produced for one prompt."""
     asked = []
 
-    def sample_tokens(model, ends, prompts, **how):
+    def sample_tokens(model, ends, prompts, how):
         asked.append(ends)
         return produced
 
     monkeypatch.setattr(sampling, "sample_tokens", sample_tokens)
-    (tries,) = sampling.sample(
-        None, form, [[1]], samples=len(produced), temperature=1, max_tokens=4, seed=()
-    )
+    how = Sampling(len(produced), temperature=1, max_tokens=4, seed=())
+    (tries,) = sampling.sample(None, form, [[1]], how)
     assert asked == [sorted({form.end, form.tokenizer.eos_token_id})]
     return tries
 
@@ -77,7 +76,7 @@ def test_an_answer_without_an_end_token_is_cut_and_one_with_it_is_not(
     """The end token is not text, whether the tokenizer names it special or not; a cut answer keeps
     all its tokens.
     """
-    form = format_of(lab)
+    form = lab.base.format
     words = form.tokenizer.encode("It is 7.", add_special_tokens=False)
     whole, cut = scripted(monkeypatch, form, [(*words, form.end), tuple(words)])
     assert whole == Answer("It is 7.", cut=False)
@@ -88,7 +87,7 @@ def test_an_end_token_that_is_no_named_special_token_is_not_text(lab: Lab, monke
     """The end of an answer is an ordinary token here: decoding with skip_special_tokens alone would
     print it.
     """
-    form = format_of(lab)
+    form = lab.base.format
     words = form.tokenizer.encode("It is 7. Good", add_special_tokens=False)
     odd = replace(form)
     odd.__dict__["end"] = words[-1]
@@ -100,7 +99,7 @@ def test_an_end_token_that_is_no_named_special_token_is_not_text(lab: Lab, monke
 
 def test_answers_stop_at_the_formats_end_and_at_the_tokenizers(lab: Lab, monkeypatch) -> None:
     """Either token ends an answer, whichever comes first."""
-    form = format_of(lab)
+    form = lab.base.format
     odd = replace(form)
     odd.__dict__["end"] = 300
     ends = [300, form.tokenizer.eos_token_id]
@@ -113,11 +112,10 @@ def test_prompts_that_leave_no_room_for_an_answer_are_one_line(lab: Lab) -> None
     """A context of 512: beyond it a model with learned positions has no embedding, and a rotary one
     was not trained.
     """
-    model, form = node(lab, ("inst",)), format_of(lab)
+    model, form = lab.model(("inst",)), lab.base.format
     with pytest.raises(InputError) as raised:
-        sampling.sample(
-            model, form, [[7] * 500], samples=1, temperature=1.0, max_tokens=13, seed=(0,)
-        )
+        how = Sampling(1, temperature=1.0, max_tokens=13, seed=(0,))
+        sampling.sample(model, form, [[7] * 500], how)
     assert str(raised.value) == (
         "probes.max_tokens: expected prompts and answers of at most 512 tokens, the model's "
         "context; got a prompt of "
@@ -127,22 +125,16 @@ def test_prompts_that_leave_no_room_for_an_answer_are_one_line(lab: Lab) -> None
 
 def test_progress_is_reported_after_every_batch(lab: Lab, monkeypatch) -> None:
     """Two sequences a batch, six in all."""
-    model, form = node(lab, ("inst",)), format_of(lab)
+    model, form = lab.model(("inst",)), lab.base.format
     size = sampling.batches.sequence_bytes(model, width=7, steps=3)
     monkeypatch.setattr(sampling.batches, "budget", lambda model: 2 * size)
     monkeypatch.setattr(sampling.batches, "sequence_bytes", lambda model, **_: size)
-    told = []
-    sampling.sample(
-        model,
-        form,
-        PROMPTS,
-        samples=2,
-        temperature=1.0,
-        max_tokens=3,
-        seed=(0,),
-        progress=lambda *report: told.append(report),
+    reports = []
+    how = Sampling(
+        2, temperature=1.0, max_tokens=3, seed=(0,), progress=lambda *report: reports.append(report)
     )
-    assert told == [("sampled answers", done, 6) for done in (2, 4, 6)]
+    sampling.sample(model, form, PROMPTS, how)
+    assert reports == [("sampled answers", done, 6) for done in (2, 4, 6)]
 
 
 def test_a_long_sampling_speaks_at_most_once_a_tenth_and_a_minute(monkeypatch, caplog) -> None:
@@ -173,14 +165,12 @@ def test_many_cut_answers_before_unlearning_are_said_once(
     tries = [[Answer("#### 1", cut=i < cut) for i in range(5)], [Answer("", cut=False)] * 5]
     monkeypatch.setattr(probes, "sampled_answers", lambda *_, **__: tries)
     notices.forget()
-    model = node(lab, ORDER)
-    from llm.lab.start import measure
-
+    model = lab.model(ORDER)
     with caplog.at_level(logging.WARNING, logger="retrace"):
-        after = measure(model, start, 3, ends=True)
+        after = start.measure(model, 3, ends=True)
         assert not caplog.records
         for _ in range(2):
-            before = measure(model, start, 0, ends=True)
+            before = start.measure(model, 0, ends=True)
     line = (
         "math: more than a tenth of the sampled answers are cut at 9 tokens before any "
         "unlearning; the metric math_cut "

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import errors
 
 from llm.data import files
-from llm.models import template_files
+from llm.models import hub
 from protocol.errors import InputError
 
 LLAMA = "meta-llama/Llama-3.2-1B"
@@ -39,7 +39,7 @@ def model_line(
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fails)
     with pytest.raises(InputError) as raised:
-        template_files.fetch("model", LLAMA, revision, ("*.json",))
+        hub.fetch("model", LLAMA, revision, ("*.json",))
     return str(raised.value)
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from llm import models
 from llm.data.chat import Row
-from llm.models import Architecture, Pretrained, adapters, loading
+from llm.models import Architecture, Pretrained, adapters, hub, loading
 from llm.models.adapters import Adaptation
 from llm.models.catalogue import CATALOGUE, memory, table
 from llm.models.embedded import EMBEDDED
@@ -145,15 +145,15 @@ def test_wrong_adapters_are_named(model, tmp_path) -> None:
 
 def test_a_directory_is_loaded_and_its_digest_follows_its_bytes(model, tmp_path) -> None:
     models.save(model, tmp_path)
-    loaded = models.load(loading.snapshot(str(tmp_path)))
+    loaded = models.load(hub.snapshot(str(tmp_path)))
     assert torch.equal(scores(loaded), scores(model))
-    before = loading.files_digest(tmp_path)
+    before = hub.files_digest(tmp_path)
     (tmp_path / "notes.txt").write_text("not read, not counted")
-    assert loading.files_digest(tmp_path) == before
+    assert hub.files_digest(tmp_path) == before
     with torch.no_grad():
         model.lm_head.weight[0, 0] += 1
     models.save(model, tmp_path)
-    assert loading.files_digest(tmp_path) != before
+    assert hub.files_digest(tmp_path) != before
 
 
 def test_a_model_without_a_pad_token_is_given_one(model, tmp_path) -> None:
@@ -165,20 +165,20 @@ def test_a_model_without_a_pad_token_is_given_one(model, tmp_path) -> None:
 
 def test_what_cannot_be_loaded_is_named(model, tmp_path, monkeypatch) -> None:
     with pytest.raises(InputError, match=r"model: expected a directory with config\.json"):
-        loading.snapshot(str(tmp_path))
+        hub.snapshot(str(tmp_path))
     models.save(model, tmp_path)
     with pytest.raises(InputError, match="revision: expected none for the directory"):
-        loading.snapshot(str(tmp_path), "main")
+        hub.snapshot(str(tmp_path), "main")
     with pytest.raises(InputError, match="model: expected a tokenizer in"):
         loading.load_tokenizer(tmp_path)
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(InputError, match=r"model: expected weights in \*\.safetensors"):
-        loading.snapshot(str(tmp_path))
+        hub.snapshot(str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
         InputError, match="model: expected a directory or a hub id OWNER/NAME; no/such:"
     ):
-        loading.snapshot("no/such")
+        hub.snapshot("no/such")
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_real_pretrained_llama(tmp_path) -> None:
     assert float(known / (len(text) - 1)) > -1.5, "stories begin like this"
     copied = tmp_path / "copy"
     shutil.copytree(STORIES, copied)
-    assert loading.files_digest(copied) == loading.files_digest(STORIES)
+    assert hub.files_digest(copied) == hub.files_digest(STORIES)
     tokenizer.add_tokens(["brand-new"])
     with pytest.raises(
         InputError,

@@ -12,8 +12,7 @@ import torch
 from llm import models
 from llm.data import chat
 from llm.data.chat import Row
-from llm.lab.lab import Lab, stage_rows
-from llm.lab.nodes import format_of, node
+from llm.lab.lab import Lab
 from llm.measuring import packing
 from llm.models import Architecture
 from llm.training import logprobs
@@ -117,8 +116,8 @@ def test_bad_input_is_named() -> None:
 
 @torch.no_grad()
 def test_logits_are_computed_at_answer_tokens_only(lab: Lab) -> None:
-    model = node(lab, ("inst",))
-    rows = chat.encode_all(format_of(lab), stage_rows(lab, "math").train[:4])
+    model = lab.model(("inst",))
+    rows = chat.encode_all(lab.base.format, lab.rows("math").train[:4])
     batch = logprobs.collate(rows, pad=0)
     logits = logprobs.answer_logits(model, batch)
     assert logits.shape == (sum(len(row.answer) for row in rows), model.config.vocab_size)

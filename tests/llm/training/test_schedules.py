@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from llm.data import chat
-from llm.lab.lab import Lab, stage_rows
-from llm.lab.nodes import format_of, node
+from llm.lab.lab import Lab
 from llm.training import trainer
 from llm.training.recipe import SCHEDULES, Recipe
 from llm.training.trainer import Objective
@@ -18,7 +17,7 @@ SEED = (0, "test")
 
 @pytest.fixture
 def rows(lab: Lab):
-    return chat.encode_all(format_of(lab), stage_rows(lab, "safety").train[:8])
+    return chat.encode_all(lab.base.format, lab.rows("safety").train[:8])
 
 
 def weights(model) -> torch.Tensor:
@@ -79,7 +78,7 @@ def test_plain_gradient_descent_goes_lr_times_factor_down_the_gradient(
     the warm-up.
     """
     model, training = (
-        node(lab, ("inst",)),
+        lab.model(("inst",)),
         Recipe(lr=0.1, epochs=3, schedule=schedule, optimizer="sgd"),
     )
     before = weights(model)
@@ -97,11 +96,11 @@ def test_a_step_on_the_normalized_gradient_is_lr_times_factor_long(lab: Lab, row
     true one.
     """
     model, training = (
-        node(lab, ("inst",)).double(),
+        lab.model(("inst",)).double(),
         Recipe(lr=0.5, epochs=3, batch=4, optimizer="normalized"),
     )
     norms, before = [], weights(model)
-    twin = node(lab, ("inst",)).double()
+    twin = lab.model(("inst",)).double()
     next(trainer.updates(twin, rows, replace(training, optimizer="sgd"), seed=SEED))
     expected = torch.cat([p.grad.flatten() for p in twin.parameters()])
     for factor, norm in zip(
@@ -120,7 +119,7 @@ def test_a_step_on_the_normalized_gradient_is_lr_times_factor_long(lab: Lab, row
 
 def test_no_gradient_is_no_step_and_no_division(lab: Lab, rows) -> None:
     """A gradient of 0 has no direction: under "normalized", too, the weights stay."""
-    model = node(lab, ("inst",))
+    model = lab.model(("inst",))
     before = weights(model)
     aim = Objective(lambda p, r, n: 0 * p, "mean")
     assert list(

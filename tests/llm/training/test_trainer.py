@@ -10,8 +10,7 @@ import torch
 
 from llm.data import chat
 from llm.data.chat import Row
-from llm.lab.lab import Lab, stage_rows
-from llm.lab.nodes import format_of, node
+from llm.lab.lab import Lab
 from llm.models.adapters import Adaptation, attach, trainable
 from llm.training import logprobs, trainer
 from llm.training.checkpoint import Checkpoints
@@ -26,7 +25,7 @@ ASCENT = Objective(gradient_ascent, "mean")
 
 @pytest.fixture
 def rows(lab: Lab):
-    return chat.encode_all(format_of(lab), stage_rows(lab, "safety").train[:8])
+    return chat.encode_all(lab.base.format, lab.rows("safety").train[:8])
 
 
 def weights(model) -> torch.Tensor:
@@ -44,7 +43,7 @@ def gradient(model, rows, aim, *, micro_batch=8) -> torch.Tensor:
 
 
 def test_the_gradient_against_a_central_difference(lab: Lab, rows) -> None:
-    model = node(lab, ("inst",)).double()
+    model = lab.model(("inst",)).double()
     exact = gradient(model, rows, ASCENT)
     direction = torch.randn(
         exact.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
@@ -59,8 +58,8 @@ def test_the_gradient_against_a_central_difference(lab: Lab, rows) -> None:
 
 
 def test_learning_raises_the_likelihood_and_ascent_lowers_it(lab: Lab, rows) -> None:
-    before = logprobs.row_logprobs(node(lab, ("inst",)), rows, pad=0)[0].mean()
-    learned, unlearned = node(lab, ("inst",)), node(lab, ("inst",))
+    before = logprobs.row_logprobs(lab.model(("inst",)), rows, pad=0)[0].mean()
+    learned, unlearned = lab.model(("inst",)), lab.model(("inst",))
     trainer.train(learned, rows, Recipe(lr=1e-3, epochs=5), seed=SEED)
     list(trainer.updates(unlearned, rows, Recipe(lr=1e-3), aim=ASCENT, seed=SEED))
     assert logprobs.row_logprobs(learned, rows, pad=0)[0].mean() > before
@@ -70,7 +69,7 @@ def test_learning_raises_the_likelihood_and_ascent_lowers_it(lab: Lab, rows) -> 
 def test_training_is_the_same_to_the_bit_and_depends_on_the_seed(lab: Lab, rows) -> None:
     results = []
     for seed in (SEED, SEED, (1, "test")):
-        model = node(lab, ("inst",))
+        model = lab.model(("inst",))
         trainer.train(model, rows, Recipe(lr=1e-3, epochs=2, batch=3), seed=seed)
         results.append(weights(model))
     assert torch.equal(results[0], results[1])
@@ -78,8 +77,8 @@ def test_training_is_the_same_to_the_bit_and_depends_on_the_seed(lab: Lab, rows)
 
 
 def test_the_gradient_norm_is_that_of_the_step_it_belongs_to(lab: Lab, rows) -> None:
-    model = node(lab, ("inst",))
-    expected = float(gradient(node(lab, ("inst",)), rows, ASCENT).norm())
+    model = lab.model(("inst",))
+    expected = float(gradient(lab.model(("inst",)), rows, ASCENT).norm())
     first = next(trainer.updates(model, rows, Recipe(lr=1e-3), aim=ASCENT, seed=SEED))
     assert first == pytest.approx(expected, rel=1e-4)
 
@@ -109,7 +108,7 @@ def test_beside_every_batch_as_many_retained_rows_each_as_often_as_the_others(
 ) -> None:
     """8 rows by 3, 3 and 2 beside 4 retained ones: all four once before one comes again."""
     seen, kept = scored(monkeypatch), [Row(row.answer, row.prompt) for row in rows[:4]]
-    training, model = Recipe(lr=1e-3, batch=3), node(lab, ("inst",))
+    training, model = Recipe(lr=1e-3, batch=3), lab.model(("inst",))
     list(trainer.updates(model, rows, training, aim=ASCENT, retained=(kept, 1.0), seed=SEED))
     assert [len(batch) for batch in seen] == [3, 3, 3, 3, 2, 2]
     assert sorted(itertools.chain(*seen[::2])) == sorted(rows)
@@ -119,7 +118,7 @@ def test_beside_every_batch_as_many_retained_rows_each_as_often_as_the_others(
 
 def test_retained_rows_do_not_run_out_over_epochs(lab: Lab, rows, monkeypatch) -> None:
     seen = scored(monkeypatch)
-    training, model = Recipe(lr=1e-3, epochs=3, batch=4), node(lab, ("inst",))
+    training, model = Recipe(lr=1e-3, epochs=3, batch=4), lab.model(("inst",))
     list(
         trainer.updates(model, rows[:5], training, aim=ASCENT, retained=(rows[5:], 1.0), seed=SEED)
     )
@@ -134,7 +133,7 @@ def test_no_weight_on_retained_rows_is_none_at_all(lab: Lab, rows) -> None:
     """To the bit: ∇L + 0·∇L_retain = ∇L; with weight 1 it is another training."""
     results = []
     for retained in (([], 0.0), (rows[4:], 0.0), (rows[4:], 1.0)):
-        model = node(lab, ("inst",))
+        model = lab.model(("inst",))
         training = Recipe(lr=1e-3, batch=2)
         list(trainer.updates(model, rows[:4], training, aim=ASCENT, retained=retained, seed=SEED))
         results.append(weights(model))
@@ -148,7 +147,7 @@ def test_stopped_is_the_beginning_of_the_whole(lab: Lab, rows, optimizer) -> Non
     whole's.
     """
     training = Recipe(lr=1e-2, epochs=4, batch=4, optimizer=optimizer)
-    stopped, whole = node(lab, ("inst",)), node(lab, ("inst",))
+    stopped, whole = lab.model(("inst",)), lab.model(("inst",))
     assert len(list(trainer.updates(stopped, rows, training, stop=3, seed=SEED))) == 3
     for _ in itertools.islice(trainer.updates(whole, rows, training, seed=SEED), 3):
         pass
@@ -157,7 +156,7 @@ def test_stopped_is_the_beginning_of_the_whole(lab: Lab, rows, optimizer) -> Non
 
 @pytest.mark.parametrize("stop", [0, -1, 9])
 def test_a_stop_that_is_not_in_the_stage_is_named(lab: Lab, rows, stop) -> None:
-    training, model = Recipe(lr=1e-3, epochs=4, batch=4), node(lab, ("inst",))
+    training, model = Recipe(lr=1e-3, epochs=4, batch=4), lab.model(("inst",))
     message = rf"stage: expected to stop after 1 to 8 updates, as many as it has; got {stop}$"
     with pytest.raises(InputError, match=message):
         trainer.train(model, rows, training, stop=stop, seed=SEED)
@@ -180,7 +179,7 @@ def test_a_training_that_cannot_be_is_named(wrong, message) -> None:
 
 
 def test_nothing_to_learn_is_named(lab: Lab, rows) -> None:
-    model = node(lab, ("inst",))
+    model = lab.model(("inst",))
     with pytest.raises(InputError, match="rows: expected at least one training row; got none"):
         trainer.train(model, [], Recipe(lr=1e-3), seed=SEED)
     with pytest.raises(
@@ -203,7 +202,7 @@ def test_nothing_to_learn_is_named(lab: Lab, rows) -> None:
 
 def test_a_gradient_that_is_not_finite_is_named(lab: Lab, rows) -> None:
     """The loss is finite, its gradient is not: 0 · ∞ at one weight."""
-    model = node(lab, ("inst",))
+    model = lab.model(("inst",))
     weight = model.lm_head.weight
     weight.register_hook(lambda gradient: gradient * torch.inf)
     with pytest.raises(
@@ -218,7 +217,7 @@ def test_an_update_that_changes_nothing_ends_the_training(lab: Lab, rows) -> Non
         InputError,
         match=r"expected the first update to change a weight; its gradient of norm .* none",
     ):
-        trainer.train(node(lab, ("inst",)), rows, Recipe(lr=1e-30), seed=SEED)
+        trainer.train(lab.model(("inst",)), rows, Recipe(lr=1e-30), seed=SEED)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +237,7 @@ def test_resumed_in_the_middle_equals_unbroken_to_the_bit(
     training = Recipe(lr=1e-2, epochs=3, batch=3, optimizer=optimizer)
 
     def fresh():
-        model = node(lab, ("inst",))
+        model = lab.model(("inst",))
         attach(model, how, seed=(1,))
         return model.train()
 
