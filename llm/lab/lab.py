@@ -33,7 +33,7 @@ class Lab:
     store: Store
 
     def __reduce__(self) -> tuple[Callable[..., "Lab"], tuple[Experiment, int, Store]]:
-        """Pickle the three fields only: not the base, whose tokenizer has megabytes."""
+        """Pickle the three fields only: not the base, whose tokenizer may have megabytes."""
         return Lab, (self.experiment, self.seed, self.store)
 
     @property

@@ -4,6 +4,7 @@ import pytest
 
 from protocol import orders
 from protocol.errors import InputError
+from protocol.orders import Phase
 
 RETAIN = ("inst", "tofu", "math")
 
@@ -87,3 +88,29 @@ def test_parents_come_before_children() -> None:
 def test_bad_input_is_named(call, message) -> None:
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_a_name_is_parsed_once(monkeypatch) -> None:
+    """The second order has one new name; the same names give the same phases, not equal ones."""
+    pattern, parsed = orders.NAME, []
+
+    class Counting:
+        def fullmatch(self, stage: str):
+            parsed.append(stage)
+            return pattern.fullmatch(stage)
+
+    orders.phase.cache_clear()
+    monkeypatch.setattr(orders, "NAME", Counting())
+    first = orders.phases(("inst", "math@20"))
+    second = orders.phases(("math@20", "inst", "U"))
+    assert parsed == ["inst", "math@20", "U"]
+    assert first[0] is second[1] and first[1] is second[0]
+    orders.position_of(("inst", "U"), "U")
+    orders.retrained(("inst", "U"), "U")
+    assert parsed == ["inst", "math@20", "U"]
+    orders.phase.cache_clear()
+
+
+def test_phases_say_what_the_names_of_an_order_say() -> None:
+    assert orders.phases(("inst", "tofu+U#2@5")) == (Phase(("inst",)), Phase(("tofu", "U"), 2, 5))
+    assert orders.phases(()) == ()

@@ -2,25 +2,37 @@
 doses are.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
+from unittest import mock
 
 import micro
 import pytest
 import torch
 
 from llm.config.methods import METHODS
+from llm.config.options import Options, base_experiment
 from llm.data import chat
 from llm.lab import runs
 from llm.lab.lab import Lab
 from llm.lab.start import Start
 from llm.models.adapters import Adaptation, effective_weights
-from llm.training import logprobs, trainer
+from llm.training import logprobs, trainer, unlearning
 from llm.training.recipe import Recipe, batches
 from llm.training.trainer import Objective
-from llm.training.unlearning import check, distillation_score, unlearned
+from llm.training.unlearning import (
+    UNLEARNERS,
+    Step,
+    Unlearner,
+    add,
+    check,
+    distillation_score,
+    unlearned,
+)
 from protocol import orders
 from protocol.errors import InputError
-from protocol.spec import Method
+from protocol.spec import REFERENCE_METHODS, Method
 
 RETRAINED = ("inst", "tofu", "math")
 FIRST, *_, LAST = orders.positions(RETRAINED, "safety")
@@ -66,10 +78,7 @@ def test_negation_takes_back_what_u_changed_and_nothing_else(lab: Lab, order) ->
     assert float((after - before).abs().max()) > 1e-3
 
 
-@pytest.mark.parametrize(
-    "shuffle",
-    [1, 2],
-)
+@pytest.mark.parametrize("shuffle", [1, 2])
 def test_negation_of_a_mixture_is_one_line(lab: Lab, shuffle) -> None:
     name = f"{MIXTURE}#{shuffle}"
     with pytest.raises(InputError) as raised:
@@ -299,3 +308,68 @@ def test_a_score_other_than_the_likelihood_is_trained_through_micro_batches(lab:
         for size in (8, 3, 1)
     ]
     assert norms[1:] == pytest.approx([norms[0]] * 2, rel=1e-4)
+
+
+def averaged(start: Start, method: Method) -> Iterator[Step]:
+    """The mean of the leaf and the node before the forget stage."""
+    model = start.model(start.order)
+    before = start.model(start.order[: start.order.index(start.forget)])
+    with torch.no_grad():
+        for weight, earlier in zip(model.parameters(), before.parameters(), strict=True):
+            weight.lerp_(earlier, 0.5)
+    yield None, model
+
+
+def not_first(start: Start) -> None:
+    if start.order[0] == start.forget:
+        raise InputError(f"averaging: expected a stage before {start.forget}; got none")
+
+
+@pytest.fixture
+def averaging() -> Iterator[Method]:
+    """A reference method added in one call, and taken away afterwards."""
+    tables = (REFERENCE_METHODS, UNLEARNERS, unlearning.METHODS)
+    with contextlib.ExitStack() as stack:
+        for table in tables:
+            stack.enter_context(mock.patch.dict(table))
+        add(Unlearner("averaged", "averaging", averaged, one_step=True, check=not_first))
+        yield METHODS["averaged"]
+
+
+def test_a_reference_method_is_one_entry(lab: Lab, averaging: Method, tmp_path) -> None:
+    """Added in one call it is an option, is checked, runs in one step, and is in the records; it
+    has no rates, which need the experiment's steps.
+    """
+    options = Options(methods=("GA", "averaged"))
+    assert base_experiment("tiny-llama", options).methods == (METHODS["GA"], averaging)
+    orders_of = (LAST, ("inst", "safety", "tofu", "math"))
+    chosen = replace(
+        lab.experiment, seeds=(0,), methods=(METHODS["GA"], averaging), starts=orders_of
+    )
+    frame = micro.carry_out([chosen], lab.store.root).tables.records
+    recorded = frame.filter(method="averaged")
+    assert set(recorded["step"]) == {0, 1}
+    assert "grad_norm" not in set(recorded["metric"])
+    assert set(frame.filter(order="staged")["method"]) == {"GA"}
+    whole, before = (effective_weights(lab.model(order)) for order in (LAST, RETRAINED))
+    ((_, model),) = unlearned(Start(lab, LAST), averaging)
+    torch.testing.assert_close(effective_weights(model), (whole + before) / 2, rtol=0, atol=1e-7)
+    with pytest.raises(InputError, match="averaging: expected a stage before safety; got none"):
+        micro.carry_out([replace(chosen, starts=(FIRST, LAST))], lab.store.root)
+
+
+def test_an_unknown_method_is_refused_with_the_list(averaging: Method) -> None:
+    """By the option, by `Method`, and where an entry is gone from the registry."""
+    known = "gradient_ascent, npo, simnpo, simnpo_normalized, distillation, negation, rewind"
+    with pytest.raises(InputError) as raised:
+        Method("x", "average")
+    assert str(raised.value) == (
+        f"method.objective: expected one of {known}, averaging; got 'average': did you mean "
+        "'averaging'?"
+    )
+    with pytest.raises(InputError, match=r"methods: expected one of .*, averaged; got 'average'"):
+        base_experiment("tiny-llama", Options(methods=("average",)))
+    del UNLEARNERS["averaging"]
+    with pytest.raises(InputError) as raised:
+        unlearned(None, averaging)
+    assert str(raised.value) == f"objective: expected one of {known}; got 'averaging'"
