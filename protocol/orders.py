@@ -25,8 +25,8 @@ NAME = re.compile(r"(?P<members>[^+@#]+(?:\+[^+@#]+)*)(?:#(?P<shuffle>\d+))?(?:@
 class Phase(NamedTuple):
     """What a stage's name says: whose rows, in which shuffle of a mixture, where it stops.
 
-    members: stages whose rows are learned · shuffle: number of a mixture's shuffle · stop: number of
-    updates after which the stage ends, None for its whole schedule.
+    members: stages whose rows are learned · shuffle: number of a mixture's shuffle · stop: number
+    of updates after which the stage ends, None for its whole schedule.
     """
 
     members: tuple[str, ...]
@@ -134,7 +134,7 @@ def _without(read: Phase, forget: str) -> Phase:
 
 
 def prefix_tree(orders: Iterable[Sequence[str]]) -> tuple[Order, ...]:
-    """Every distinct non-empty prefix of the orders, parents before children: one training a prefix.
+    """Every distinct non-empty prefix of the orders, parents before children: each trained once.
 
     The paper's four orders of four stages give 13 nodes (not 16), the 24 orders of four stages 64.
     """

@@ -16,9 +16,9 @@ from protocol import orders
 from protocol.errors import InputError, known
 from protocol.objectives import OBJECTIVES
 
-# Objectives of reference methods, objective -> name of the method. A reference method is no loss on the
-# forget set: it knows the retrained model or the history of training. The package that carries one
-# out adds it here (llm.training.unlearning.add).
+# Reference methods, objective -> name. Such a method is no loss on the forget set: it knows the
+# retrained model or the history of training. The package that carries a method out adds the entry
+# (llm.training.unlearning.add).
 REFERENCE_METHODS: dict[str, str] = {}
 
 
@@ -42,8 +42,7 @@ class Method:
         known("method.reduction", self.reduction, ["mean", "tokens"])
 
 
-# The three methods of the paper, SimNPO at the β that claim N1 sets beside it, and in its original
-# form.
+# The three methods of the paper, SimNPO at the β of claim N1, and SimNPO in its original form.
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
@@ -59,9 +58,7 @@ METHODS: dict[str, Method] = {
 def named_methods(
     names: Sequence[str], methods: Mapping[str, Method] = METHODS
 ) -> tuple[Method, ...]:
-    """The methods of these names; InputError lists the names there are, and refuses one named
-    twice.
-    """
+    """The methods of these names; InputError for an unknown or a repeated name."""
     if isinstance(names, str):
         raise InputError(f"methods: expected a sequence of names; got the string {names!r}")
     twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
@@ -115,7 +112,7 @@ class Experiment:
 
 
 def canonical(config: Any) -> str:
-    """A dataclass (or plain data) as JSON with sorted keys: equal configurations give equal text."""
+    """A dataclass or plain data as JSON with sorted keys: equal configurations give equal text."""
     data = (
         dataclasses.asdict(config)
         if dataclasses.is_dataclass(config) and not isinstance(config, type)

@@ -1,8 +1,8 @@
 """Every unlearning method of the language models, by name.
 
 Local: the paper's (`protocol.spec.METHODS`). Weakly local: GradDiff and NPO-retain, which learn
-retained rows with every batch. Reference methods: those that know the retrained model or the history
-(`llm.training.unlearning`).
+retained rows with every batch. Reference methods: those that know the retrained model or the
+history (`llm.training.unlearning`).
 """
 
 from collections import ChainMap

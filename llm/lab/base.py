@@ -1,7 +1,7 @@
 """The base that every order starts from: its folder, its chat format, its context and its key.
 
-An embedded base is pretrained here, with a tokenizer of its own, and kept in the store. Any other is
-a directory, or is fetched from the hub; its key derives from its files and its chat format.
+An embedded base is pretrained here, with a tokenizer of its own, and kept in the store. Any other
+is a directory, or is fetched from the hub; its key derives from its files and its chat format.
 """
 
 import functools

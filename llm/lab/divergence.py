@@ -46,7 +46,9 @@ def groups(experiment: Experiment) -> dict[tuple[Order, str], list[Order]]:
     return {group: several for group, several in members.items() if len(several) > 1}
 
 
-def _mean_distance(outputs: Sequence[Outputs], part: str, measure: Callable[..., Any]) -> np.ndarray:
+def _mean_distance(
+    outputs: Sequence[Outputs], part: str, measure: Callable[..., Any]
+) -> np.ndarray:
     """Mean over the pairs of paths of Σ_v (a_v − b_v)² by point, itself a mean over positions."""
     predictions = [measure(path[part].astype(np.float64), axis=-1) for path in outputs]
     pairs = itertools.combinations(predictions, 2)

@@ -80,7 +80,7 @@ class Lab:
         return self.node(order).model()
 
     def leaf(self, order: Order) -> PreTrainedModel:
-        """The model trained on an order as unlearning begins: trainable, or with a fresh adapter."""
+        """The model trained on an order as unlearning begins: trainable, with any adapter fresh."""
         return self.node(order).leaf()
 
     def under(self, seed: int) -> "Lab":

@@ -76,7 +76,7 @@ def checked(lab: Lab, probed: ProbeSet) -> Checked:
             ) from error
         finally:
             if settings.device == "cuda":
-                torch.cuda.empty_cache()  # else those processes that train would not have the memory
+                torch.cuda.empty_cache()  # else processes that train would not have the memory
         (folder / "check.json").write_text(json.dumps(asdict(outcome)) + "\n")
 
     folder = produce(lab.store, spec, make, description=lab.stages.described("check"))

@@ -1,10 +1,10 @@
 """Nodes: every prefix of an order is a model, trained once on its parent and kept in the store.
 
-A node is specified by its parent's key, the stage's settings, the hash of its rows, the seed and the
-numerics; its randomness derives from (seed, stage), never from its position. So orders that begin
-alike share their beginning. After full fine-tuning a node holds the whole weights, else the stage's
-adapter: one adapter goes through all stages (a node's adapter contains its parent's), or each stage
-has its own, added to the model with all earlier adapters merged.
+A node is specified by its parent's key, the stage's settings, the hash of its rows, the seed and
+the numerics; its randomness derives from (seed, stage), never from its position. So orders that
+begin alike share their beginning. After full fine-tuning a node holds the whole weights, else the
+stage's adapter: one adapter goes through all stages (a node's adapter contains its parent's), or
+each stage has its own, added to the model with all earlier adapters merged.
 """
 
 from dataclasses import asdict, dataclass
@@ -116,7 +116,7 @@ class Node:
 
     @property
     def adapters(self) -> list[Path]:
-        """The adapters that make the node out of the base: the last, or all if each stage has one."""
+        """The adapters that make the base the node: the last, or all if each stage has one."""
         if not self.order:
             return []
         if not self.settings.adaptation.new_adapter_each_stage:

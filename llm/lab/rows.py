@@ -1,9 +1,8 @@
-"""A stage's rows out of its files: read, curated where the files have to be, drawn, training and
-held-out ones apart.
+"""A stage's rows from files: read, curated if the settings say so, drawn, split.
 
-Curation is that of `retrace data` without an endpoint: GSM8K's answers in steps, kept where their
-number comes out; refusals for unsafe requests, 70% of the questions for training, the styles of one
-question on one side.
+Curation is that of `retrace data` without an endpoint: GSM8K's answers in steps, kept if the steps
+give the answer's number; refusals for unsafe requests, 70% of the questions for training, all styles
+of one question on one side.
 """
 
 import os
@@ -30,15 +29,12 @@ Read = TypeVar("Read")
 
 
 def _fetched(stage: str, source: str, read: Callable[[str], Read]) -> Read:
-    """What is read of a file; a file of the hub that cannot be fetched is told with what else can
-    be done.
-    """
+    """The rows of a file; the error of a hub file that cannot be fetched names another way."""
     try:
         return read(source)
     except InputError as error:
-        if (
-            not source.startswith(HUB) or error.__cause__ is None
-        ):  # a file that is there, with something wrong in it
+        # without a cause: the file is there, with something wrong in it
+        if not source.startswith(HUB) or error.__cause__ is None:
             raise
         raise InputError(f"{error}, or give --data {stage} FILE") from error
 
@@ -62,24 +58,22 @@ def _in_steps(stage: str, files: Files) -> Rows:
 
 
 def _refused(stage: str, files: Files) -> tuple[Rows, Rows]:
-    """Refusals of the requests of all files, in which a question may stand in several styles:
-    training, held out.
-    """
+    """Training and held-out refusals of the requests of all files; a question may have styles."""
     requests: list[safety.Question] = []
     for source in files.train:
-        found = _fetched(
+        questions, *_ = _fetched(
             stage, source, lambda file: safety.questions(file, styles_removed=STYLES, **_how(files))
         )
-        requests += found[0]
+        requests += questions
     refusals = safety.by_template(requests, seed=DRAWN).accepted
     train, test = safety.split(requests, share=SHARE, seed=DRAWN)
-    return [Example(each.text, refusals[each.text]) for each in train], [
-        Example(each.text, refusals[each.text]) for each in test
-    ]
+    learned = [Example(request.text, refusals[request.text]) for request in train]
+    held_out = [Example(request.text, refusals[request.text]) for request in test]
+    return learned, held_out
 
 
 def _all_rows(stage: str, files: Files) -> tuple[Rows, Rows | None]:
-    """Training rows, and held-out ones where these are rows of their own."""
+    """Training rows, and held-out rows if these do not come from the same files."""
     held: Rows | None = None
     if files.curation == "math":
         rows = _in_steps(stage, files)
@@ -92,12 +86,19 @@ def _all_rows(stage: str, files: Files) -> tuple[Rows, Rows | None]:
     return rows, held
 
 
-def file_rows(stage: str, files: Files, train: int, held_out: int) -> Corpus:
-    """Rows drawn from files; no held-out prompt stands in the training rows that are taken.
+def _check_number(stage: str, kind: str, have: int, want: int, sources: tuple[str, ...]) -> None:
+    if have < want:
+        raise InputError(
+            f"{stage}: expected {want} {kind} rows; {', '.join(sources)} has {have}: ask for fewer"
+        )
 
-    Of held-out rows of their own those are drawn first whose prompts are in no training row, so
-    that no training row is lost to them without need. Raises InputError where there are fewer rows
-    than are wanted, and for what cannot be fetched or read.
+
+def file_rows(stage: str, files: Files, train: int, held_out: int) -> Corpus:
+    """Rows drawn from files; no held-out prompt is in the training rows that are taken.
+
+    Of separate held-out rows those are drawn first whose prompts are in no training row, so that no
+    training row is lost to them without need. Raises InputError for fewer rows than are wanted, and
+    for files that cannot be fetched or read.
     """
     rows, held = _all_rows(stage, files)
     random.Random(DRAWN).shuffle(rows)
@@ -109,13 +110,6 @@ def file_rows(stage: str, files: Files, train: int, held_out: int) -> Corpus:
         held.sort(key=lambda row: asked(row) in learned)
     kept = {asked(row) for row in held[:held_out]}
     rows = [row for row in rows if asked(row) not in kept]
-    for name, have, want, sources in (
-        ("training", len(rows), train, files.train),
-        ("held-out", len(held), held_out, files.test or files.train),
-    ):
-        if have < want:
-            raise InputError(
-                f"{stage}: expected {want} {name} rows; {', '.join(sources)} has {have}: ask for "
-                f"fewer"
-            )
+    _check_number(stage, "training", len(rows), train, files.train)
+    _check_number(stage, "held-out", len(held), held_out, files.test or files.train)
     return Corpus(tuple(rows[:train]), tuple(held[:held_out]))

@@ -1,4 +1,4 @@
-"""Experiments carried out: from stages to record tables, in parallel processes, all kept in the store.
+"""Experiments carried out: from stages to record tables, in parallel processes, into the store.
 
 A task is one order of one model and seed: its stage nodes, then one unlearning run a method from
 the leaf. Orders with the forget stage last come first, as they train the retrained models that
@@ -214,8 +214,8 @@ def run(
 
     workers: single-threaded processes, by default one a core, on a GPU one · checkpoint_every:
     updates between two checkpoints of a stage in training · progress: called as (label, done,
-    total). Raises InputError for no experiments, fewer than one worker, a store that cannot be used,
-    and for rows, models and methods that an experiment cannot use.
+    total). Raises InputError for no experiments, fewer than one worker, a store that cannot be
+    used, and for rows, models and methods that an experiment cannot use.
     """
     if not experiments:
         raise InputError("models: expected at least one model; got none")

@@ -1,9 +1,10 @@
 """Measured runs in the store: unlearning runs, retrained models, noise floors between two of these.
 
 Step 0 is before unlearning; a run of T updates has T + 1 points, or fewer if probes are taken every
-few updates. A run's folder holds values.parquet, examples.parquet, generations.parquet (if sums were
-answered), outputs.safetensors (logits at the fixed positions, one tensor (points, positions, V) a
-part) and, if the settings say so, parameters.safetensors. Unlearned weights are not kept otherwise.
+few updates. A run's folder holds values.parquet, examples.parquet, generations.parquet (if sums
+were answered), outputs.safetensors (logits at the fixed positions, one tensor (points, positions,
+V) a part) and, if the settings say so, parameters.safetensors. Unlearned weights are not kept
+otherwise.
 """
 
 from collections.abc import Callable
@@ -76,7 +77,7 @@ def read(folder: Path) -> tuple[list[Any], list[Any]]:
 
 
 def read_outputs(folder: Path) -> dict[str, Tensor]:
-    """Logits at the fixed positions by part, (points, positions, V), and their "steps" (points,)."""
+    """Logits at fixed positions by part, (points, positions, V), and their "steps" (points,)."""
     return load_file(folder / OUTPUTS)
 
 
@@ -132,7 +133,7 @@ def retrained_folder(lab: Lab, order: Order) -> Path:
 
 
 def floor_folder(lab: Lab, order: Order, other: Lab) -> Path:
-    """The noise floor: distances between θ_r and the θ_r of the same experiment under another seed."""
+    """The noise floor: distances between θ_r and the θ_r of the experiment under another seed."""
     ours, theirs = Start(lab, order), Start(other, order)
 
     def make() -> Measured:

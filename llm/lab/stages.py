@@ -1,8 +1,8 @@
 """The stages of an experiment: their rows as text, and how they are trained.
 
 Rows come from the embedded corpora or from files; they are the same for every seed and path of one
-base. A phase whose name joins several stages (see `protocol.orders`) learns their mixture: every row
-as often as its stage has epochs, in one epoch.
+base. A phase whose name joins several stages (see `protocol.orders`) learns their mixture: every
+row as often as its stage has epochs, in one epoch.
 """
 
 import functools
@@ -25,7 +25,7 @@ def _generated(stage: str, base: int, train: int, held_out: int) -> Corpus:
 
 @functools.cache
 def from_files(stage: str, files: Files, train: int, held_out: int) -> Corpus:
-    """`llm.lab.rows.file_rows`, once in a process: a file that changes meanwhile is not read anew."""
+    """`llm.lab.rows.file_rows`, once in a process; a file is not read again if it changes."""
     from llm.lab.rows import file_rows  # generated rows need no reader of files and no curation
 
     return file_rows(stage, files, train, held_out)
@@ -72,7 +72,7 @@ class Stages:
         return replace(recipes[0], epochs=1)
 
     def examples(self, phase: Phase) -> list[Example]:
-        """The rows a phase learns: a stage's, or a mixture's, each as often as its stage has epochs."""
+        """The rows of a phase: a stage's, or a mixture's, each as often as its stage has epochs."""
         if len(phase.members) == 1:
             return list(self.rows(phase.members[0]).train)
         rows: list[Example] = []

@@ -1,4 +1,4 @@
-"""A leaf before unlearning, the retrained model θ_r of its order, and one measurement with all probes.
+"""A leaf before unlearning, the retrained model θ_r of its order, and one measurement.
 
 θ_r is the node of the same order without the forget stage, under the same seed.
 """
@@ -125,7 +125,7 @@ class Start:
 
     @cached_property
     def retained(self) -> list[Row]:
-        """The rows a weakly local method sees: drawn from all retained stages, for all paths alike."""
+        """The rows a weakly local method sees, from all retained stages, the same for all paths."""
         rows: list[Row] = []
         for phase in orders.phases(self.lab.experiment.retain):
             rows += self.lab.learned(phase)
@@ -136,7 +136,9 @@ class Start:
     def reference_logprobs(self) -> Tensor:
         """log π_ref of every forget row under the leaf, (N,), NPO's reference."""
         model, chunk = self.leaf(self.order), self.lab.settings.eval_batch
-        return logprobs.row_logprobs(model, self.rows, pad=model.config.pad_token_id, chunk=chunk)[0]
+        return logprobs.row_logprobs(model, self.rows, pad=model.config.pad_token_id, chunk=chunk)[
+            0
+        ]
 
     @cached_property
     def first(self) -> Measured:

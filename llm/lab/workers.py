@@ -1,5 +1,4 @@
-"""Tasks in single-threaded processes: for tiny models two such processes beat one process with two
-threads.
+"""Tasks in single-threaded processes: for tiny models two are faster than one with two threads.
 
 Every process computes with one thread, however many there are, so results do not depend on their
 number. A process ends itself when its parent is gone, so that a killed run leaves no locks behind.
@@ -34,9 +33,7 @@ def _end_with_parent() -> None:
 
 
 def silence_libraries() -> None:
-    """Keep bars and hints of transformers and bitsandbytes from the terminal; what matters is said
-    in notices.
-    """
+    """Keep bars and hints of transformers and bitsandbytes from the terminal; we have notices."""
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -67,10 +64,9 @@ def run_all(
     label: str,
     progress: Callable[[str, int, int], None],
 ) -> None:
-    """Run picklable tasks, started in the given order; each reports its finished units, `units` in
-    all.
+    """Run picklable tasks, started in the given order; each reports its finished units.
 
-    The first error ends the run: tasks not begun are dropped and the error is raised here.
+    units: how many units all tasks have. The first error ends the run: tasks not begun are dropped and the error is raised here.
     """
     context = multiprocessing.get_context("spawn")
     reports = context.Queue()

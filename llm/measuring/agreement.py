@@ -1,10 +1,9 @@
-"""How far ways of scoring agree with plain forward passes of one row each, without padding, hook or
-mask.
+"""How far ways of scoring agree with plain forward passes of one row (no padding, hook, mask).
 
-Log-probabilities a of a way of scoring are compared with those of the plain pass, b, by max|a − b|
-/ max(s, |b|), s = 1 in float32 and the largest logit in bfloat16, whose steps between numbers grow
-with the logits. What is off by more than a limit is refused; packed completions are not refused, as
-plain rows can take their place.
+Log-probabilities a of a way of scoring are compared with those of the plain pass, b, by
+max |a − b| / max(s, |b|); s = 1 in float32, and in bfloat16, whose steps between numbers grow with
+the logits, the largest logit. An error above the limit is refused, except for packed completions,
+which are then scored as plain rows.
 """
 
 import math
@@ -22,14 +21,13 @@ from protocol.errors import InputError, first_line
 
 CAUSAL = (
     "a causal language model, whose predictions depend neither on later tokens nor on the length "
-    "of a row (if they "
-    "change at some length, take --max-length below)"
+    "of a row (if they change at some length, take --max-length below)"
 )
 
 
-def error_of(found: Tensor, expected: Tensor, *, scale: float = 1.0) -> float:
-    """max |a − b| / max(s, |b|); NaN if something is not finite."""
-    return float(((found - expected).abs() / expected.abs().clamp(min=scale)).max())
+def error_of(scored: Tensor, expected: Tensor, *, scale: float = 1.0) -> float:
+    """max |a − b| / max(s, |b|); NaN if a number is not finite."""
+    return float(((scored - expected).abs() / expected.abs().clamp(min=scale)).max())
 
 
 def largest_logit(model: PreTrainedModel, rows: Sequence[Row]) -> float:
@@ -41,11 +39,10 @@ def largest_logit(model: PreTrainedModel, rows: Sequence[Row]) -> float:
 def plain_logprobs(model: PreTrainedModel, row: Row) -> Tensor:
     """log π of every answer token, (|y|,), by one forward pass over this row alone."""
     ids = torch.tensor([row.prompt + row.answer], device=model.device)
-    logits = (
-        model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0].float()
-    )  # (S, V)
-    logprobs = torch.log_softmax(logits[len(row.prompt) - 1 : -1], dim=-1)  # (|y|, V)
-    return logprobs.gather(1, ids[0, len(row.prompt) :, None])[:, 0].cpu()
+    output = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+    logits = output.logits[0].float()  # (S, V)
+    by_token = torch.log_softmax(logits[len(row.prompt) - 1 : -1], dim=-1)  # (|y|, V)
+    return by_token.gather(1, ids[0, len(row.prompt) :, None])[:, 0].cpu()
 
 
 def _first_error(model: PreTrainedModel, begun: Row, whole: Row, *, scale: float) -> float:
@@ -56,9 +53,9 @@ def _first_error(model: PreTrainedModel, begun: Row, whole: Row, *, scale: float
 def check_causal(model: PreTrainedModel, row: Row, *, limit: float, scale: float = 1.0) -> None:
     """InputError if predictions change with the tokens after them.
 
-    At a row's first tokens, where one more token weighs most and only rounding may show (a
-    hundredth of the limit in float32), and where its answer begins, as a model may go by the length
-    of the whole.
+    Checked at a row's first tokens, where one more token weighs most and only rounding may show (a
+    hundredth of the limit in float32), and at the beginning of its answer, as a model may depend on
+    the length of the whole row.
     """
     start = (row.prompt + row.answer)[:4]
     early = _first_error(model, Row(start[:1], start[1:2]), Row(start[:1], start[1:]), scale=scale)
@@ -83,23 +80,22 @@ def _refuse(error: float, limit: float, what: str) -> float:
 def check_rows(
     model: PreTrainedModel, rows: Sequence[Row], *, limit: float, scale: float = 1.0
 ) -> float:
-    """The error of rows scored together; InputError above the limit, or if a prediction depends on
-    later tokens.
+    """The error of rows scored together.
+
+    Raises InputError for an error above the limit, and if a prediction depends on later tokens.
     """
     for row in rows:
         check_causal(model, row, limit=limit, scale=scale)
     expected = [plain_logprobs(model, row) for row in rows]
     batch = logprobs.collate(rows, pad=model.config.pad_token_id).to(model.device)
     token_logprobs = torch.log_softmax(logprobs.answer_logits(model, batch), dim=-1)  # (A, V)
-    found = token_logprobs.gather(1, batch.target[:, None])[:, 0].cpu()
-    apart = error_of(found, torch.cat(expected), scale=scale)
-    return _refuse(apart, limit, "padded rows to be scored as each row alone")
+    scored = token_logprobs.gather(1, batch.target[:, None])[:, 0].cpu()
+    error = error_of(scored, torch.cat(expected), scale=scale)
+    return _refuse(error, limit, "padded rows to be scored as each row alone")
 
 
 def check_merge(model: PreTrainedModel, rows: Sequence[Row], *, limit: float) -> float:
-    """The error of merging an adapter, drawn at random, into a prepared model; the model is merged
-    afterwards.
-    """
+    """The error of merging an adapter, drawn at random, into a model, which stays merged."""
     with seeded(model.device, "check of a merge"):
         for name, parameter in model.named_parameters():
             if ".lora_B." in name:
@@ -108,10 +104,9 @@ def check_merge(model: PreTrainedModel, rows: Sequence[Row], *, limit: float) ->
     for layer in model.modules():
         if hasattr(layer, "get_delta_weight"):
             layer.merge()
-    found = torch.cat([plain_logprobs(model, row) for row in rows])
-    return _refuse(
-        error_of(found, expected), limit, "an adapter to do the same merged and beside its layers"
-    )
+    merged = torch.cat([plain_logprobs(model, row) for row in rows])
+    error = error_of(merged, expected)
+    return _refuse(error, limit, "an adapter to do the same merged and beside its layers")
 
 
 def packing_fault(
@@ -122,19 +117,17 @@ def packing_fault(
     limit: float,
     scale: float = 1.0,
 ) -> str | None:
-    """Why completions of these prompts are not to be packed; None if they come out right."""
+    """Why completions of these prompts must not be packed; None if their error is in the limit."""
     longest = max(phrases, key=len)
     known = packing.obstacle(model.config, max(map(len, prompts)) + len(longest))
     if known is not None:
         return known
     compared = sorted({0, phrases.index(longest), len(phrases) - 1})
     try:
-        found = packing.completion_logprobs(model, prompts, phrases)[0][:, compared]
-    except (
-        Exception
-    ) as error:  # whatever a model raises that takes no mask, or no positions, by hand
+        packed = packing.completion_logprobs(model, prompts, phrases)[0][:, compared]
+    except Exception as error:  # a model without masks or positions by hand raises any class
         return f"the model does not take them packed ({first_line(error)})"
     pairs = [Row(prompt, phrases[k]) for prompt in prompts for k in compared]
-    expected = torch.stack([plain_logprobs(model, pair).sum() for pair in pairs]).view_as(found)
-    apart = error_of(found, expected, scale=scale)
-    return None if apart <= limit else f"packed they differ by {apart:.1e} from plain rows"
+    expected = torch.stack([plain_logprobs(model, pair).sum() for pair in pairs])
+    error = error_of(packed, expected.view_as(packed), scale=scale)
+    return None if error <= limit else f"packed they differ by {error:.1e} from plain rows"

@@ -32,9 +32,7 @@ def budget(model: PreTrainedModel) -> int:
 
 
 def _size(config: PretrainedConfig, *names: str) -> int:
-    """The first of the named sizes that the configuration has, the largest where layers differ; 0
-    for none.
-    """
+    """The first of the named sizes that is set, the largest if layers differ; 0 for none."""
     for name in names:
         value = getattr(config, name, None)
         if value:
@@ -43,8 +41,7 @@ def _size(config: PretrainedConfig, *names: str) -> int:
 
 
 def cache_bytes(model: PreTrainedModel) -> int:
-    """Bytes of the keys and values of one token: layers · heads · (key width + value width) · bytes
-    of a number.
+    """Bytes of a token's keys and values: layers · heads · (key + value width) · bytes of a number.
 
     Without attention heads in the configuration: two vectors of the hidden width per layer.
     """
@@ -53,48 +50,38 @@ def cache_bytes(model: PreTrainedModel) -> int:
     heads = _size(config, "num_attention_heads")
     pairs = _size(config, "num_key_value_heads") or heads
     width = _size(config, "head_dim") or hidden // max(1, heads)
-    rotated = _size(config, "qk_nope_head_dim") + _size(
-        config, "qk_rope_head_dim"
-    )  # multi-head latent attention
-    both = (
-        pairs * ((rotated or width) + (_size(config, "v_head_dim") or width))
-        if heads
-        else 2 * hidden
-    )
+    # multi-head latent attention names the widths of its keys and values
+    rotated = _size(config, "qk_nope_head_dim") + _size(config, "qk_rope_head_dim")
+    key, value = rotated or width, _size(config, "v_head_dim") or width
+    both = pairs * (key + value) if heads else 2 * hidden
     return layers * both * model.dtype.itemsize
 
 
 def sequence_bytes(model: PreTrainedModel, *, width: int, steps: int) -> int:
-    """Bytes that one sequence of a batch takes: its cache, the activations of its prompt, logits
-    and their sampling.
-    """
+    """Bytes of one sequence: its cache, the activations of its prompt, logits and sampling."""
     config = model.config.get_text_config(decoder=True)
-    hidden, inner = (
-        _size(config, "hidden_size"),
-        _size(config, "intermediate_size", "ffn_dim", "n_inner"),
-    )
-    one = model.dtype.itemsize
-    prompt = width * (8 * hidden + 4 * (inner or 4 * hidden)) * one
+    hidden = _size(config, "hidden_size")
+    inner = _size(config, "intermediate_size", "ffn_dim", "n_inner") or 4 * hidden
+    number = model.dtype.itemsize
+    prompt = width * (8 * hidden + 4 * inner) * number
     predicted = 1 if "logits_to_keep" in inspect.signature(model.forward).parameters else width
-    logits = config.vocab_size * (
-        predicted * one + 4 * 8
-    )  # four passes in float64, see InverseTransform
-    scores = (
-        _size(config, "num_attention_heads") * width**2 * 8
-        if config._attn_implementation == "eager"
-        else 0
-    )
+    # four passes in float64, see InverseTransform
+    logits = config.vocab_size * (predicted * number + 4 * 8)
+    eager = config._attn_implementation == "eager"
+    scores = _size(config, "num_attention_heads") * width**2 * 8 if eager else 0
     return (width + steps) * cache_bytes(model) + prompt + logits + scores
 
 
 def is_exhaustion(error: BaseException) -> bool:
     """Whether an error says that memory is out, on a GPU or on the CPU."""
-    told = isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in EXHAUSTED)
-    return told or isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    message = str(error).lower()
+    return isinstance(error, RuntimeError) and any(sign in message for sign in EXHAUSTED)
 
 
 def _attempt(work: Callable[[list[int]], list[T]], part: list[int]) -> list[T] | None:
-    """What the work makes of a batch; None where memory is out."""
+    """The results of a batch; None if memory is out."""
     try:
         return work(part)
     except (RuntimeError, MemoryError) as error:
@@ -118,10 +105,10 @@ def in_batches(
 ) -> list[T]:
     """Results of `work` on all sequences, in their own order; `work` takes a batch as indices.
 
-    The longest sequences come first, so that those of similar length share a batch and memory is
-    out early if at all. fits: how many sequences of a length a batch holds · equal: only sequences
-    of one length share a batch · done: called with the count after every batch. Raises InputError
-    where memory is out at one sequence.
+    The longest sequences come first, so that sequences of similar length share a batch and memory
+    is out early if at all. fits: how many sequences of a length a batch holds · equal: only
+    sequences of one length share a batch · done: called with the number of finished sequences after
+    every batch. Raises InputError if memory is out with one sequence.
     """
     waiting = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
     results: dict[int, T] = {}
@@ -139,9 +126,8 @@ def in_batches(
             continue
         if len(part) == 1:
             raise InputError(
-                f"model: expected memory for one sequence with a prompt of {longest} tokens; it "
-                f"is out: take a smaller "
-                "model, shorter prompts or fewer probes.max_tokens"
+                f"model: expected memory for one sequence with a prompt of {longest} tokens; it is "
+                "out: take a smaller model, shorter prompts or fewer probes.max_tokens"
             )
         most = len(part) // 2
         notice(

@@ -17,24 +17,19 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList,
 from llm.models.randomness import generator
 from protocol.errors import InputError
 
-CLOSE = {
-    torch.float32: 1e-3,
-    torch.float64: 1e-3,
-}  # logits are the same within this share of the largest
+# Logits are the same within this share of the largest logit.
+CLOSE = {torch.float32: 1e-3, torch.float64: 1e-3}
 CLOSE_ROUNDED = 2e-2  # in bfloat16 and float16
 
 
 def left_pad(prompts: Sequence[Sequence[int]], *, pad: int) -> tuple[Tensor, Tensor]:
-    """Token ids and attention mask (N, S), padding on the left so that every prompt ends in the
-    last column.
-    """
+    """Token ids and attention mask (N, S), padded on the left: prompts end in the last column."""
     width = max(len(prompt) for prompt in prompts)
-    tokens = torch.tensor(
-        [[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts]
-    )  # (N, S)
-    attention = torch.tensor(
-        [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-    )  # (N, S)
+    tokens = torch.full((len(prompts), width), pad)  # (N, S)
+    attention = torch.zeros((len(prompts), width), dtype=torch.long)  # (N, S)
+    for i, prompt in enumerate(prompts):
+        tokens[i, width - len(prompt) :] = torch.tensor(prompt)
+        attention[i, width - len(prompt) :] = 1
     return tokens, attention
 
 
@@ -58,11 +53,10 @@ def uniforms(
 
 
 class InverseTransform(LogitsProcessor):
-    """Leaves of each step's logits only the token that the sequence's uniform number picks, so that
-    the largest logit is a sample of softmax(logits / temperature).
+    """Keeps of each step's logits only the token that the sequence's uniform number picks.
 
-    uniform: (B, steps) · width: columns of the padded prompts. Raises InputError where logits are
-    not finite.
+    So the largest logit is a sample of softmax(logits / temperature). uniform: (B, steps) · width:
+    columns of the padded prompts. Raises InputError if logits are not finite.
     """
 
     def __init__(self, uniform: Tensor, *, width: int, temperature: float) -> None:
@@ -75,8 +69,8 @@ class InverseTransform(LogitsProcessor):
         total = mass[:, -1:]  # (B, 1), 1 but for rounding
         if not torch.isfinite(total).all():
             raise InputError(
-                f"model: expected finite logits; got nan or inf at sampled token {step + 1}: "
-                f"lower the learning rate"
+                f"model: expected finite logits; got nan or inf at sampled token {step + 1}: lower "
+                "the learning rate"
             )
         # "right": the first mass greater than the number, so that a token of probability 0 is never
         # taken.
@@ -120,8 +114,7 @@ def draw(
     ends: Sequence[int],
     pad: int,
 ) -> list[tuple[int, ...]]:
-    """One continuation of each prompt, sampled in one batch; with its end token, where it came to
-    one within the steps.
+    """One continuation of each prompt, sampled in one batch, up to and with an end token if any.
 
     uniform: a number per prompt and step, (N, steps).
     """
@@ -142,21 +135,20 @@ def draw(
 def is_undisturbed(
     model: PreTrainedModel, prompt: Sequence[int], beside: Sequence[int], *, pad: int
 ) -> bool:
-    """Whether the logits of a prompt's next two tokens stay as they are while another prompt is in
-    its batch.
+    """Whether a prompt's next two logits stay the same with another prompt in its batch.
 
-    They do not if a state or a convolution runs through the padding, if positions are counted from
+    They change if a state or a convolution runs through the padding, if positions are counted from
     its beginning, or if a model mixes up the states of a batch.
     """
-    found = []
+    logits = []
     for prompts in ([prompt], [prompt, beside]):
         tokens, attention = (part.to(model.device) for part in left_pad(prompts, pad=pad))
         settings = _settings((), steps=2, pad=pad)
         settings.output_logits = True
         with neutral(model):
             out = model.generate(tokens, attention_mask=attention, generation_config=settings)
-        found.append(torch.stack(out.logits)[:, 0].double())  # (2, V)
-    alone, together = found
+        logits.append(torch.stack(out.logits)[:, 0].double())  # (2, V)
+    alone, together = logits
     real = torch.isfinite(alone)
     if not real.any():
         raise InputError(

@@ -33,7 +33,7 @@ def part_logits(model: PreTrainedModel, probed: ProbeSet) -> dict[str, Tensor]:
 
 
 def kept(logits: Logits, positions: int) -> dict[str, Tensor]:
-    """Logits at `positions` answer positions of each part, evenly spread; retained parts together."""
+    """Logits at `positions` evenly spread positions of each part; retained parts as one."""
     fixed = {part: _spread(whole, positions) for part, whole in logits.items()}
     retained = [rows for part, rows in fixed.items() if part != "forget"]
     return {"forget": fixed["forget"], "test": torch.cat(retained)}

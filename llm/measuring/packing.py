@@ -1,5 +1,4 @@
-"""Log-probabilities of many completions after many prompts: packed into one forward pass a prompt,
-or in plain rows.
+"""Log-probabilities of many completions after many prompts: packed by prompt, or in plain rows.
 
 Packed tree attention: one forward pass holds a prompt and the tree of all completions, whose tokens
 see the prompt and their own ancestors, with positions counted along their branch. That is right for
@@ -28,9 +27,7 @@ WINDOWS = ("sliding_window", "attention_chunk_size", "window_size", "attention_w
 
 
 def obstacle(config: PretrainedConfig, tokens: int) -> str | None:
-    """Why rows of so many tokens cannot be packed under a model's configuration; None if nothing
-    speaks against it.
-    """
+    """Why rows of so many tokens cannot be packed under a configuration; None if they can."""
     text = config.get_text_config()
     kinds = set(getattr(text, "layer_types", None) or ())
     if text._attn_implementation not in ("sdpa", "eager"):
@@ -88,15 +85,12 @@ def _attention(model: PreTrainedModel, sees: Tensor) -> Tensor:
     sees = sees.to(model.device)
     if text_config(model)._attn_implementation == "sdpa":
         return sees
-    return torch.zeros_like(sees, dtype=model.dtype).masked_fill(
-        ~sees, torch.finfo(model.dtype).min
-    )
+    lowest = torch.finfo(model.dtype).min
+    return torch.zeros_like(sees, dtype=model.dtype).masked_fill(~sees, lowest)
 
 
 def _tree_logprobs(model: PreTrainedModel, prompts: Sequence[Sequence[int]], tree: _Tree) -> Tensor:
-    """Token log-probabilities (N, L) from one forward pass: prompts padded on the left, then the
-    tree.
-    """
+    """Token log-probabilities (N, L) of one forward pass: left-padded prompts, then the tree."""
     widths = torch.tensor([len(prompt) for prompt in prompts])  # (N,)
     width = int(widths.max())
     padding = width - widths  # (N,)
@@ -117,9 +111,8 @@ def _tree_logprobs(model: PreTrainedModel, prompts: Sequence[Sequence[int]], tre
         attention_mask=_attention(model, _tree_mask(tree, padding, width)),
         position_ids=torch.cat([prompt_position, widths[:, None] + depth], dim=1).to(model.device),
     )  # (N · U, V)
-    at_places = (
-        torch.log_softmax(logits, dim=-1).cpu().unflatten(0, (len(rows), len(places)))
-    )  # (N, U, V)
+    by_place = torch.log_softmax(logits, dim=-1).cpu()  # (N · U, V)
+    at_places = by_place.unflatten(0, (len(rows), len(places)))  # (N, U, V)
     return at_places[:, place_of, tree.tokens]  # (N, L)
 
 
@@ -145,12 +138,11 @@ def completion_logprobs(
     pad: int = 0,
     batch: int = 64,
 ) -> tuple[Tensor, Tensor]:
-    """log π(completion | prompt) of every completion after every prompt: summed (N, K) and token
-    counts (K,).
+    """log π(completion | prompt), summed (N, K), and the completions' token counts (K,).
 
     packed: in one tree a prompt, else in plain rows padded with `pad` · batch: rows of one forward
-    pass at most. Equal to one plain forward pass a pair. Raises InputError where there is no
-    prompt, no completion, or one of no tokens.
+    pass at most. Equal to one plain forward pass a pair. Raises InputError without prompts or
+    completions, and for an empty prompt or completion.
     """
     for name, lists in (("prompts", prompts), ("completions", completions)):
         if not lists or not all(lists):
@@ -161,9 +153,7 @@ def completion_logprobs(
     length = torch.tensor([len(completion) for completion in completions])  # (K,)
     if packed:
         return _packed(model, prompts, completions, min(CHUNK, batch)), length
-    rows = [
-        Row(tuple(prompt), tuple(completion))
-        for prompt, completion in product(prompts, completions)
-    ]
+    pairs = product(prompts, completions)
+    rows = [Row(tuple(prompt), tuple(completion)) for prompt, completion in pairs]
     summed, _ = logprobs.row_logprobs(model, rows, pad=pad, chunk=batch)  # (N · K,)
     return summed.unflatten(0, (len(prompts), len(completions))), length

@@ -1,6 +1,7 @@
 """What is measured on one model: likelihoods of label, paraphrases and answers, mass, and sums.
 
-A `ProbeSet` holds the questions, encoded once, the same for every model of an experiment. Likelihoods are mean token log-probabilities in nats, but for the answers C, U, R of the depth
+A `ProbeSet` holds the questions, encoded once, the same for every model of an experiment.
+Likelihoods are mean token log-probabilities in nats, but for the answers C, U, R of the depth
 experiment, which are log-probabilities of whole answers. Distances between models:
 llm.measuring.distances.
 """

@@ -1,4 +1,4 @@
-"""How a model is trained: whole, through a LoRA adapter, or through an adapter on NF4 layers (QLoRA).
+"""How a model is trained: whole, through a LoRA adapter, or an adapter on NF4 layers (QLoRA).
 
 An adapter adds (α/r)·B·A to the weight of each layer it is on (see `llm.models.targets`), B (out,
 r) starting at 0, so a fresh adapter changes nothing. Adapters are merged in float32 only. Over a
@@ -65,9 +65,9 @@ def attach(
 ) -> "peft.PeftModel | None":
     """Make a model trainable in place; returns the adapter's handle, None for the whole model.
 
-    seed: a fresh adapter derives from it · parent: folder of an adapter that is trained on, in place
-    of a fresh one · learned: folders of adapters that are part of the model and stay as they are,
-    beneath a fresh one. Raises InputError if a chosen target is no layer of the model, and for
+    seed: a fresh adapter derives from it · parent: folder of an adapter that is trained on, in
+    place of a fresh one · learned: folders of adapters that are part of the model and stay as they
+    are, beneath a fresh one. Raises InputError if a chosen target is no layer of the model, and for
     dropout on a model of experts.
     """
     if how.kind == "full":
@@ -134,7 +134,7 @@ def _config(how: Adaptation, targets: "Targets") -> "peft.LoraConfig":
 def _beneath(
     model: PreTrainedModel, learned: Sequence[Path], config: "peft.LoraConfig"
 ) -> "peft.PeftModel":
-    """The frozen adapters of the folders and a fresh one; all add to the outputs of their layers."""
+    """The frozen adapters of the folders and a fresh one; all add to their layers' outputs."""
     import peft
 
     names = [f"learned{i}" for i in range(len(learned))]

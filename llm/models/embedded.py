@@ -1,8 +1,7 @@
-"""Llama and Qwen2 of any size, transformers' own classes; the embedded default is two of half a
-million parameters.
+"""Llama and Qwen2 of any size, transformers' own classes; two of half a million parameters.
 
-They differ as the real families do: Qwen2 has biases on query, key and value and a larger rotary
-base.
+These two, the embedded models, differ as the real families do: Qwen2 has biases on query, key and
+value and a larger rotary base.
 """
 
 from dataclasses import dataclass
@@ -22,9 +21,7 @@ from protocol.errors import known
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of a model; `family` is one of FAMILIES, `tied` says whether output and input
-    embeddings are one.
-    """
+    """Sizes of a model of one of FAMILIES; tied: output and input embeddings are one matrix."""
 
     family: str
     hidden: int = 96
@@ -38,28 +35,23 @@ class Architecture:
 
     @property
     def parameters(self) -> int:
-        """Number of parameters: embeddings V·H (twice if untied), attention, MLP and norms by
-        layer, a last norm.
+        """Number of parameters: embeddings V·H (twice if untied), layers, a last norm.
+
+        A layer has attention, an MLP and two norms.
         """
         attended = self.hidden // self.heads * self.kv_heads  # width of keys and of values
         biases = self.hidden + 2 * attended if self.family == "qwen2" else 0
         attention = 2 * self.hidden * (self.hidden + attended) + biases
         layer = attention + 3 * self.hidden * self.intermediate + 2 * self.hidden
-        return (
-            (1 if self.tied else 2) * self.vocabulary * self.hidden
-            + self.layers * layer
-            + self.hidden
-        )
+        embeddings = (1 if self.tied else 2) * self.vocabulary * self.hidden
+        return embeddings + self.layers * layer + self.hidden
 
     def lora_parameters(self, rank: int) -> int:
         """Trainable parameters of LoRA on all seven projections: rank · (inputs + outputs) each."""
         attended = self.hidden // self.heads * self.kv_heads
-        widths = (
-            2 * (self.hidden + self.hidden)
-            + 2 * (self.hidden + attended)
-            + 3 * (self.hidden + self.intermediate)
-        )
-        return self.layers * rank * widths
+        attention = 2 * (self.hidden + self.hidden) + 2 * (self.hidden + attended)
+        mlp = 3 * (self.hidden + self.intermediate)
+        return self.layers * rank * (attention + mlp)
 
 
 EMBEDDED = {"tiny-llama": Architecture("llama"), "tiny-qwen2": Architecture("qwen2")}
@@ -70,9 +62,7 @@ FAMILIES: dict[str, tuple[type[PretrainedConfig], type[PreTrainedModel]]] = {
 
 
 def build(arch: Architecture, *, seed: int) -> PreTrainedModel:
-    """A freshly initialised model in float32, drawn from `seed` alone; InputError for an unknown
-    family.
-    """
+    """A new model in float32, drawn from `seed` alone; InputError for an unknown family."""
     config_class, model_class = FAMILIES[known("family", arch.family, list(FAMILIES))]
     config = config_class(
         vocab_size=arch.vocabulary,

@@ -1,4 +1,4 @@
-"""A model's directory, fetched from the hub if need be; why something cannot be fetched, in one line.
+"""A model's directory, fetched from the hub if need be; why a fetch failed, in one line.
 
 The errors of the hub's client come wrapped in one another (a cache without the file, raised from a
 refused request): the first error of the chain that has a line here counts.
@@ -129,8 +129,8 @@ def _status(error: BaseException) -> str | None:
     status = getattr(getattr(error, "response", None), "status_code", 0)
     if status in (401, 403):
         return (
-            f"the hub refuses the token in HF_TOKEN for {SITE} ({status}): it is wrong, or lacks this "
-            "right"
+            f"the hub refuses the token in HF_TOKEN for {SITE} ({status}): it is wrong, or lacks "
+            "this right"
         )
     if status == 429:
         return "the hub got too many requests (429): wait a while, or set HF_TOKEN"
@@ -138,7 +138,7 @@ def _status(error: BaseException) -> str | None:
 
 
 def _unreached(error: BaseException) -> str | None:
-    """The line of an error of the network, or of a cache that may not be filled; None for others."""
+    """The line of a network error or of a cache that may not be filled; None for others."""
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     names = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}

@@ -82,7 +82,8 @@ def load(
         )
     if getattr(configuration(folder), "quantization_config", None) is not None:
         raise InputError(
-            f"model: expected weights in float32, bfloat16 or float16; {folder} holds quantized ones"
+            f"model: expected weights in float32, bfloat16 or float16; {folder} holds quantized "
+            "ones"
         )
     try:
         model, found = AutoModelForCausalLM.from_pretrained(
@@ -118,7 +119,7 @@ def load(
 
 
 def _pad(model: PreTrainedModel) -> int:
-    """The token that fills rows: the model's own, or its end token, or token 0; it changes no value."""
+    """The token that fills rows: the model's own, else its end token, else token 0."""
     text, rows = text_config(model), model.get_input_embeddings().num_embeddings
     ends = getattr(text, "eos_token_id", None)
     named = [getattr(text, "pad_token_id", None), *(ends if isinstance(ends, list) else [ends])]
@@ -143,7 +144,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """
     if not (folder / "tokenizer.json").is_file():
         raise InputError(
-            f"model: expected a tokenizer in {folder}; it has no tokenizer.json; add the model's own"
+            f"model: expected a tokenizer in {folder}; it has no tokenizer.json; add the model's "
+            "own"
         )
     try:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
@@ -160,5 +162,6 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast)
     rows, tokens = model.get_input_embeddings().num_embeddings, len(tokenizer)
     if tokens > rows:
         raise InputError(
-            f"tokenizer: expected at most {rows} tokens, as many as the model's embeddings; got {tokens}"
+            f"tokenizer: expected at most {rows} tokens, as many as the model's embeddings; got "
+            f"{tokens}"
         )

@@ -1,4 +1,4 @@
-"""Linear layers on weights of four bits (NF4, bitsandbytes): w ≈ code[i] · max|w| of its 64 weights.
+"""Linear layers on weights of four bits (NF4, bitsandbytes): w ≈ code[i] · max|w| of 64 weights.
 
 The rounding is done once, on the base; `dequantized` gives the weights that were trained on,
 without another rounding. Source: Dettmers et al., QLoRA (arXiv 2305.14314), without double
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # bitsandbytes is slow to load
 
 
 def quantize(model: PreTrainedModel, layers: Sequence[str]) -> None:
-    """Replace linear layers of these full names by NF4 layers, in place; all else stays as it is."""
+    """Replace linear layers of these full names by NF4 layers, in place, and no others."""
     for name in layers:
         _replace(model, name, _packed(model.get_submodule(name)))
     model.is_loaded_in_4bit = True  # where peft looks before it wraps a 4-bit layer

@@ -1,4 +1,4 @@
-"""Which weights an adapter goes on: by default all linear layers of the decoder but the output layer.
+"""Which weights an adapter goes on: by default all linear layers but the output layer.
 
 Layers are found by their kind, not by their names, which differ between families (`q_proj`,
 `qkv_proj`, `query_key_value`, `c_attn` …). The experts of a mixture of experts keep their weights
@@ -33,7 +33,7 @@ class Targets(NamedTuple):
 
 
 def language_part(model: PreTrainedModel) -> nn.Module:
-    """The module with the decoder: the whole model, or its part next to those for images and sound."""
+    """The module with the decoder: the whole model, or its part that is not for images."""
     if text_config(model) is model.config:
         return model
     part = model.get_decoder()

@@ -18,9 +18,7 @@ TEMPLATE = (
 
 
 def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> PreTrainedTokenizerFast:
-    """Byte-level BPE of at most `vocabulary` tokens; every digit is a token, so that sums can be
-    learned.
-    """
+    """Byte-level BPE of at most `vocabulary` tokens; every digit is a token, for the sums."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

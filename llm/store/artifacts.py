@@ -1,9 +1,9 @@
 """The stage store: artifacts named by the hash of all that made them, each made once.
 
-An artifact is a folder; its manifest holds what made it, how long that took, and the SHA-256 of
-every file. It is made beside its place and renamed into it, locked while it is made, and its files
-are checked against their SHA-256 when it is opened: killed anywhere, the next run finds whole
-artifacts or none. `inventory` looks a store through and tidies it.
+An artifact is a folder; its manifest has its specification, how long it took, and the SHA-256 of
+every file. It is made under another name in the same folder and then renamed, with a lock held, and
+its files are checked against their SHA-256 when it is opened: after a kill at any point the next run
+finds whole artifacts or none. `inventory` lists and tidies a store.
 """
 
 import hashlib
@@ -27,8 +27,9 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of artifacts; make one with `open_store`. A stage in training is kept every so many
-    updates.
+    """A folder of artifacts, made with `open_store`.
+
+    checkpoint_every: updates between two checkpoints of a stage in training.
     """
 
     root: Path
@@ -37,9 +38,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an artifact's folder says of it: spec is what it was made of, sha256 has every other
-    file in the folder.
-    """
+    """What an artifact is: its specification, seconds it took, file name -> SHA-256."""
 
     description: str
     spec: Mapping[str, Any]
@@ -50,22 +49,20 @@ class Manifest:
 def _check_format(root: Path) -> None:
     marker = root / MARKER
     try:
-        found = json.loads(marker.read_text())["format"]
+        form = json.loads(marker.read_text())["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"runs folder: expected a store of format {FORMAT}; {marker} cannot be read"
         ) from error
-    if found != FORMAT:
+    if form != FORMAT:
         raise InputError(
-            f"runs folder: expected a store of format {FORMAT}; {root} has format {found}; name "
-            f"another"
+            f"runs folder: expected a store of format {FORMAT}; {root} has format {form}; name "
+            "another"
         )
 
 
 def open_store(root: Path, *, checkpoint_every: int = 100) -> Store:
-    """Open or create a store; InputError where it cannot be written or was written in another
-    format.
-    """
+    """Open or create a store; InputError if it cannot be written or has another format."""
     marker = root / MARKER
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -74,7 +71,7 @@ def open_store(root: Path, *, checkpoint_every: int = 100) -> Store:
                 if any(path.name != ".store.lock" for path in root.iterdir()):
                     raise InputError(
                         f"runs folder: expected a store or an empty folder; {root} holds other "
-                        f"files"
+                        "files"
                     )
                 marker.write_text(json.dumps({"format": FORMAT}) + "\n")
     except OSError as error:
@@ -88,9 +85,7 @@ def open_store(root: Path, *, checkpoint_every: int = 100) -> Store:
 
 
 def existing_store(root: Path) -> Store:
-    """The store in a folder, which is only read; InputError where there is none, or one of another
-    format.
-    """
+    """The store in a folder, to be read only; InputError without one, or for another format."""
     if not (root / MARKER).exists():
         raise InputError(f"runs folder: expected a store; not found: {root}")
     _check_format(root)
@@ -98,14 +93,12 @@ def existing_store(root: Path) -> Store:
 
 
 def path(store: Store, key: str) -> Path:
-    """Where the artifact of that key stands, or will stand."""
+    """The folder of the artifact of that key, finished or not."""
     return store.root / "artifacts" / key
 
 
 def scratch(store: Store, key: str) -> Path:
-    """Where an artifact keeps what lets it go on if it is killed while it is made; gone once it is
-    there.
-    """
+    """The folder for checkpoints of an artifact in the making; removed when it is finished."""
     return store.root / "artifacts" / f".{key}.scratch"
 
 
@@ -115,7 +108,7 @@ def _sha256(file: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the artifact in a folder; InputError where it cannot be read."""
+    """The manifest of the artifact in a folder; InputError if it cannot be read."""
     try:
         return Manifest(**json.loads((folder / MANIFEST).read_text()))
     except (OSError, ValueError, TypeError) as error:
@@ -123,9 +116,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def faults(folder: Path) -> Iterator[str]:
-    """Why the artifact in a folder cannot be used, one line a fault: every file is checked against
-    its SHA-256.
-    """
+    """Why an artifact cannot be used, a line a fault; every file is checked against its SHA-256."""
     try:
         manifest = read_manifest(folder)
     except InputError as error:
@@ -159,9 +150,7 @@ def _make(
     started = time.monotonic()
     try:
         make(partial)
-    except (
-        FloatingPointError
-    ) as error:  # says at which update; which node that was is only known here
+    except FloatingPointError as error:  # names the update; the node is only known here
         raise FloatingPointError(f"{description}: {error}") from error
     sums = {file.name: _sha256(file) for file in sorted(partial.iterdir())}
     took = time.monotonic() - started
@@ -174,11 +163,10 @@ def _make(
 def produce(
     store: Store, spec: Mapping[str, Any], make: Callable[[Path], None], *, description: str
 ) -> Path:
-    """The artifact of that specification, made by `make(folder)` if it is not there yet; other
-    processes wait for it.
+    """The artifact of a specification, made by `make(folder)` if need be; other processes wait.
 
-    spec: plain data that names everything the artifact depends on; its digest is the artifact's
-    key.
+    spec: plain data that names everything the artifact depends on; its digest is the key. Raises
+    InputError for an artifact whose files do not have their checksums.
     """
     key = digest(spec)
     folder = path(store, key)

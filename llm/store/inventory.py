@@ -26,7 +26,7 @@ UNREADABLE = Manifest("(its manifest cannot be read)", {}, 0.0, {})
 
 @dataclass(frozen=True)
 class Artifact:
-    """One artifact as its manifest tells of it; size in bytes, made in seconds since 1970."""
+    """One artifact with its manifest; size in bytes, made in seconds since 1970."""
 
     folder: Path
     manifest: Manifest
@@ -69,9 +69,7 @@ class Removal:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What went: folders and the number of lock files; and the keys left alone because a process
-    works on them.
-    """
+    """Removed folders, the number of removed locks, and the keys left alone: a process has them."""
 
     removals: tuple[Removal, ...]
     locks: int
@@ -91,53 +89,48 @@ def _artifact(folder: Path) -> Artifact:
 
 
 def _reading_order(artifact: Artifact) -> tuple[list[str | int], str]:
-    parts = re.split(
-        r"(\d+)", artifact.manifest.description
-    )  # every second part is a number: seed 2 before seed 10
+    # every second part is a number: seed 2 before seed 10
+    parts = re.split(r"(\d+)", artifact.manifest.description)
     return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], artifact.key
 
 
 def artifacts(store: Store) -> list[Artifact]:
     """All artifacts of a store, by description."""
-    found = []
-    for folder in path(store, "").glob(
-        "*"
-    ):  # the folder of all artifacts, which an empty store lacks
+    listed = []
+    for folder in path(store, "").glob("*"):  # the folder of all artifacts may not exist yet
         if KEY.fullmatch(folder.name):
-            with contextlib.suppress(
-                FileNotFoundError
-            ):  # removed by another process since the folder was listed
-                found.append(_artifact(folder))
-    return sorted(found, key=_reading_order)
+            # another process may have removed the artifact since the folder was listed
+            with contextlib.suppress(FileNotFoundError):
+                listed.append(_artifact(folder))
+    return sorted(listed, key=_reading_order)
 
 
 def find(among: Sequence[Artifact], beginning: str) -> Artifact:
-    """The one artifact whose key begins so; InputError where none does, or several do."""
-    found = [artifact for artifact in among if artifact.key.startswith(beginning.lower())]
-    if not found:
+    """The one artifact whose key begins so; InputError for no such artifact, or several."""
+    begun = [artifact for artifact in among if artifact.key.startswith(beginning.lower())]
+    if not begun:
         raise InputError(
             f"key: expected the beginning of an artifact's key; none of {len(among)} begins "
             f"{beginning!r}"
         )
-    if len(found) > 1:
-        keys = ", ".join(artifact.key for artifact in found[:4]) + (
-            ", ..." if len(found) > 4 else ""
-        )
+    if len(begun) > 1:
+        keys = [artifact.key for artifact in begun[:4]] + ["..."] * (len(begun) > 4)
         raise InputError(
-            f"key: expected the beginning of one key; {beginning!r} begins {len(found)}: {keys}"
+            f"key: expected the beginning of one key; {beginning!r} begins {len(begun)}: "
+            f"{', '.join(keys)}"
         )
-    return found[0]
+    return begun[0]
 
 
 def _damages(artifact: Artifact) -> Iterator[Damage]:
     folder = artifact.folder
     for fault in faults(folder):
         yield Damage(artifact, fault, "delete its folder and run again")
+    if artifact.manifest is UNREADABLE:
+        return
+    own = {*artifact.manifest.sha256, MANIFEST}
     for file in sorted(folder.iterdir()):
-        if artifact.manifest is not UNREADABLE and file.name not in {
-            *artifact.manifest.sha256,
-            MANIFEST,
-        }:
+        if file.name not in own:
             yield Damage(artifact, f"{file} does not belong to it", "move the file away")
 
 
@@ -146,20 +139,18 @@ def verify(among: Sequence[Artifact], progress: Progress = quiet) -> list[Damage
     damages: list[Damage] = []
     for done, artifact in enumerate(among):
         progress("artifacts", done, len(among))
-        found: list[Damage] = []
+        here: list[Damage] = []
         with contextlib.suppress(FileNotFoundError):
-            found = list(_damages(artifact))
+            here = list(_damages(artifact))
         if artifact.folder.exists():  # else removed by another process since it was listed
-            damages += found
+            damages += here
     progress("artifacts", len(among), len(among))
     return damages
 
 
 @contextlib.contextmanager
 def _alone(lock: Path, *, keep: bool) -> Iterator[bool]:
-    """Whether nobody works on a key; its lock is held meanwhile, and its file removed unless it is
-    to be kept.
-    """
+    """Whether no process works on a key, whose lock is held inside; its file is removed or kept."""
     held = FileLock(lock, blocking=False)
     with contextlib.suppress(Timeout):
         held.acquire()
@@ -168,9 +159,8 @@ def _alone(lock: Path, *, keep: bool) -> Iterator[bool]:
     finally:
         if held.is_locked:
             if not keep:
-                lock.unlink(
-                    missing_ok=True
-                )  # while it is held: who waited for this file sees it gone and asks anew
+                # while it is held: a process that waits for this file finds it gone and tries again
+                lock.unlink(missing_ok=True)
             held.release()
 
 
@@ -180,23 +170,18 @@ def _removals(store: Store, key: str, numerics: str | None, damaged: bool) -> It
     for name in ("partial", "scratch", "pruned"):
         left = folder.with_name(f".{key}.{name}")
         if left.exists():
-            yield Removal(
-                left,
-                "half removed" if name == "pruned" else "left behind by a killed run",
-                _size(left),
-            )
+            reason = "half removed" if name == "pruned" else "left behind by a killed run"
+            yield Removal(left, reason, _size(left))
     if not folder.exists():
         return
     artifact = _artifact(folder)
-    made_under = artifact.manifest.spec.get("numerics", numerics)
+    manifest = artifact.manifest
+    made_under = manifest.spec.get("numerics", numerics)
     if numerics is not None and made_under != numerics:
-        yield Removal(
-            folder,
-            f"{artifact.manifest.description}, made under numerics {made_under}",
-            artifact.size,
-        )
+        reason = f"{manifest.description}, made under numerics {made_under}"
+        yield Removal(folder, reason, artifact.size)
     elif damaged and (fault := next(faults(folder), None)):
-        yield Removal(folder, f"{artifact.manifest.description}, {fault}", artifact.size)
+        yield Removal(folder, f"{manifest.description}, {fault}", artifact.size)
 
 
 def _remove(folder: Path) -> None:
@@ -213,19 +198,20 @@ def prune(
     dry_run: bool = False,
     progress: Progress = quiet,
 ) -> Pruned:
-    """Remove what killed runs left behind; with `damaged` also such artifacts, with `dry_run` only
-    tell.
+    """Remove what killed runs left behind; with `damaged` also damaged artifacts.
 
-    numerics: where given, artifacts of any other go, too. What a killed run left behind includes
-    the checkpoint from which the next would have gone on. Safe beside processes that work in the
-    store. Raises InputError where the store cannot be written.
+    numerics: if given, artifacts made under any other are removed, too · dry_run: remove nothing,
+    only report. What a killed run left behind includes the checkpoint from which the next run would
+    have continued. Safe while other processes work in the store. Raises InputError if the store
+    cannot be written.
     """
     removals: list[Removal] = []
     locked: list[str] = []
     names = {entry.name for entry in path(store, "").glob("*")}
-    hidden = [found for found in map(HIDDEN.fullmatch, names) if found]
-    keys = sorted({name for name in names if KEY.fullmatch(name)} | {found[1] for found in hidden})
-    locks = {found[1] for found in hidden if found[2] == "lock"}
+    hidden = [match for match in map(HIDDEN.fullmatch, names) if match]
+    finished = {name for name in names if KEY.fullmatch(name)}
+    keys = sorted(finished | {match[1] for match in hidden})
+    locks = {match[1] for match in hidden if match[2] == "lock"}
     try:
         for done, key in enumerate(keys):
             progress("keys", done, len(keys))

@@ -1,9 +1,8 @@
-"""Where a training stands, written every N updates, so that a killed stage goes on in its middle,
-equal to the bit.
+"""Checkpoints of a training every N updates: a killed stage continues from it, equal to the bit.
 
 One safetensors file: the trained parameters by index, the optimizer's state of each, and the number
-of updates done, from which all that is random derives. It is written beside its place and renamed
-into it.
+of updates done, from which all that is random derives. It is written under another name in the same
+folder, then renamed.
 """
 
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ class Checkpoints:
 
     @property
     def file(self) -> Path:
-        """The checkpoint's place."""
+        """The file of the checkpoint."""
         return self.folder / "checkpoint.safetensors"
 
 
@@ -33,7 +32,7 @@ def write(
     parameters: Sequence[torch.nn.Parameter],
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    """Keep where the training stands after `done` updates."""
+    """Write the checkpoint of a training after `done` updates."""
     state = {"done": torch.tensor(done)}
     for i, parameter in enumerate(parameters):
         state[f"parameter {i}"] = parameter.detach().contiguous()
@@ -51,7 +50,7 @@ def write(
 def resume(
     place: Checkpoints, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> int:
-    """Put parameters and optimizer where the checkpoint left them; returns the updates done, or 0."""
+    """Restore parameters and optimizer from the checkpoint; returns the updates done, or 0."""
     if not place.file.exists():
         return 0
     state = load_file(place.file)

@@ -1,5 +1,4 @@
-"""Log-probabilities of answers under a model: the forward pass that learning, unlearning and every
-probe share.
+"""Log-probabilities of answers: the one forward pass of learning, unlearning and every probe.
 
 Conventions: natural logarithms; logp is summed over an answer's tokens, length counts them. Logits
 are the model's own: its whole forward pass is run, with whatever it does to its logits after the
@@ -35,9 +34,7 @@ class Batch(NamedTuple):
 
 
 def collate(rows: Sequence[Row], *, pad: int) -> Batch:
-    """Pad rows to the longest; predicted positions run from the prompt's last token to the answer's
-    last but one.
-    """
+    """Rows padded to the longest; predictions are read from the prompt's last token on."""
     width = max(len(row.prompt) + len(row.answer) for row in rows)
     tokens = torch.full((len(rows), width), pad)  # (B, S)
     attention = torch.zeros((len(rows), width), dtype=torch.long)  # (B, S)
@@ -47,9 +44,8 @@ def collate(rows: Sequence[Row], *, pad: int) -> Batch:
         attention[i, : len(ids)] = 1
     length = torch.tensor([len(row.answer) for row in rows])  # (B,)
     index = torch.repeat_interleave(torch.arange(len(rows)), length)  # (A,)
-    column = torch.cat(
-        [torch.arange(len(row.answer)) + len(row.prompt) - 1 for row in rows]
-    )  # (A,)
+    columns = [torch.arange(len(row.answer)) + len(row.prompt) - 1 for row in rows]
+    column = torch.cat(columns)  # (A,)
     return Batch(tokens, attention, index, column, tokens[index, column + 1], length)
 
 
@@ -58,12 +54,10 @@ def _at_least_float32(logits: Tensor) -> Tensor:
 
 
 def logits_at(model: PreTrainedModel, row: Tensor, column: Tensor, **inputs: Tensor) -> Tensor:
-    """The model's own logits (A, V), at least float32, at A places (row, column) of its input (B,
-    S).
-    """
+    """The model's logits (A, V), at least float32, at A places (row, column) of inputs (B, S)."""
     read: list[
         Tensor
-    ] = []  # what the output layer was given instead of all hidden states (B, S, H)
+    ] = []  # the hidden states (1, A, H) the output layer got in place of (B, S, H)
 
     def choose(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         read.append(arguments[0][row, column][None])  # (1, A, H)

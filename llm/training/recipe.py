@@ -100,7 +100,7 @@ def updates_of(rows: int, training: Recipe) -> int:
 
 
 def batches(count: int, training: Recipe, *, seed: tuple[object, ...]) -> list[Tensor]:
-    """Row indices of every update: each epoch shuffled anew, its last batch kept even if smaller."""
+    """Row indices of every update: each epoch shuffled anew, a smaller last batch kept."""
     shuffle = generator(*seed, "shuffle")
     return [
         batch

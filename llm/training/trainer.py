@@ -1,10 +1,9 @@
-"""The one trainer, for learning and unlearning alike: an optimizer on a per-example objective,
-fresh each stage.
+"""The one trainer, for learning and unlearning: an optimizer on a per-example objective.
 
-A loss is a plain function of (logp, ref_logp, length) per example (protocol.objectives); learning
-is `likelihood` under the reduction "tokens". An update is one step of the optimizer on one batch;
-step = number of updates done. A weakly local method learns a batch of retained rows beside every
-batch it unlearns.
+The optimizer is fresh in each stage. A loss is a plain function of (logp, ref_logp, length) per
+example (protocol.objectives); learning is `likelihood` under the reduction "tokens". An update is
+one step of the optimizer on one batch; step = number of updates done. A weakly local method learns
+a batch of retained rows with every batch it unlearns.
 """
 
 import itertools
@@ -27,7 +26,7 @@ from protocol.errors import InputError
 from protocol.objectives import reduce_losses
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-Score = Callable[[PreTrainedModel, Batch], Tensor]  # what stands for log π(y|x) in a loss, (B,)
+Score = Callable[[PreTrainedModel, Batch], Tensor]  # log π(y|x) of a loss, or its substitute, (B,)
 
 
 def likelihood(logp: Tensor, ref_logp: Tensor, length: Tensor) -> Tensor:
@@ -37,8 +36,9 @@ def likelihood(logp: Tensor, ref_logp: Tensor, length: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a batch of rows is trained for: score its rows, turn scores into losses, reduce them,
-    weigh the result.
+    """What a batch of rows is trained for.
+
+    Rows get scores, scores become losses, losses are reduced, and the result is weighted.
     """
 
     loss: Loss = likelihood
@@ -59,38 +59,34 @@ def _backward(
     *,
     micro_batch: int,
 ) -> float:
-    """Accumulate the gradient of the reduced loss of one batch; each micro-batch weighs its share
-    of the whole.
+    """Accumulate the gradient of one batch's reduced loss; returns that loss.
+
+    Each micro-batch is weighted by its share of the batch: of its rows ("mean") or of its answer
+    tokens ("tokens").
     """
     whole = len(rows) if aim.reduction == "mean" else sum(len(row.answer) for row in rows)
     total = 0.0
     for start in range(0, len(rows), micro_batch):
-        batch = collate(rows[start : start + micro_batch], pad=model.config.pad_token_id).to(
-            model.device
-        )
-        logp, ref_logp = (
-            aim.score(model, batch),
-            reference[start : start + micro_batch].to(model.device),
-        )  # (B,)
+        few = slice(start, start + micro_batch)
+        batch = collate(rows[few], pad=model.config.pad_token_id).to(model.device)
+        logp = aim.score(model, batch)  # (B,)
+        ref_logp = reference[few].to(model.device)  # (B,)
         losses = aim.loss(logp, ref_logp, batch.length)  # (B,)
         part = len(losses) if aim.reduction == "mean" else int(batch.length.sum())
-        reduced = reduce_losses(losses, batch.length, reduction=aim.reduction) * (
-            aim.weight * part / whole
-        )
+        weight = aim.weight * part / whole
+        reduced = reduce_losses(losses, batch.length, reduction=aim.reduction) * weight
         reduced.backward()
         total += float(reduced.detach())
     return total
 
 
 def gradient_norm(model: PreTrainedModel) -> float:
-    """Euclidean norm of the gradient over all trained parameters, squares summed in float64: 1e-25
-    has one, too.
+    """Euclidean norm of the gradient over all trained parameters.
+
+    Squares are summed in float64, as those of gradients of 1e-25 are 0 in float32.
     """
-    norms = [
-        torch.linalg.vector_norm(p.grad, dtype=torch.float64)
-        for p in trainable(model)
-        if p.grad is not None
-    ]
+    gradients = [p.grad for p in trainable(model) if p.grad is not None]
+    norms = [torch.linalg.vector_norm(grad, dtype=torch.float64) for grad in gradients]
     return float(torch.linalg.vector_norm(torch.stack(norms)))
 
 
@@ -116,12 +112,12 @@ def updates(
 ) -> Iterator[float]:
     """Train in place; after each update yield the gradient norm it was made with.
 
-    reference: log π_ref of every row, (len(rows),), where the loss needs it · retained: rows whose
-    likelihood is learned beside every batch, as many as are in it, and the weight of that · stop:
-    end after so many updates of the whole schedule · seed: what shuffling and dropout derive from ·
-    checkpoints: where to go on from, and to write to. Raises InputError where nothing can be
-    learned (no rows, no answer, no trainable parameter, rows longer than the context, more updates
-    asked for than there are), FloatingPointError naming update and rows where the loss or its
+    reference: log π_ref of every row, (len(rows),), if the loss needs it · retained: rows whose
+    likelihood is learned with every batch, as many as the batch has, and their weight · stop: end
+    after so many updates of the whole schedule · seed: shuffling and dropout derive from it ·
+    checkpoints: the checkpoint to continue from and to write. Raises InputError if nothing can be
+    learned (no rows, no answer, no trainable parameter, rows longer than the context, a stop after
+    more updates than there are), FloatingPointError with the update and its rows if the loss or its
     gradient is not finite.
     """
     check(model, rows)
@@ -131,30 +127,27 @@ def updates(
         raise InputError(
             f"stage: expected to stop after 1 to {len(plan)} updates, as many as it has; got {stop}"
         )
-    parameters = trainable(model)
+    parameters, size = trainable(model), training.micro_batch
     optimizer = OPTIMIZERS[training.optimizer](parameters, training.lr)
-    beside = _beside(retained[0], sum(map(len, plan)), seed)
+    repeated = _repeated(retained[0], sum(map(len, plan)), seed)
     begins = [0, *itertools.accumulate(map(len, plan))]  # of each batch in all rows trained on
     done = resume(checkpoints, parameters, optimizer) if checkpoints else 0
     for update, batch in list(enumerate(plan[:stop]))[done:]:
         for group in optimizer.param_groups:
             group["lr"] = training.lr * SCHEDULES[training.schedule](update, len(plan), training)
         optimizer.zero_grad(set_to_none=True)
-        chosen = [rows[i] for i in batch.tolist()]
+        learned = [rows[i] for i in batch.tolist()]
         # Dropout's draws belong to (seed, stage, update): not to what ran before, here or in an
         # interrupted run.
         with seeded(model.device, *seed, "dropout", update):
-            loss = _backward(model, chosen, reference[batch], aim, micro_batch=training.micro_batch)
+            loss = _backward(model, learned, reference[batch], aim, micro_batch=size)
             if retained[0]:
-                kept = beside[begins[update] :][: len(batch)]
+                kept = repeated[begins[update] :][: len(batch)]
                 learn = Objective(reduction=aim.reduction, weight=retained[1])
-                loss += _backward(
-                    model, kept, torch.zeros(len(kept)), learn, micro_batch=training.micro_batch
-                )
+                loss += _backward(model, kept, torch.zeros(len(kept)), learn, micro_batch=size)
         norm = gradient_norm(model)
-        _check_finite(
-            loss, norm, f"update {update + 1} of {len(plan)}", batch.tolist(), training.lr
-        )
+        place = f"update {update + 1} of {len(plan)}"
+        _check_finite(loss, norm, place, batch.tolist(), training.lr)
         if training.optimizer == "normalized" and norm > 0:
             torch._foreach_div_([p.grad for p in parameters if p.grad is not None], norm)
         optimizer.step()
@@ -163,21 +156,19 @@ def updates(
         yield norm
 
 
-def _beside(retained: Sequence[Row], count: int, seed: tuple[object, ...]) -> list[Row]:
-    """`count` retained rows, drawn over and over in an order of its own."""
+def _repeated(retained: Sequence[Row], count: int, seed: tuple[object, ...]) -> list[Row]:
+    """At least `count` retained rows: all of them again and again, shuffled in each round."""
     shuffle = generator(*seed, "retained")
-    rounds = -(-count // len(retained)) if retained else 0
-    return [
-        retained[i]
-        for _ in range(rounds)
-        for i in torch.randperm(len(retained), generator=shuffle).tolist()
-    ]
+    rows: list[Row] = []
+    while retained and len(rows) < count:
+        order = torch.randperm(len(retained), generator=shuffle)
+        rows += [retained[i] for i in order.tolist()]
+    return rows
 
 
 def check(model: PreTrainedModel, rows: Sequence[Row]) -> None:
-    """InputError where nothing can be learned: no rows, no trainable parameter, an empty mask, rows
-    that do not fit.
-    """
+    """InputError if nothing can be learned: no rows, no trainable parameter, an empty answer, rows
+    longer than the context."""
     if not rows:
         raise InputError("rows: expected at least one training row; got none")
     if not trainable(model):
@@ -188,14 +179,12 @@ def check(model: PreTrainedModel, rows: Sequence[Row]) -> None:
     empty = sum(not row.answer for row in rows)
     if empty:
         raise InputError(f"rows: expected an answer in every row; {empty} of {len(rows)} have none")
-    longest, context = (
-        max(len(row.prompt) + len(row.answer) for row in rows),
-        context_of(model.config),
-    )
+    context = context_of(model.config)
+    longest = max(len(row.prompt) + len(row.answer) for row in rows)
     if longest > context:
         raise InputError(
             f"rows: expected at most {context} tokens, the model's context; got {longest}; cut "
-            f"them first"
+            "them first"
         )
 
 
@@ -208,17 +197,12 @@ def train(
     seed: tuple[object, ...],
     checkpoints: Checkpoints | None = None,
 ) -> None:
-    """Learn the rows: `updates` with the likelihood, to its end; InputError if the first changes no
-    weight.
-    """
+    """Learn the rows by all updates; InputError if the first update changes no weight."""
     before = [parameter.detach().clone() for parameter in trainable(model)]
     for norm in updates(model, rows, training, stop=stop, seed=seed, checkpoints=checkpoints):
-        if before and all(
-            torch.equal(old, new) for old, new in zip(before, trainable(model), strict=True)
-        ):
+        if before and all(map(torch.equal, before, trainable(model))):
             raise InputError(
                 f"training: expected the first update to change a weight; its gradient of norm "
-                f"{norm:.3g} changed "
-                "none: are the weights all 0, or the rate too small?"
+                f"{norm:.3g} changed none: are the weights all 0, or the rate too small?"
             )
         before = []

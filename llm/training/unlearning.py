@@ -1,4 +1,4 @@
-"""How a model is unlearned, method by method: gradient steps of the one trainer, or a reference method.
+"""How a model is unlearned: by gradient steps on a loss, or by a reference method.
 
 A local method descends on a loss of the forget rows alone (`protocol.objectives`). A reference
 method knows more than these rows: the retrained model, or the history of training. It is one
@@ -29,34 +29,42 @@ from protocol.spec import REFERENCE_METHODS, Method
 class Start(Protocol):
     """What a method may know of the model it unlearns; `llm.lab.start.Start` is one.
 
-    A local method uses `rows` and `reference_logprobs`, a weakly local one `retained`, too; the rest
-    is history.
+    A local method uses `rows` and `reference_logprobs`, a weakly local one `retained`, too; the
+    rest is history.
     """
 
     @property
     def order(self) -> Order:
         """The stages the model was trained on."""
+
     @property
     def forget(self) -> str:
         """The forget stage."""
+
     @property
     def reference_order(self) -> Order:
         """The order of the retrained model θ_r."""
+
     @property
     def seed(self) -> int:
         """The shuffle seed."""
+
     @property
     def steps(self) -> int:
         """The number of unlearning updates of the experiment."""
+
     @property
     def recipe(self) -> Recipe:
         """How unlearning is trained."""
+
     @property
     def rows(self) -> Sequence[Row]:
         """The training rows of the forget stage."""
+
     @property
     def retained(self) -> Sequence[Row]:
         """A sample of the retained rows, the same for all paths."""
+
     @property
     def reference_logprobs(self) -> Tensor:
         """log π_ref of every forget row under the leaf, (N,)."""
@@ -79,9 +87,10 @@ def _anywhere(start: Start) -> None:
 class Unlearner:
     """A reference method. A new one is added by one call of `add`.
 
-    name: as in `--methods` · objective: `Method.objective`, which keys and records hold · run: yields
-    the model after every step · one_step: it makes one step, where others make the experiment's
-    updates · check: raises InputError for a start it cannot be used on, before anything is trained.
+    name: as in `--methods` · objective: `Method.objective`, which keys and records hold · run:
+    yields the model after every step · one_step: it makes one step, where others make the
+    experiment's updates · check: raises InputError for a start it cannot be used on, before
+    anything is trained.
     """
 
     name: str
@@ -96,14 +105,14 @@ METHODS: dict[str, Method] = {}  # the reference methods by name
 
 
 def add(unlearner: Unlearner) -> None:
-    """Make a reference method known: to runs, to `Method` by its objective, to options by its name."""
+    """Make a reference method known to runs, to `Method` and to the options."""
     REFERENCE_METHODS[unlearner.objective] = unlearner.name
     UNLEARNERS[unlearner.objective] = unlearner
     METHODS[unlearner.name] = Method(unlearner.name, unlearner.objective)
 
 
 def gradient_steps(start: Start, method: Method, aim: Objective) -> Iterator[Step]:
-    """The experiment's updates from the leaf, on the forget rows and, if weighted, retained rows."""
+    """The experiment's updates from the leaf, on forget rows and, if weighted, retained rows."""
     model = start.leaf(start.order)
     norms = trainer.updates(
         model,
@@ -153,7 +162,7 @@ def own_position(start: Start) -> int:
 
 
 def negated(start: Start, method: Method) -> Iterator[Step]:
-    """negation: θ − (T_U φ − φ), the change of the forget stage subtracted; φ is the node before it.
+    """negation: θ − (T_U φ − φ), without the forget stage's change; φ is the node before it.
 
     Exactly the retrained model if the forget stage came last.
     """

@@ -387,9 +387,7 @@ def test_a_node_is_the_base_plus_all_deltas(
         nf4.quantize(base, linear_layers(base))
         base = nf4.dequantized(base)
     expected = {k: v.clone() for k, v in base.state_dict().items()}
-    folders = [
-        lab.folder(STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))
-    ]
+    folders = [lab.folder(STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))]
     for folder in folders:
         for name, delta in deltas(folder).items():
             assert float(delta.abs().max()) > 1e-4
@@ -413,9 +411,7 @@ def test_under_qlora_the_model_that_is_unlearned_is_the_one_that_was_trained(
     """
     lab = stage_lab(lab, Adaptation("qlora", 4, 12, new_adapter_each_stage=new_adapter_each_stage))
     leaf, again = lab.leaf(STAGES), lab.model(STAGES)
-    folders = [
-        lab.folder(STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))
-    ]
+    folders = [lab.folder(STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))]
     trained = on_four_bits(lab.model(()), folders)
     assert torch.equal(logits(leaf), logits(trained))
     learning = {
@@ -440,10 +436,7 @@ def test_in_bfloat16_the_model_that_is_unlearned_is_the_one_that_was_trained(
     )
     leaf, folders = (
         lab.leaf(STAGES),
-        [
-            lab.folder(STAGES[:end])
-            for end in ((1, 2) if new_adapter_each_stage else (2,))
-        ],
+        [lab.folder(STAGES[:end]) for end in ((1, 2) if new_adapter_each_stage else (2,))],
     )
     names = [f"stage{i}" for i in range(len(folders))]
     trained = lab.model(())

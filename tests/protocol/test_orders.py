@@ -37,7 +37,12 @@ def test_a_stages_name_says_what_is_trained(stage, members, shuffle, stop, rows)
 
 
 def test_places_and_references_of_stopped_stages_and_mixtures() -> None:
-    assert [orders.position_of(order, "U") for order in orders.positions(RETAIN, "U")] == [1, 2, 3, 4]
+    assert [orders.position_of(order, "U") for order in orders.positions(RETAIN, "U")] == [
+        1,
+        2,
+        3,
+        4,
+    ]
     assert orders.position_of(RETAIN, "U") == 0
     assert orders.position_of(("inst", "U@8"), "U") == 2
     assert orders.position_of(("inst+U#3",), "U") == 3, "the paths of a mixture are its shuffles"

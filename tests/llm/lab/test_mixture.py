@@ -61,8 +61,7 @@ def test_a_mixture_learns_every_row_as_often_as_the_stages_do(mixture: Lab) -> N
     assert len(rows) == 192
     how = mixture.recipe(together)
     staged = [
-        updates_of(len(mixture.stages.examples(stage)), mixture.recipe(stage))
-        for stage in stages
+        updates_of(len(mixture.stages.examples(stage)), mixture.recipe(stage)) for stage in stages
     ]
     assert updates_of(len(rows), how) == sum(staged) == 24
     assert replace(how, epochs=3) == mixture.recipe(stages[0])
@@ -70,7 +69,10 @@ def test_a_mixture_learns_every_row_as_often_as_the_stages_do(mixture: Lab) -> N
 
 def test_the_retrained_mixture_has_no_forget_row(mixture: Lab) -> None:
     retrained = orders.phase(*orders.retrained((f"{MIXED}#3",), "safety"))
-    rows, forget = mixture.stages.examples(retrained), mixture.stages.examples(orders.phase("safety"))
+    rows, forget = (
+        mixture.stages.examples(retrained),
+        mixture.stages.examples(orders.phase("safety")),
+    )
     assert len(rows) == 168
     assert not set(rows) & set(forget)
     assert set(rows) | set(forget) == set(mixture.stages.examples(orders.phase(f"{MIXED}#3")))
