@@ -146,7 +146,7 @@ def test_wrong_options_are_named_in_one_line(
     assert [
         path
         for path in tmp_path.rglob("*")
-        if path.is_file() and path.name != "artifacts.json" and not path.name.startswith(".")
+        if path.is_file() and path.name != "store.json" and not path.name.startswith(".")
     ] == []
 
 
@@ -188,10 +188,10 @@ def test_an_output_folder_that_cannot_be_written(tmp_path, capsys) -> None:
 
 
 def test_a_store_of_another_version(tmp_path, capsys) -> None:
-    (tmp_path / "artifacts.json").write_text(json.dumps({"format": 99}))
+    (tmp_path / "store.json").write_text(json.dumps({"format": 99}))
     line = refused(capsys, "llm", "--runs", str(tmp_path), "--out", str(tmp_path / "out"))
     assert "runs folder: expected a store of format 2" in line
-    assert json.loads((tmp_path / "artifacts.json").read_text()) == {"format": 99}
+    assert json.loads((tmp_path / "store.json").read_text()) == {"format": 99}
 
 
 def test_an_unknown_option_is_told_once(capsys) -> None:

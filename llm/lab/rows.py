@@ -1,8 +1,8 @@
 """A stage's rows from files: read, curated if the settings say so, drawn, split.
 
 Curation is that of `retrace data` without an endpoint: GSM8K's answers in steps, kept if the steps
-give the answer's number; refusals for unsafe requests, 70% of the questions for training, all styles
-of one question on one side.
+give the answer's number; refusals for unsafe requests, 70% of the questions for training, all
+styles of one question on one side.
 """
 
 import os

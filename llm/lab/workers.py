@@ -66,7 +66,8 @@ def run_all(
 ) -> None:
     """Run picklable tasks, started in the given order; each reports its finished units.
 
-    units: how many units all tasks have. The first error ends the run: tasks not begun are dropped and the error is raised here.
+    units: how many units all tasks have. The first error ends the run: tasks not begun are dropped
+    and the error is raised here.
     """
     context = multiprocessing.get_context("spawn")
     reports = context.Queue()

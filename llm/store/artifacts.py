@@ -2,8 +2,8 @@
 
 An artifact is a folder; its manifest has its specification, how long it took, and the SHA-256 of
 every file. It is made under another name in the same folder and then renamed, with a lock held, and
-its files are checked against their SHA-256 when it is opened: after a kill at any point the next run
-finds whole artifacts or none. `inventory` lists and tidies a store.
+its files are checked against their SHA-256 when it is opened: after a kill at any point the next
+run finds whole artifacts or none. `inventory` lists and tidies a store.
 """
 
 import hashlib

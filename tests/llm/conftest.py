@@ -19,7 +19,7 @@ def quiet_single_thread() -> None:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder for the store of all test processes: what one of them makes is there for the others."""
+    """A folder for the store of all test processes: each uses what another has made."""
     own = tmp_path_factory.getbasetemp()
     return (own if worker_id == "master" else own.parent) / "runs of all"
 

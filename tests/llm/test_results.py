@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 from llm.config.experiments import EXPERIMENTS
-from llm.config.methods import HISTORY
 from llm.config.options import Options
 from llm.config.presets import STAGES
 from protocol import orders, records
@@ -20,6 +19,7 @@ from protocol.spec import Experiment
 KEPT = ("inst", "tofu", "math")
 PATHS = orders.positions(KEPT, "safety")
 MIXED = "inst+tofu+math+safety"
+ONE_STEP = ("negation", "rewind")
 # 3 updates a stage, 6 of math, and 3 of unlearning.
 FEW = Options(
     seeds=1,
@@ -50,7 +50,7 @@ def small(name: str) -> list[Experiment]:
 
 @pytest.fixture(scope="module")
 def carried_out(runs: Path) -> dict[str, records.Result]:
-    """The result of every experiment; all in one store, so what they have in common is made once."""
+    """The result of every experiment; all in one store, so common artifacts are made once."""
     return {name: micro.carry_out(small(name), runs) for name in EXPERIMENTS}
 
 
@@ -94,7 +94,7 @@ def test_an_experiment_runs_and_every_run_is_recorded(carried_out, name) -> None
         for (method,), of_method in unlearned.filter(pl.col("metric") == "kl/forget").group_by(
             "method"
         ):
-            assert sorted(set(of_method["step"])) == ([0, 1] if method in HISTORY else steps), (
+            assert sorted(set(of_method["step"])) == ([0, 1] if method in ONE_STEP else steps), (
                 method
             )
 
@@ -125,7 +125,7 @@ def test_an_experiment_has_its_metrics(carried_out, name) -> None:
     expected |= {f"answer_loglik/{a}" for a in "CUR"} if name == "depth" else ON_PHRASES
     expected |= set() if name in ("orders", "depth", "oracle-local", "bases") else ON_SUMS
     for (method,), of_method in frame.group_by("method"):
-        gradient = set() if method in HISTORY else {"grad_norm"}
+        gradient = set() if method in ONE_STEP else {"grad_norm"}
         assert set(of_method["metric"]) == expected | gradient, method
 
 
@@ -166,7 +166,7 @@ def test_an_experiment_has_the_distances_between_its_paths(carried_out, name, gr
     assert found == groups
     assert (frame["value"] > 0).all()
     assert frame.is_empty() or frame["metric"].n_unique() == 4
-    assert not set(frame["method"]) & set(HISTORY)
+    assert not set(frame["method"]) & set(ONE_STEP)
     for each in small(name):
         column = "mixture" if name == "positions" else each.name
         steps = set(range(0, each.steps + 1, each.settings.probes.every)) | {each.steps}
@@ -220,7 +220,7 @@ def test_an_experiments_timings_name_every_training_once(carried_out) -> None:
 
 
 def test_mixtures_are_recorded_as_their_own_experiment(carried_out) -> None:
-    """Four shuffles at places 1 to 4, and the retrained mixture; the staged paths stay "positions"."""
+    """Four shuffles at positions 1 to 4, and the retrained mixture; staged paths stay as is."""
     frame = carried_out["positions"].tables.records
     mine = frame.filter(
         (pl.col("experiment") == "mixture") & ~pl.col("order").is_in(["staged", "mixture"])

@@ -234,7 +234,7 @@ def built(kind: str) -> PreTrainedModel:
 
 
 def saved(kind: str, folder: Path) -> PreTrainedModel:
-    """The model of a kind, written into a folder with the tokenizer and the template of its family."""
+    """The model of a kind, in a folder with the tokenizer and template of its family."""
     model, family = built(kind), templates.FAMILIES[KINDS[kind].template]
     model.save_pretrained(folder)
     family.tokenizer.save_pretrained(folder)

@@ -35,7 +35,7 @@ PAIRS = list(itertools.combinations(range(4), 2))
 
 
 class Told(NamedTuple):
-    """What the paths of one lab told together, and what their runs under GA have stored, by path."""
+    """Records of the paths of one lab together, and the stored outputs under GA, by path."""
 
     lab: Lab
     records: pl.DataFrame

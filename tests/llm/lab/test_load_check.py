@@ -118,7 +118,7 @@ def test_completions_are_not_packed_where_that_would_be_wrong(kind, says) -> Non
 
 @torch.no_grad()
 def test_a_window_as_long_as_a_row_does_not_matter() -> None:
-    """A prompt of 8 tokens and 3 of a completion: 11 fit into a window of 11, not into one of 10."""
+    """A prompt of 8 tokens and a completion of 3 fit into a window of 11, not of 10."""
     for window, fits in ((11, True), (10, False)):
         model = architectures.built("mistral")
         model.config.sliding_window = window

@@ -39,7 +39,7 @@ def mixture(runs: Path) -> Lab:
 
 
 def test_a_mixture_has_as_many_shuffles_as_there_are_paths(mixture: Lab) -> None:
-    """The place of the forget stage is the shuffle's number; all shuffles have one retrained model."""
+    """The forget stage's position is the shuffle's number; all have one retrained model."""
     starts = [Start(mixture, order) for order in mixture.experiment.orders]
     assert [start.order for start in starts[4:]] == [
         (f"{MIXED}#{shuffle}",) for shuffle in (1, 2, 3, 4)

@@ -113,7 +113,7 @@ DISTANCES = ("re_distance", "log_distance", "logit_distance", "kl")
 
 @torch.no_grad()
 def sharp(model):
-    """The model with matrices four times as large: far from all others, which are all but uniform."""
+    """The model with matrices four times as large: far from all others, almost uniform ones."""
     for parameter in model.parameters():
         parameter.mul_(4 if parameter.ndim > 1 else 1)
     return model
@@ -228,7 +228,7 @@ def test_the_reference_of_npo_is_the_leaf(kind: Lab) -> None:
 
 
 def test_a_method_has_its_constants_and_reduction(lab: Lab) -> None:
-    """Gradient norms at step 0 of one batch, by hand from the objective's weights on the same rows."""
+    """Gradient norms at step 0 of one batch, by hand from the weights of the objective."""
     one = micro.with_settings(lab, unlearning=Recipe(lr=1e-3, batch=24, micro_batch=24))
     start = Start(one, FIRST)
     model, logp = one.leaf(FIRST), start.reference_logprobs.double()

@@ -80,7 +80,7 @@ COMPANY = {"recurrent_gemma": "of equal length", "rwkv": "none"}
 
 
 def tiny(kind: str = "llama", **changes: object) -> PreTrainedModel:
-    """A random model with weights of size 0.3, so that its predictions differ from token to token."""
+    """A random model with weights of size 0.3, whose predictions differ between tokens."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = AutoModelForCausalLM.from_config(
@@ -524,7 +524,7 @@ def test_other_errors_are_not_taken_for_missing_memory() -> None:
     "kind", ["llama", "mistral", "gemma2", "gpt2", "gpt_neox", "opt", "bloom", "deepseek_v3"]
 )
 def test_the_cache_takes_no_more_than_was_reckoned(kind: str) -> None:
-    """Against the bytes that the model's own cache holds after five tokens, fewer than its window."""
+    """Against the bytes of the model's own cache after five tokens, fewer than its window."""
     model = architectures.built(kind)
     with torch.no_grad():
         cache = model(torch.arange(3, 8)[None], use_cache=True).past_key_values

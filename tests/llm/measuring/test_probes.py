@@ -41,7 +41,7 @@ def probed(lab: Lab) -> ProbeSet:
 
 @pytest.fixture(scope="module")
 def model(lab: Lab):
-    """A model that answers the forget questions with the label, and with three of the paraphrases."""
+    """A model that answers the forget questions with the label and three paraphrases."""
     learned, start = lab.model(ORDER), Start(lab, ORDER)
     answers = [(*phrase, start.probed.form.end) for phrase in start.probed.phrases[:4]]
     rows = [Row(row.prompt, answer) for row in start.rows for answer in answers]

@@ -50,7 +50,7 @@ def test_layers_are_found_by_what_they_are(kind, names) -> None:
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma3", "gpt_neox"])
 def test_the_output_layer_and_other_parts_are_left_out(kind) -> None:
-    """GPT-NeoX calls its output layer embed_out; Gemma 3 has a tower for images beside its decoder."""
+    """GPT-NeoX calls its output layer embed_out; Gemma 3 has a tower for images, too."""
     model = architectures.built(kind)
     layers = linear_layers(model)
     output = next(

@@ -128,13 +128,13 @@ def test_processes_at_once_make_each_artifact_once(tmp_path) -> None:
 
 
 def test_a_store_of_another_format_is_refused_and_left_alone(tmp_path) -> None:
-    (tmp_path / "artifacts.json").write_text(json.dumps({"format": 99}))
+    (tmp_path / "store.json").write_text(json.dumps({"format": 99}))
     for opening in (artifacts.open_store, artifacts.existing_store):
         with pytest.raises(
             InputError, match=r"expected a store of format 2; .* has format 99; name another"
         ):
             opening(tmp_path)
-    assert json.loads((tmp_path / "artifacts.json").read_text()) == {"format": 99}
+    assert json.loads((tmp_path / "store.json").read_text()) == {"format": 99}
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path) -> None:

@@ -25,7 +25,7 @@ COMPLETIONS = [[20, 21], [30], [20, 21, 22, 23, 24, 25], [20, 40, 41], [30]]
 
 
 def plain(model, prompt, completion) -> float:
-    """log π(completion | prompt) by one forward pass over the whole sequence and its full logits."""
+    """log π(completion | prompt) by one forward pass over the whole sequence, all logits."""
     ids = torch.tensor([prompt + completion])
     logp = torch.log_softmax(model(input_ids=ids).logits[0], dim=-1)
     return sum(float(logp[len(prompt) + i - 1, token]) for i, token in enumerate(completion))
