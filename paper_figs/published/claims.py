@@ -13,8 +13,9 @@ from jaxtyping import Float
 from paper_figs.published import numbers
 from paper_figs.published.records import tables
 from protocol import claims, metrics
-from protocol.claims.claim import Claim, agreed
+from protocol.claims.claim import Claim
 from protocol.claims.paper import paths
+from protocol.claims.verdicts import agreed
 
 
 def printed_scores(method: str) -> dict[str, Float[np.ndarray, " paths"]]:

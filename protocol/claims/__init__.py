@@ -13,6 +13,7 @@ from protocol.claims.controls import ablations, bases, mixture, oracle
 from protocol.claims.linear import certified, recency, removal, retain, span, theorem
 from protocol.claims.paper import depth, dose, equivalence, levels, orders, paths, utility, washout
 from protocol.claims.rates import between_sides, divergence, spread
+from protocol.readings.bases import FAMILY as BASES
 from protocol.records import Tables
 
 # Each module that judges, with the experiments whose records it reads (NAME stands for NAME/VALUE,
@@ -20,7 +21,7 @@ from protocol.records import Tables
 JUDGES = (
     (theorem, ("theorem",)),
     (paths, ("positions",)),
-    (bases, (bases.FAMILY,)),
+    (bases, (BASES,)),
     (utility, ("positions",)),
     (depth, ("depth",)),
     (ablations, tuple(ablations.FAMILIES)),

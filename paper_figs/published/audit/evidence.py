@@ -9,7 +9,7 @@ from paper_figs.published.audit.fact import TOLERANCE, Fact
 from paper_figs.published.audit.figures import difference
 from paper_figs.published.numbers import FIGURES, LABEL, ORDERS, TOFU, Panel
 from protocol import metrics
-from protocol.claims.paper.depth import PUBLISHED_DEEP
+from protocol.readings.depth import PUBLISHED_DEEP
 
 
 def depth_rule() -> Fact:

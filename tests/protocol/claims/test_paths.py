@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from protocol import claims, records
-from protocol.claims.paper import equivalence
 from protocol.errors import InputError
 from protocol.readings.curves import judged_steps
+from protocol.readings.distances import noise_floor
 
 STEPS = 4
 
@@ -282,10 +282,8 @@ def test_the_noise_floor_is_the_largest_of_the_pairs_of_its_model() -> None:
         )
     ]
     table = records.Tables.concat(parts)
-    assert equivalence.noise_floor(table, model="m", metric="re_distance/forget") == pytest.approx(
-        0.3
-    )
-    assert equivalence.noise_floor(table, model="none", metric="re_distance/forget") is None
+    assert noise_floor(table, model="m", metric="re_distance/forget") == pytest.approx(0.3)
+    assert noise_floor(table, model="none", metric="re_distance/forget") is None
 
 
 def test_the_noise_floor_is_of_one_experiment() -> None:
@@ -299,12 +297,9 @@ def test_the_noise_floor_is_of_one_experiment() -> None:
         for name, level in (("positions", 0.1), ("oracle-local", 0.4))
     ]
     table = records.Tables.concat(parts)
-    assert equivalence.noise_floor(table, model="m", metric="re_distance/forget") == 0.1
+    assert noise_floor(table, model="m", metric="re_distance/forget") == 0.1
     assert (
-        equivalence.noise_floor(
-            table, model="m", metric="re_distance/forget", experiment="oracle-local"
-        )
-        == 0.4
+        noise_floor(table, model="m", metric="re_distance/forget", experiment="oracle-local") == 0.4
     )
 
 
