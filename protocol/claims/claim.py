@@ -1,7 +1,7 @@
 """A statement, the claim that the records make of it, and claims.json.
 
-A `Statement` is what an id says whatever was measured; `Statement.judged` and `.not_testable` make a
-`Claim` of it: the statement about one model and method, with its value, rule and verdict.
+A `Statement` is what an id says, whatever was measured. `Statement.judged` and `.not_testable` make
+a `Claim` of it: the statement about one model and method, with its value, rule and verdict.
 Verdicts: "holds", "fails", "inconclusive" (the numbers decide neither way) and "not testable" (what
 the test needs is missing, as seeds or a published spread); the detail says why.
 """
@@ -58,7 +58,7 @@ class Statement:
     statistic: str  # what the value is
 
     def measured(self, **places: object) -> "Statement":
-        """The same statement with the places of its statistic filled in; KeyError if one is left."""
+        """The statement with the places of its statistic filled in; KeyError if one is missing."""
         return replace(self, statistic=self.statistic.format(**places))
 
     def judged(

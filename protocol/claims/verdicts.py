@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+MOST_SEEDS = "exact 95% lower bound > 0.5; fails if the upper bound is below"
+
 
 def holds_if(condition: bool) -> str:
     """ "holds" or "fails", for a claim that is a theorem or an identity."""

@@ -32,8 +32,9 @@ def noise_floor(
 
 
 def logit_noise_floor(tables: Tables, world: str, model: str) -> float | None:
-    """√d of the two retrained models farthest apart, of centred logits on the retained part on which
-    it is largest; None if only one was trained.
+    """√d of the two retrained models farthest apart; None if only one was trained.
+
+    Of centred logits, on the retained part on which the distance is largest.
     """
     distances = tables.records.filter(
         pl.col("metric").str.starts_with(LOGIT_DISTANCE),

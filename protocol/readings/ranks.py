@@ -1,6 +1,6 @@
 """Forget scores of the paths of all models at the judged steps, and the rank of p = last in them.
 
-Models are pooled, and each of them is in every reading at a step of its own (`curves.pooled_steps`).
+Models are pooled, each at a step of its own in every reading (`curves.pooled_steps`).
 """
 
 import numpy as np

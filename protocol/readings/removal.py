@@ -1,8 +1,8 @@
 """Experiment "removal": what each way of removing a stage leaves of the distance.
 
 theory/experiments/removal.py explains the metrics. What is left of the distance is best/all over
-nothing/all: RE distance over test and forget inputs together, after over before, at the step nearest
-to the retrained model.
+nothing/all: RE distance over test and forget inputs together, after over before, at the step
+nearest to the retrained model.
 """
 
 import polars as pl

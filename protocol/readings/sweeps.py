@@ -14,10 +14,10 @@ PREFIX = "setting/"
 
 
 def sweep(tables: Tables, experiment: str) -> pl.DataFrame:
-    """Measured values of an experiment, long form, with one column per setting beside the columns
-    of the records.
+    """Measured values of an experiment, long form, with the columns of the records and one column
+    per setting.
 
-    Columns: those of the records, and NAME for every setting/NAME; null where a run does not carry
+    Columns: those of the records, and NAME for every setting/NAME; null if a run does not carry
     that setting.
     """
     records = tables.records.filter(pl.col("experiment") == experiment)

@@ -9,9 +9,11 @@ import polars as pl
 from protocol.records import Tables
 
 UTILITIES = {
-    "llm": ("math_accuracy", "tofu_loglik"), "linear": ("retain_loglik",), "network": ("retain_loglik",),
+    "llm": ("math_accuracy", "tofu_loglik"),
+    "linear": ("retain_loglik",),
+    "network": ("retain_loglik",),
     "published": ("math_utility", "tofu_utility"),
-}  # fmt: skip
+}
 RUN = ["model", "seed"]
 
 

@@ -1,6 +1,4 @@
-"""What the claims rest on: where a spread is published and of what, which path is slowest, the rule
-of Figure 4.
-"""
+"""What the claims rest on: the published spread, the slowest path, the rule of Figure 4."""
 
 import numpy as np
 
@@ -22,13 +20,13 @@ def depth_rule() -> Fact:
     return Fact(
         "figure4-rule",
         f"Figure 4: forgetting is deep where U and C both end below R; {_greek(printed)} are "
-        f"called deep.",
+        "called deep.",
         f"By that rule {len(rule)} of {len(ORDERS)} orders are deep. The depth score (C₀ − "
-        f"C_T)/(U₀ − U_T) is "
+        "C_T)/(U₀ − U_T) is "
         + ", ".join(f"{score:.2f}" for score in scores.values())
         + f" for θ1 to θ6; from {metrics.DEEP:g} on: {_greek(deep)}.",
-        f"Classes by the depth score from {metrics.DEEP:g}; the caption's rule is reported "
-        f"beside them.",
+        f"Classes by the depth score from {metrics.DEEP:g}; the classes by the caption's rule are "
+        "reported, too.",
         None,
         agrees=rule == printed,
     )
@@ -54,8 +52,8 @@ def only_spread() -> Fact:
         "only-figure5-spread",
         "Figure 5: means over four seeds with 95% intervals.",
         f"Of the {len(FIGURES)} figures with curves those with a band are: "
-        f"{', '.join(map(str, banded))} "
-        f"({', '.join(models)}); all other curves are single runs, and Table 1 has no spread.",
+        f"{', '.join(map(str, banded))} ({', '.join(models)}); all other curves are single runs, "
+        "and Table 1 has no spread.",
         "Path divergence is tested on Figure 5; elsewhere it is not testable.",
         None,
         agrees=banded == [5],
@@ -74,10 +72,9 @@ def shared_start() -> Fact:
         "figure5-start",
         "Figure 5: four seeds.",
         f"At step 0 the band of TOFU has no width in {np.sum(tofu < TOLERANCE)} of {tofu.size} "
-        f"curves, that of the "
-        f"label is at most {label[..., 0].max():.3f} nats wide (at the end up to "
-        f"{label[..., -1].max():.1f}): the "
-        "seeds seem to share the fine-tuned model, so that the spread is that of unlearning.",
+        f"curves, that of the label is at most {label[..., 0].max():.3f} nats wide (at the end up "
+        f"to {label[..., -1].max():.1f}): the seeds seem to share the fine-tuned model, so that "
+        "the spread is that of unlearning.",
         "Ours repeats fine-tuning and unlearning under each seed.",
         float(label[..., 0].max()),
         agrees=True,
@@ -94,9 +91,9 @@ def single_runs() -> Fact:
     for method, single in singles.items():
         band = numbers.panel(5, algorithm=method)
         outside[method] = np.abs(single.values[:, -1] - band.values[:, -1]) - band.half_width[:, -1]
-    told = "; ".join(
+    by_method = "; ".join(
         f"{method}: {np.sum(off > 0)} of {off.size} paths, by {off.min():.2f} to {off.max():.2f} "
-        f"nats"
+        "nats"
         for method, off in outside.items()
     )
     residual = float(max(off.max() for off in outside.values()))
@@ -104,7 +101,7 @@ def single_runs() -> Fact:
         "figure5-single-runs",
         "Qwen1B: single runs in Figures 1 and 8 and Table 1, means of four seeds in Figure 5, at "
         "the same settings.",
-        f"The single run ends outside the four seeds' 95% interval in {told}.",
+        f"The single run ends outside the four seeds' 95% interval in {by_method}.",
         "Figure 5 where it has the run; levels of single runs only within a panel.",
         residual,
         agrees=residual <= 0,
@@ -138,10 +135,9 @@ def slowest_path() -> Fact:
     )
     return Fact(
         "slowest-path",
-        "Recency: what was learned last is forgotten slowest.",
+        "The forget set is forgotten slowest if it was learned last.",
         f"p = 4 has the smallest drop of the label, rank 1, in {len(ranked) - len(others)} of "
-        f"{len(ranked)} panels "
-        f"that show runs of their own; not in {named}.",
+        f"{len(ranked)} panels that show runs of their own; not in {named}.",
         "Ranks of p = last by model and method, with the exact interval of their share.",
         max((float(panel.drops[-1] - panel.drops.min()) for _, panel, _ in others), default=0.0),
         agrees=not others,

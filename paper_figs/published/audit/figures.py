@@ -1,6 +1,4 @@
-"""Curves held against each other: panels that repeat another, runs that share a start, points that
-come twice.
-"""
+"""Curves compared: panels that repeat another, runs that share a start, points that come twice."""
 
 import numpy as np
 from jaxtyping import Float
@@ -49,9 +47,9 @@ def repeated_in_figure_8() -> Fact:
     return Fact(
         "figure8-npo-wsd",
         "Figure 8: NPO under WSD and SimNPO under WSD as two panels.",
-        f"Both panels hold the same curves, point for point (largest difference "
-        f"{small(residual)}); the drops differ "
-        f"from Table 1's NPO row by {off.min():.2f} to {off.max():.2f} nats.",
+        "Both panels hold the same curves, point for point (largest difference "
+        f"{small(residual)}); the drops differ from Table 1's NPO row by {off.min():.2f} to "
+        f"{off.max():.2f} nats.",
         "NPO by Figure 5 and Table 1; the panel counts as SimNPO.",
         residual,
         agrees=residual > TOLERANCE,
@@ -69,8 +67,7 @@ def cosine_start() -> Fact:
         "figure8-cosine-start",
         "Figure 8: WSD against cosine.",
         f"Both columns start from the same values in all {len(pairs)} rows (largest difference "
-        f"{small(residual)}): the "
-        "fine-tuning is shared, the schedule of unlearning alone differs.",
+        f"{small(residual)}): the fine-tuning is shared, the schedule of unlearning alone differs.",
         "Our schedules differ in unlearning alone, too.",
         residual,
         agrees=residual <= TOLERANCE,
@@ -90,11 +87,10 @@ def figure_6_start() -> Fact:
     return Fact(
         "figure6-llama1b-start",
         "Figure 6: other learning rates of unlearning, 1B models.",
-        f"Each model starts from the same values at all learning rates (to {small(within)} "
-        f"nats). Qwen1B's are those "
-        f"of Figure 1 (to {small(off['Qwen1B'])}), Llama1B's are up to {off['Llama1B']:.2f} nats "
-        f"away from them.",
-        "Ranks within a panel; no drop of Figure 6 is set beside one of Figure 1.",
+        f"Each model starts from the same values at all learning rates (to {small(within)} nats). "
+        f"Qwen1B's are those of Figure 1 (to {small(off['Qwen1B'])}), Llama1B's are up to "
+        f"{off['Llama1B']:.2f} nats away from them.",
+        "Ranks within a panel; no drop of Figure 6 is compared with a drop of Figure 1.",
         max(off.values()),
         agrees=max(off.values()) <= TOLERANCE,
     )
@@ -110,12 +106,10 @@ def llama8b_start() -> Fact:
     return Fact(
         "figure3-llama8b-start",
         "Figure 3, Llama8B: four paths, four fine-tuned models, unlearned by NPO and by SimNPO.",
-        f"Under NPO p = 4 starts from the values of p = 1, label and TOFU (largest difference "
-        f"{small(residual)}). "
-        f"Under SimNPO the label of p = 4 starts {abs(again[-1] - label[-1]):.3f} nats away from "
-        f"there, that of the "
-        f"other paths where it does under NPO (to "
-        f"{small(float(np.abs(again - label)[:-1].max()))}).",
+        "Under NPO p = 4 starts from the values of p = 1, label and TOFU (largest difference "
+        f"{small(residual)}). Under SimNPO the label of p = 4 starts "
+        f"{abs(again[-1] - label[-1]):.3f} nats away from there, that of the other paths where it "
+        f"does under NPO (to {small(float(np.abs(again - label)[:-1].max()))}).",
         "Drops of Llama8B, no levels.",
         residual,
         agrees=residual > TOLERANCE,
@@ -137,10 +131,8 @@ def llama8b_rounded() -> Fact:
         "figure3-llama8b-p4",
         "Figure 3, Llama8B: four curves a panel, drawn alike.",
         f"From step 1 on p = 4 moves by whole thousandths in {np.sum(on[:, -1])} of {last.size} "
-        f"panels (to "
-        f"{small(float(last.max()))} nats), the other paths in {np.sum(on[:, :-1])} of "
-        f"{on[:, :-1].size} curves: p = 4 "
-        "seems to be drawn from values of three decimals.",
+        f"panels (to {small(float(last.max()))} nats), the other paths in {np.sum(on[:, :-1])} of "
+        f"{on[:, :-1].size} curves: p = 4 seems to be drawn from values of three decimals.",
         "Ranks and drops of Llama8B.",
         float(last.max()),
         agrees=not on.any() or bool(on.all()),
@@ -163,9 +155,8 @@ def last_points() -> Fact:
     return Fact(
         "last-two-points",
         "Figures 1, 3 and 5–8: 20 points a curve, steps 0 to 19.",
-        f"The last two points are equal in {len(moved) - len(others)} of {len(moved)} curves "
-        f"(not in {named}): step 0, "
-        "18 updates, and the last evaluation once more.",
+        f"The last two points are equal in {len(moved) - len(others)} of {len(moved)} curves (not "
+        f"in {named}): step 0, 18 updates, and the last evaluation once more.",
         "Step 19 as the end of a published curve; ours have as many points as updates and one.",
         max(move for *_, move in moved),
         agrees=len(others) == len(moved),

@@ -52,19 +52,16 @@ def _across(family: str, measured: dict[str, list[Curves]], world: str, method: 
     verdicts = [verdict for verdict, _ in results]
     testable = set(verdicts) != {"not testable"}
     models = {curve.model for label in measured.values() for curve in label}
-    return (
-        STATEMENTS["L5"]
-        .measured(settings=FAMILIES[family])
-        .judged(
-            world=world,
-            model=" + ".join(sorted(models)),
-            method=method,
-            value=verdicts.count("holds") / len(verdicts) if testable else None,
-            rule=f"= 1 of {', '.join(measured)}; fails where an L1 or L2 fails at one of them",
-            verdict=every(verdicts),
-            details=[" | ".join(words for _, words in results)],
-            experiments=(family,),
-        )
+    statement = STATEMENTS["L5"].measured(settings=FAMILIES[family])
+    return statement.judged(
+        world=world,
+        model=" + ".join(sorted(models)),
+        method=method,
+        value=verdicts.count("holds") / len(verdicts) if testable else None,
+        rule=f"= 1 of {', '.join(measured)}; fails if an L1 or L2 fails at one of them",
+        verdict=every(verdicts),
+        details=[" | ".join(words for _, words in results)],
+        experiments=(family,),
     )
 
 

@@ -41,8 +41,8 @@ def _judged(control: Control) -> Claim:
         model=control.model,
         method=control.method,
         value=max(medians[key] for key in judged),
-        rule=f"95% bound of the median < {TENTH:g} on both parts at steps {half} and {last}, "
-        f"fails above it",
+        rule=f"95% bound of the median < {TENTH:g} on both parts at steps {half} and {last}; "
+        f"fails if the bound is above {TENTH:g}",
         verdict=every([_verdict(control, part, step) for step, part in judged]),
         details=[
             f"median ratio by part, {'; '.join(by_step)}",

@@ -41,12 +41,12 @@ def _violated(examples: pl.DataFrame, cells: pl.DataFrame) -> Claim:
         model="linear",
         method="GA",
         value=float(right.mean()),
-        rule="= 1; inconclusive where some are not reached within the steps made",
+        rule="= 1; inconclusive if some violating steps are not reached within the steps made",
         verdict="fails" if wrong.any() else "holds" if right.all() else "inconclusive",
         details=[
             f"{first.size} cells, noise {noises.min():g}–{noises.max():g} ‖Δ₀‖, {steps:.0f} steps",
-            f"violated from the start in {np.sum(first == 0)}",
-            f"first violating step of the others: median {_median(later):.0f}, at most "
+            f"violated at step 0 in {np.sum(first == 0)}",
+            f"first violating step of the other cells: median {_median(later):.0f}, at most "
             f"{first.max():.0f}",
             f"{reached.sum()} reached step by step, {relapses.sum():.0f} later steps without "
             f"violation",

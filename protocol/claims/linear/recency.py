@@ -89,27 +89,24 @@ def _over_time(tables: Tables, records: pl.DataFrame) -> Claim:
     fell, rose = weakening(early, late)
     change = "holds" if fell < LEVEL else "fails" if rose < LEVEL else "inconclusive"
     lowest = records.filter(metric="last_slowest", step=first)["value"].to_numpy().min()
-    return (
-        STATEMENTS["R2"]
-        .measured(step=first)
-        .judged(
-            world="linear",
-            model="base problem",
-            method="GA",
-            value=float(early.mean()),
-            interval=interval,
-            rule=f"exact 95% lower bound > {chance:.3g}, and less often at step {last} (paired, p < "
-            f"{LEVEL:g})",
-            verdict=every([by_interval(interval, above=chance), change]),
-            details=[
-                f"{early.size} instances",
-                _by_step(base),
-                f"slowest at step {first} only: {np.sum(early & ~late)}, at step {last} only: "
-                f"{np.sum(late & ~early)}, p {fell:.2g}",
-                _changes(tables, records),
-                f"lowest P at step {first} {lowest:.3g}",
-            ],
-        )
+    statement = STATEMENTS["R2"].measured(step=first)
+    return statement.judged(
+        world="linear",
+        model="base problem",
+        method="GA",
+        value=float(early.mean()),
+        interval=interval,
+        rule=f"exact 95% lower bound > {chance:.3g}, and less often at step {last} (paired, p < "
+        f"{LEVEL:g})",
+        verdict=every([by_interval(interval, above=chance), change]),
+        details=[
+            f"{early.size} instances",
+            _by_step(base),
+            f"slowest at step {first} only: {np.sum(early & ~late)}, at step {last} only: "
+            f"{np.sum(late & ~early)}, p {fell:.2g}",
+            _changes(tables, records),
+            f"lowest P at step {first} {lowest:.3g}",
+        ],
     )
 
 

@@ -63,7 +63,7 @@ def _missed(runs: pl.DataFrame) -> Claim:
         model="linear",
         method=" + ".join(names),
         value=float(np.min(miss)),
-        rule=f"> {MISSED:g}, and < {REACHED:g} where reached",
+        rule=f"> {MISSED:g}, and < {REACHED:g} for the methods that reach it",
         verdict=holds_if(bool(np.all(miss > MISSED) and np.all(reach < REACHED))),
         details=[
             f"{miss.size} misses, {reach.size} reached (largest left {largest:.2g})",

@@ -102,7 +102,7 @@ def _lasting(examples: pl.DataFrame) -> Claim | None:
     ]
     full = by_example(examples.filter(pl.col("model") == "full"), metric="lasting", method=ABOVE)
     if full.size:
-        details.append(f"where the sample spans everything at most {full.max():.2g} is left")
+        details.append(f"if the sample spans everything, at most {full.max():.2g} is left")
     return STATEMENTS["W3"].judged(
         world="linear",
         model="subspace",

@@ -25,7 +25,7 @@ NO_PAIR = "no path starts within the range of the doses"
 def _slower(world: str, method: str, scores: Scores, pairs: pl.DataFrame) -> Claim:
     """L6, pooled over models and seeds."""
     statement = STATEMENTS["L6"].measured(step=scores.steps["last"])
-    rule = f"exact 95% lower bound > 0.5 at {scores.both}; fails where the upper one is below"
+    rule = f"exact 95% lower bound > 0.5 at {scores.both}; fails if the upper bound is below"
     if pairs.is_empty():
         return statement.not_testable(
             world=world, model=scores.models, method=method, rule=rule, why=NO_PAIR

@@ -1,5 +1,5 @@
-"""E1: does unlearning reach the retrained model? N1: is SimNPO's paper form silent where log π is
-low?
+"""E1: does unlearning reach the retrained model? N1: has SimNPO's paper form a gradient where
+log π is low?
 
 E1 compares a path with the noise floor (protocol/readings/distances.py): a path misses the
 retrained model if at no step, 0 included, it is within the floor in every part.
@@ -99,24 +99,21 @@ def _silence(records: pl.DataFrame, world: str) -> Claim:
     start = np.concatenate(list(answers_at_start(records, world).values())).mean(axis=0)
     chance = 1 / start.size
     levels = ", ".join(f"p={p}: {level:.2f}" for p, level in enumerate(start, start=1))
-    return (
-        STATEMENTS["N1"]
-        .measured(times=f"{SILENCE:g}")
-        .judged(
-            world=world,
-            model=" + ".join(measured.model for measured in label),
-            method=SILENT,
-            value=float(hits.mean()),
-            interval=interval,
-            rule=f"exact 95% lower bound > {chance:.3g}; inconclusive where no log π is below −1",
-            verdict="inconclusive" if start.min() > LOW else by_interval(interval, above=chance),
-            details=[
-                f"gradient of p = last over the largest other, median: {np.median(ratio):.3g} at "
-                f"β = 1, {np.median(acting):.3g} at β = 0.2",
-                f"p = last fastest at β = 1 in {fastest.sum()} of {hits.size}",
-                f"log π of a forget answer at step 0: {levels}",
-            ],
-        )
+    statement = STATEMENTS["N1"].measured(times=f"{SILENCE:g}")
+    return statement.judged(
+        world=world,
+        model=" + ".join(measured.model for measured in label),
+        method=SILENT,
+        value=float(hits.mean()),
+        interval=interval,
+        rule=f"exact 95% lower bound > {chance:.3g}; inconclusive if no log π is below −1",
+        verdict="inconclusive" if start.min() > LOW else by_interval(interval, above=chance),
+        details=[
+            f"gradient of p = last over the largest other, median: {np.median(ratio):.3g} at "
+            f"β = 1, {np.median(acting):.3g} at β = 0.2",
+            f"p = last fastest at β = 1 in {fastest.sum()} of {hits.size}",
+            f"log π of a forget answer at step 0: {levels}",
+        ],
     )
 
 

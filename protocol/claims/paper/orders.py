@@ -23,7 +23,7 @@ from protocol.readings.scores import Scores, listed, means, scored
 from protocol.records import Tables
 
 UNIT = ["model", "seed"]
-NOT_APART = "the orders do not tell which stage follows from how many follow"
+NOT_APART = "the same stage follows in all orders with as many later stages"
 
 
 def _distance(world: str, method: str, scores: Scores, runs: pl.DataFrame) -> Claim:

@@ -132,20 +132,17 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
     chance = 1 / label[0].values.shape[1]
     verdicts = [by_interval(interval, above=chance) for interval in intervals.values()]
     first, (hits, seeds) = next(iter(counts.items()))
-    return (
-        STATEMENTS["L2"]
-        .measured(step=first)
-        .judged(
-            world=world,
-            model=" + ".join(measured.model for measured in label),
-            method=method,
-            value=hits / seeds,
-            interval=intervals[first],
-            rule=f"exact 95% lower bound > {chance:.3g} at every judged step and by area",
-            verdict=agreed(verdicts),
-            details=_recency_details(label, phrases),
-            p_value=float(stats.binom.sf(hits - 1, seeds, chance)),
-        )
+    statement = STATEMENTS["L2"].measured(step=first)
+    return statement.judged(
+        world=world,
+        model=" + ".join(measured.model for measured in label),
+        method=method,
+        value=hits / seeds,
+        interval=intervals[first],
+        rule=f"exact 95% lower bound > {chance:.3g} at every judged step and by area",
+        verdict=agreed(verdicts),
+        details=_recency_details(label, phrases),
+        p_value=float(stats.binom.sf(hits - 1, seeds, chance)),
     )
 
 

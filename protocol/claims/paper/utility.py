@@ -22,7 +22,7 @@ UNITS = {
     "network": "models × seeds",
     "published": "models",
 }
-ONE_SEED = "needs at least 2 seeds, one cannot tell path from shuffle"
+ONE_SEED = "needs at least 2 seeds: one seed cannot separate the path from the shuffle"
 
 
 def _by_model(by_run: pl.DataFrame, paths: list[str]) -> str:
@@ -72,19 +72,16 @@ def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | No
         details.insert(0, ONE_SEED)
     if metric == "math_accuracy":
         details.append(_low_starts(tables, world))
-    return (
-        STATEMENTS["L3"]
-        .measured(metric=metric)
-        .judged(
-            world=world,
-            model=" + ".join(by_run["model"].unique().sort()),
-            method=method,
-            value=test.spread,
-            rule=f"> {test.threshold:.3g} (95% of the permutation null); fails if p > 0.5",
-            verdict=verdict,
-            details=details,
-            p_value=None if verdict == "not testable" else p_value,
-        )
+    statement = STATEMENTS["L3"].measured(metric=metric)
+    return statement.judged(
+        world=world,
+        model=" + ".join(by_run["model"].unique().sort()),
+        method=method,
+        value=test.spread,
+        rule=f"> {test.threshold:.3g} (95% of the permutation null); fails if p > 0.5",
+        verdict=verdict,
+        details=details,
+        p_value=None if verdict == "not testable" else p_value,
     )
 
 

@@ -34,8 +34,8 @@ def _exponential(rates: ModelRates) -> Claim:
         method=rates.method,
         value=float(np.median(rates.span)),
         interval=interval,
-        rule=f"exact 95% lower bound of the median ≥ {AHEAD}, fails where the upper one is below; "
-        f"inconclusive where d does not double",
+        rule=f"exact 95% lower bound of the median ≥ {AHEAD}; fails if the upper bound is below; "
+        "inconclusive if d does not double",
         verdict=verdict,
         details=[f"runs of {rates.steps} steps, {rates.span.size} seeds", *notes],
     )

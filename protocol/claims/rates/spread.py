@@ -13,7 +13,7 @@ import polars as pl
 from protocol import metrics
 from protocol.claims.claim import Claim
 from protocol.claims.statements import STATEMENTS
-from protocol.claims.verdicts import by_interval
+from protocol.claims.verdicts import MOST_SEEDS, by_interval
 from protocol.readings.distances import logit_noise_floor
 from protocol.readings.rates import AHEAD, rate_records, series
 from protocol.records import Tables
@@ -28,23 +28,20 @@ def _spread(key: tuple[str, str, str], records: pl.DataFrame, noise: float) -> C
     start, half = (measured.filter(step=at)["value"].to_numpy() for at in (0, step))
     hits = int(np.sum(half > noise))
     interval = metrics.exact_interval(hits, half.size)
-    return (
-        STATEMENTS["D2"]
-        .measured(step=step)
-        .judged(
-            world=world,
-            model=model,
-            method=method,
-            value=hits / half.size,
-            interval=interval,
-            rule="exact 95% lower bound > 0.5; fails where the upper one is below",
-            verdict=by_interval(interval, above=0.5),
-            details=[
-                f"half-diameter, median over {half.size} seeds: {np.median(start):.3g} at step 0, "
-                f"{np.median(half):.3g} then",
-                f"noise floor {noise:.3g}",
-            ],
-        )
+    statement = STATEMENTS["D2"].measured(step=step)
+    return statement.judged(
+        world=world,
+        model=model,
+        method=method,
+        value=hits / half.size,
+        interval=interval,
+        rule=MOST_SEEDS,
+        verdict=by_interval(interval, above=0.5),
+        details=[
+            f"half-diameter, median over {half.size} seeds: {np.median(start):.3g} at step 0, "
+            f"{np.median(half):.3g} then",
+            f"noise floor {noise:.3g}",
+        ],
     )
 
 

@@ -1,4 +1,4 @@
-"""L6, L6d and L6w on made-up records: every verdict is reached, thresholds decide from both sides."""
+"""L6, L6d and L6w on made-up records: every verdict, thresholds from both sides."""
 
 import itertools
 

@@ -111,7 +111,7 @@ NOISE = unexplained()
 
 
 def bonus(size: float):
-    """What follows adds: tofu nothing, inst size, math twice size; beside distance, seed and noise."""
+    """The next stage adds to distance, seed and noise: tofu 0, inst size, math twice size."""
     added = {"tofu": 0.0, "inst": size, "math": 2 * size, "": 0.0}
     return lambda seed, o: later(o) ** 2 + 10 * seed + added[follows(o)] + NOISE.get(o, 0.0)
 
