@@ -45,9 +45,7 @@ def adjusted(claims: Sequence[Claim]) -> list[Adjusted]:
     if not tested:
         return []
     p_values = np.array([claim.p_value for claim in tested])
-    benjamini_hochberg = stats.false_discovery_control(p_values, method="bh").tolist()
-    numbers = zip(
-        tested, p_values.tolist(), benjamini_hochberg, holm(p_values).tolist(), strict=True
-    )
-    rows = [Adjusted(*row) for row in numbers]
+    corrected = stats.false_discovery_control(p_values, method="bh"), holm(p_values)
+    columns = [values.tolist() for values in (p_values, *corrected)]
+    rows = [Adjusted(*row) for row in zip(tested, *columns, strict=True)]
     return sorted(rows, key=lambda row: row.p_value)

@@ -35,8 +35,8 @@ def _alike(model: Crossed) -> Claim:
     bases, seeds, _ = model.scores[last].shape
     statement = STATEMENTS["L1b"].measured(step=LATER)
     rule = (
-        f"lower bound of the exact 95% interval > 0 at steps {half} and {last}; fails if the "
-        "share is 0"
+        f"lower bound of the exact 95% interval > 0 at steps {half} and {last}; fails if the share "
+        "is 0"
     )
     if bases < 2:
         return statement.not_testable(

@@ -23,26 +23,27 @@ def _verdict(control: Control, part: str, step: int) -> str:
     return "fails" if low > TENTH else "inconclusive"
 
 
+def _median(control: Control, part: str, step: int) -> float:
+    return float(np.median(control.ratio(part, step)))
+
+
 def _judged(control: Control) -> Claim:
     last = control.staged[PARTS[0]].shape[1] - 1
     half = last // 2
-    medians = {
-        (step, part): float(np.median(control.ratio(part, step)))
-        for step in (0, half, last)
-        for part in PARTS
-    }
     judged = [(step, part) for step in (half, last) for part in PARTS]
     by_step = []
-    for step in dict.fromkeys(step for step, _ in medians):
-        parts = ", ".join(f"{part} {medians[step, part]:.2g}" for part in PARTS)
+    for step in dict.fromkeys((0, half, last)):
+        parts = ", ".join(f"{part} {_median(control, part, step):.2g}" for part in PARTS)
         by_step.append(f"step {step}: {parts}")
     return STATEMENTS["K1"].judged(
         world=control.world,
         model=control.model,
         method=control.method,
-        value=max(medians[key] for key in judged),
-        rule=f"95% bound of the median < {TENTH:g} on both parts at steps {half} and {last}; "
-        f"fails if the bound is above {TENTH:g}",
+        value=max(_median(control, part, step) for step, part in judged),
+        rule=(
+            f"95% bound of the median < {TENTH:g} on both parts at steps {half} and {last}; fails "
+            f"if the bound is above {TENTH:g}"
+        ),
         verdict=every([_verdict(control, part, step) for step, part in judged]),
         details=[
             f"median ratio by part, {'; '.join(by_step)}",

@@ -9,7 +9,7 @@ exact interval wholly above ½ or below.
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from protocol import metrics
 from protocol.claims.claim import Claim
@@ -41,21 +41,24 @@ def _last_is_smallest(left: np.ndarray) -> int:
     return int(np.sum(metrics.recency(left) == 1))
 
 
+def _left(
+    models: dict[str, dict[str, Curves]], kind: str, *, over_start: bool
+) -> Float[np.ndarray, "seeds paths"]:
+    """The distance left on one kind of prompts, seeds of all models."""
+    parts = [kinds_of(parts)[kind] for parts in models.values()]
+    return np.concatenate([distance_left(own, over_start=over_start) for own in parts])
+
+
 def _remaining(models: dict[str, dict[str, Curves]]) -> list[str]:
     """Best distance over do-nothing by path, on forget and on retained parts, and how often p =
     last is closest.
     """
-    kinds = [kinds_of(parts) for parts in models.values()]
-    shares = {
-        kind: np.concatenate([distance_left(of[kind], over_start=True) for of in kinds])
-        for kind in KINDS
-    }
-    retained = [distance_left(of["retained"], over_start=False) for of in kinds]
-    distances = np.concatenate(retained)
+    shares = {kind: _left(models, kind, over_start=True) for kind in KINDS}
+    distances = _left(models, "retained", over_start=False)
     by_kind = "; ".join(_geometric_means(kind, share) for kind, share in shares.items())
     return [
         f"best distance over do-nothing: {by_kind}",
-        f"on retained parts p = last has the smallest distance left in "
+        "on retained parts p = last has the smallest distance left in "
         f"{_last_is_smallest(distances)} of {len(distances)}, the smallest share of its own in "
         f"{_last_is_smallest(shares['retained'])}",
     ]

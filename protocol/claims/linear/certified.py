@@ -49,7 +49,7 @@ def _violated(examples: pl.DataFrame, cells: pl.DataFrame) -> Claim:
             f"first violating step of the other cells: median {_median(later):.0f}, at most "
             f"{first.max():.0f}",
             f"{reached.sum()} reached step by step, {relapses.sum():.0f} later steps without "
-            f"violation",
+            "violation",
         ],
     )
 
@@ -68,7 +68,7 @@ def _needed(examples: pl.DataFrame) -> Claim:
         verdict=holds_if(worst < SLOPE),
         details=[
             f"{examples['example'].n_unique()} instances, the same slope for every ε, from 10⁶ to "
-            f"2·10⁶ steps",
+            "2·10⁶ steps",
             f"log(1 + λ_max(M)): median {np.median(promised):.3g}, from {promised.min():.3g} to "
             f"{promised.max():.3g}",
         ],

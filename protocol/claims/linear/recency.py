@@ -38,8 +38,8 @@ def _criterion(name: str, total: dict[str, float], base: dict[str, float]) -> st
     """How many pairs a criterion orders and how many obey, in words."""
     obeyed, ordered = total[f"obeyed/{name}"], total[f"dominated/{name}"]
     return (
-        f"{CRITERIA[name]}: {obeyed:.0f} of {ordered:.0f} pairs × steps obey, p = last below "
-        f"every other path in {base[f'last_dominates/{name}']:.3g} of the base problem's instances"
+        f"{CRITERIA[name]}: {obeyed:.0f} of {ordered:.0f} pairs × steps obey, p = last below every "
+        f"other path in {base[f'last_dominates/{name}']:.3g} of the base problem's instances"
     )
 
 
@@ -96,8 +96,10 @@ def _over_time(tables: Tables, records: pl.DataFrame) -> Claim:
         method="GA",
         value=float(early.mean()),
         interval=interval,
-        rule=f"exact 95% lower bound > {chance:.3g}, and less often at step {last} (paired, p < "
-        f"{LEVEL:g})",
+        rule=(
+            f"exact 95% lower bound > {chance:.3g}, and less often at step {last} (paired, p < "
+            f"{LEVEL:g})"
+        ),
         verdict=every([by_interval(interval, above=chance), change]),
         details=[
             f"{early.size} instances",

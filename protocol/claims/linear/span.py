@@ -51,8 +51,10 @@ def _floors(limits: pl.DataFrame) -> Claim:
         model="linear",
         method="any span method",
         value=right / shares.height,
-        rule=f"= 1: floor < {ZERO:g} of the distance before unlearning for p = last, > "
-        f"{POSITIVE:g} of it before",
+        rule=(
+            f"= 1: floor < {ZERO:g} of the distance before unlearning for p = last, > {POSITIVE:g} "
+            "of it before"
+        ),
         verdict=holds_if(right == shares.height),
         details=[
             f"{last.height} instances",
@@ -101,8 +103,10 @@ def _never_together(pairs: pl.DataFrame) -> Claim:
         model="linear",
         method=_objectives(pairs),
         value=float((apart & worse).to_numpy().mean()),
-        rule=f"= 1: divergence ≥ the pair's floor, the worse of the two ≥ a quarter of it, to "
-        f"{ROUNDING:g}",
+        rule=(
+            "= 1: divergence ≥ the pair's floor, the worse of the two ≥ a quarter of it, to "
+            f"{ROUNDING:g}"
+        ),
         verdict=holds_if((apart & worse).all()),
         details=[f"{pairs.height} pairs", *notes],
     )

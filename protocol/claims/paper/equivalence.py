@@ -109,8 +109,8 @@ def _silence(records: pl.DataFrame, world: str) -> Claim:
         rule=f"exact 95% lower bound > {chance:.3g}; inconclusive if no log π is below −1",
         verdict="inconclusive" if start.min() > LOW else by_interval(interval, above=chance),
         details=[
-            f"gradient of p = last over the largest other, median: {np.median(ratio):.3g} at "
-            f"β = 1, {np.median(acting):.3g} at β = 0.2",
+            f"gradient of p = last over the largest other, median: {np.median(ratio):.3g} at β = "
+            f"1, {np.median(acting):.3g} at β = 0.2",
             f"p = last fastest at β = 1 in {fastest.sum()} of {hits.size}",
             f"log π of a forget answer at step 0: {levels}",
         ],
@@ -123,7 +123,7 @@ def judge(tables: Tables) -> list[Claim]:
     pairs = worlds_and_methods(records, "re_distance/")
     claims = [_equivalence(tables, records, world, method) for world, method in pairs]
     records = by_beta(tables)
-    both = [set(worlds_and_methods(records, "grad_norm", (method,))) for method in (ACTING, SILENT)]
-    acting, silent = ({world for world, _ in pairs} for pairs in both)
+    acting = {world for world, _ in worlds_and_methods(records, "grad_norm", (ACTING,))}
+    silent = {world for world, _ in worlds_and_methods(records, "grad_norm", (SILENT,))}
     claims += [_silence(records, world) for world in sorted(acting & silent)]
     return claims

@@ -34,8 +34,10 @@ def _exponential(rates: ModelRates) -> Claim:
         method=rates.method,
         value=float(np.median(rates.span)),
         interval=interval,
-        rule=f"exact 95% lower bound of the median ≥ {AHEAD}; fails if the upper bound is below; "
-        "inconclusive if d does not double",
+        rule=(
+            f"exact 95% lower bound of the median ≥ {AHEAD}; fails if the upper bound is below; "
+            "inconclusive if d does not double"
+        ),
         verdict=verdict,
         details=[f"runs of {rates.steps} steps, {rates.span.size} seeds", *notes],
     )

@@ -95,8 +95,10 @@ def _ahead(key: tuple[str, str, str], records: pl.DataFrame) -> Claim:
         method=method,
         value=float(np.median(rate)),
         interval=interval,
-        rule=f"exact 95% lower bound of the median ≥ {AHEAD}, and median above that of no growth; "
-        "fails if the upper bound is below",
+        rule=(
+            f"exact 95% lower bound of the median ≥ {AHEAD}, and median above that of no growth; "
+            "fails if the upper bound is below"
+        ),
         verdict=verdict,
         details=[
             f"median (quartiles) of {rate.size} seeds, runs of {steps} steps: {'; '.join(notes)}",
