@@ -51,8 +51,9 @@ def _crossed(world: str, method: str, by_base: list[pl.DataFrame]) -> list[Cross
 
 
 def crossed(tables: Tables) -> list[Crossed]:
-    """Every model and method that was run on several bases; sides and models by name, methods in
-    the paper's order.
+    """Every model and method that was run on several bases.
+
+    Sides and models by name, methods in the paper's order.
 
     Raises InputError if the bases of a model have different seeds, paths or steps.
     """
@@ -65,7 +66,5 @@ def crossed(tables: Tables) -> list[Crossed]:
 
 
 def common_share(scores: Float[np.ndarray, "bases shuffles paths"]) -> metrics.PathEffect:
-    """The share of the paths that all bases have in common, with its interval; of one base: that of
-    its seeds.
-    """
+    """The share of the variance that all bases have in common; of one base, its seeds."""
     return metrics.path_effect(scores[0] if len(scores) == 1 else scores.mean(axis=1))

@@ -40,8 +40,7 @@ def _renamed(tables: Tables, specs: list[str]) -> Iterator[tuple[str, str, str]]
 
 
 def by_beta(tables: Tables) -> pl.DataFrame:
-    """Records of the positions under SimNPO's paper form, the method named by its β: SILENT at 1,
-    ACTING at 0.2.
+    """Records of the positions under SimNPO's paper form, named SILENT at β = 1, ACTING at 0.2.
 
     Records under another β, or of a configuration that the tables do not hold, are left out.
     """
@@ -64,9 +63,7 @@ def norms_at_start(
 def answers_at_start(
     records: pl.DataFrame, world: str
 ) -> dict[str, Float[np.ndarray, "seeds paths"]]:
-    """Model -> log π of a forget answer before unlearning; of the label if whole answers were not
-    measured.
-    """
+    """Model -> log π of a forget answer (or else of the label) before unlearning."""
     answers = curves(records, world=world, method=SILENT, metric="forget_logp")
     labels = curves(records, world=world, method=SILENT, metric="label_loglik")
     return {measured.model: measured.at(0) for measured in answers or labels}

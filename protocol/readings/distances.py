@@ -80,9 +80,7 @@ def over_floor(
 def within_floor(
     tables: Tables, world: str, parts: dict[str, Curves], experiment: str = "positions"
 ) -> Bool[np.ndarray, "seeds paths"] | None:
-    """Whether a path is within the floor of every part at one of the steps they share; None without
-    a floor.
-    """
+    """Whether a path is within the floor of every part at one common step; None without a floor."""
     over = over_floor(tables, world, parts, experiment)
     return None if over is None else np.any(over.values <= 1, axis=-1)
 
@@ -96,8 +94,9 @@ def best_over_nothing(
 
 
 def distance_left(parts: list[Curves], *, over_start: bool) -> Float[np.ndarray, "seeds paths"]:
-    """Smallest distance over steps, geometric mean over parts; with `over_start` as a share of the
-    distance at step 0.
+    """Smallest distance over steps, geometric mean over parts.
+
+    over_start: as a share of the distance at step 0.
     """
     logs = []
     for measured in parts:

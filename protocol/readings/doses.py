@@ -20,8 +20,9 @@ PAIR = {
 
 
 def matched_pairs(runs: pl.DataFrame) -> pl.DataFrame:
-    """A row a pair: model, seed, position of the path, and the difference of forget scores at the
-    later judged step (last) and at the earlier one (half).
+    """A row a pair: model, seed, position of the path, and the differences last and half.
+
+    Differences of forget scores at the later judged step (last) and at the earlier one (half).
     """
     rows = []
     is_last = pl.col("position") == pl.col("position").max()

@@ -1,6 +1,4 @@
-"""Experiments "orders" and "wash-out": which stages follow the forget stage, and with how many
-updates.
-"""
+"""Experiments "orders" and "wash-out": the stages that follow the forget stage."""
 
 import math
 
@@ -10,8 +8,9 @@ from protocol.orders import phase
 
 
 def with_places(runs: pl.DataFrame) -> pl.DataFrame:
-    """The runs with distance = number of stages after the forget stage, and next = the first of
-    them, "" if there is none.
+    """The runs with distance = number of stages after the forget stage, and next = the first.
+
+    next is "" if no stage follows.
     """
     stages = [order.split(">") for order in runs["order"]]
     later = [order[position:] for order, position in zip(stages, runs["position"], strict=True)]

@@ -17,8 +17,9 @@ PARTS = ("test", "forget")
 
 
 class Control(NamedTuple):
-    """Distances between paths of one model under one method, by part; seeds in ascending order,
-    steps from 0.
+    """Distances between paths of one model under one method, by part.
+
+    Seeds in ascending order, steps from 0.
     """
 
     world: str

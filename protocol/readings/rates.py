@@ -46,9 +46,7 @@ def rate_records(tables: Tables) -> pl.DataFrame:
 
 
 def series(records: pl.DataFrame) -> Iterator[tuple[tuple[str, str, str], pl.DataFrame]]:
-    """((world, model, method), its records): worlds and models by name, methods in the paper's
-    order.
-    """
+    """((world, model, method), its records): by name, methods in the paper's order."""
     keys = records.select("world", "model", "method").unique().iter_rows()
     ranked = [
         (world, model, PAPER_METHODS.index(method))
@@ -67,8 +65,9 @@ def by_seed(records: pl.DataFrame, metric: str, *, step: int = 0) -> Float[np.nd
 
 
 def tightness(records: pl.DataFrame) -> pl.DataFrame:
-    """half_diameter, retrained_distance and ratio = their quotient, by seed and step; empty if not
-    measured.
+    """half_diameter, retrained_distance and ratio = their quotient, by seed and step.
+
+    Empty if they were not measured.
     """
     both = records.filter(pl.col("metric").is_in(["half_diameter", "retrained_distance"]))
     if both["metric"].n_unique() < 2:
@@ -115,9 +114,7 @@ def _model_rates(key: tuple[str, str, str], records: pl.DataFrame) -> ModelRates
 
 
 def model_rates(tables: Tables) -> list[ModelRates]:
-    """The rates of every model and method whose divergence was measured, worlds and models by
-    name.
-    """
+    """The rates of every model and method whose divergence was measured, by name."""
     return [
         _model_rates(key, records)
         for key, records in series(rate_records(tables))

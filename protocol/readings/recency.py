@@ -17,9 +17,7 @@ def cells(tables: Tables) -> pl.DataFrame:
 
 
 def slowest(tables: Tables, run: str) -> tuple[list[int], Bool[np.ndarray, "instances steps"]]:
-    """The steps at which a cell was ranked, and whether p = last was slowest in each instance at
-    each of them.
-    """
+    """The steps at which a cell was ranked, and whether p = last was slowest by instance."""
     ranks = tables.examples.filter(run=run, metric="recency_rank").sort("example", "step")
     steps = ranks["step"].unique().sort().to_list()
     return steps, ranks["value"].to_numpy().reshape(-1, len(steps)) == 1

@@ -19,8 +19,9 @@ REACHED = 1e-20
 
 
 def outcomes(tables: Tables) -> pl.DataFrame:
-    """A row per method, position and seed; columns of metrics, left/part = best/part over
-    nothing/part, and last.
+    """A row per method, position and seed: a column a metric, left/PART, and last.
+
+    left/PART = best/PART over nothing/PART; last: whether p = last.
     """
     run = ["method", "position", "seed"]
     records = tables.records.filter(pl.col("experiment") == "removal")

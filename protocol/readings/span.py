@@ -19,16 +19,15 @@ def span_records(tables: Tables) -> pl.DataFrame:
 
 
 def bounds(tables: Tables) -> pl.DataFrame:
-    """seed, order, position, nothing, floor, shrunk, shrink: what bounds each path; empty if it was
-    not run.
-    """
+    """What bounds each path: seed, order, position, nothing, floor, shrunk, shrink."""
     oracle = span_records(tables).filter(~_is_pair(), method="oracle")
     return _wide(oracle, ("nothing", "floor", "shrunk", "shrink"))
 
 
 def unlearned(tables: Tables) -> pl.DataFrame:
-    """Runs of single paths: objective, optimizer, step (of best), best, outside/best and outside,
-    with their bounds.
+    """Runs of single paths with their bounds.
+
+    Columns: objective, optimizer, step (of best), best, outside/best, outside and those of bounds.
     """
     records = span_records(tables).filter(pl.col("method") != "oracle")
     runs = _wide(records.filter(~_is_pair()), ("best", "outside/best", "outside"))
@@ -39,8 +38,9 @@ def unlearned(tables: Tables) -> pl.DataFrame:
 
 
 def paired(tables: Tables) -> pl.DataFrame:
-    """Runs of pairs of paths under span methods: closest, pair_floor, and farther = the larger best
-    of the two.
+    """Runs of pairs of paths under span methods: closest, pair_floor and farther.
+
+    farther: the larger best of the two.
     """
     records = span_records(tables)
     pair_records = records.filter(_is_pair())

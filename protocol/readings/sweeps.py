@@ -14,8 +14,7 @@ PREFIX = "setting/"
 
 
 def sweep(tables: Tables, experiment: str) -> pl.DataFrame:
-    """Measured values of an experiment, long form, with the columns of the records and one column
-    per setting.
+    """Measured values of an experiment, long form, with a column per setting.
 
     Columns: those of the records, and NAME for every setting/NAME; null if a run does not carry
     that setting.

@@ -18,8 +18,9 @@ RUN = ["model", "seed"]
 
 
 def utility_changes(tables: Tables, world: str, method: str, metric: str) -> pl.DataFrame:
-    """After − before of a per-example utility: columns model, seed, example, then one a path; a row
-    is a unit.
+    """After − before of a per-example utility, a row a unit.
+
+    Columns: model, seed, example, then one a path.
     """
     values = tables.examples.filter(
         pl.col("position") > 0, experiment="positions", world=world, method=method, metric=metric
@@ -31,8 +32,9 @@ def utility_changes(tables: Tables, world: str, method: str, metric: str) -> pl.
 
 
 def unmet_starts(tables: Tables, world: str) -> dict[int, tuple[int, int]]:
-    """Position -> (leaves below half of the retrained model's accuracy, leaves): the start
-    condition not met.
+    """Position -> (leaves below half of the retrained model's accuracy, leaves).
+
+    Such leaves do not meet the start condition.
     """
     accuracy = tables.records.filter(
         experiment="positions", world=world, step=0, metric="math_accuracy"

@@ -122,9 +122,7 @@ def figure_1_method() -> Fact:
 
 
 def figure_3_scale() -> Fact:
-    """Figure 3's scale was taken from Table 1, and its starts are Figure 1's where both have the
-    model.
-    """
+    """Figure 3's scale was taken from Table 1; its starts are Figure 1's if both have the model."""
     panels = numbers.panels(3)
     columns = dict(zip((LABEL, TOFU), TABLE1_QUANTITIES, strict=False))
     scores = {LABEL: lambda drops: drops, TOFU: lambda drops: 1 - np.abs(drops)}

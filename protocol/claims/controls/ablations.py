@@ -1,5 +1,4 @@
-"""L5 from experiments FAMILY/VALUE: do L1 and L2 hold across learning rates, schedules and
-optimizers?
+"""L5 from experiments FAMILY/VALUE: do L1 and L2 hold across rates, schedules and optimizers?
 
 Every VALUE of a family ("learning-rates/2e-05", "schedules/cosine", "optimizers/sgd") is a
 positions experiment of its own, judged by the rules of L1 and L2. The claim holds if L1 of every

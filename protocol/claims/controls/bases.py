@@ -1,5 +1,4 @@
-"""L1b from experiments bases/BASE: does the order have an effect that all bases share, or another
-effect on each?
+"""L1b from experiments bases/BASE: does the order have an effect that all bases share?
 
 The forget score is averaged over the S seeds of a base; bases and paths are then crossed, and
 σ²_p/(σ²_p + σ²_pb + σ²_e/S) is the share of the variance between paths that is common to the bases.

@@ -1,5 +1,4 @@
-"""S1 from experiment "oracle-local": does what is learned from forget prompts alone reach the
-retrained model?
+"""S1 from experiment "oracle-local": are forget prompts enough to reach the retrained model?
 
 The oracle is the retrained model distilled on forget prompts only: the most a method can know that
 sees nothing else. A path reaches the retrained model as in E1: at one step, 0 included, it is
@@ -50,9 +49,7 @@ def _left(
 
 
 def _remaining(models: dict[str, dict[str, Curves]]) -> list[str]:
-    """Best distance over do-nothing by path, on forget and on retained parts, and how often p =
-    last is closest.
-    """
+    """Best distance over do-nothing by path, and how often p = last is closest, in words."""
     shares = {kind: _left(models, kind, over_start=True) for kind in KINDS}
     distances = _left(models, "retained", over_start=False)
     by_kind = "; ".join(_geometric_means(kind, share) for kind, share in shares.items())

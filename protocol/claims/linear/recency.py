@@ -1,5 +1,4 @@
-"""R1 and R2 from experiment "recency": why p = last is forgotten slowest in the linear model, and
-for how long.
+"""R1 and R2 from experiment "recency": why, and for how long, p = last is forgotten slowest.
 
 R1 is a theorem: a pair of paths that breaks it refutes the code or the formula. R2 is judged on the
 base problem between the first and the last step that were ranked; the two probabilities come from
@@ -23,8 +22,9 @@ CRITERIA = {"each": "each component", "summed": "summed from the top"}
 
 
 def weakening(early: Bool[np.ndarray, " n"], late: Bool[np.ndarray, " n"]) -> tuple[float, float]:
-    """One-sided p-values of "less often late" and "more often late": binomial on the instances that
-    changed.
+    """One-sided p-values of "less often late" and "more often late".
+
+    Binomial tests on the instances that changed.
     """
     lost, won = int(np.sum(early & ~late)), int(np.sum(late & ~early))
     if lost + won == 0:
@@ -44,9 +44,7 @@ def _criterion(name: str, total: dict[str, float], base: dict[str, float]) -> st
 
 
 def _dominance(records: pl.DataFrame) -> Claim:
-    """R1: if a criterion on the components orders two paths, their growth has that order at every
-    step.
-    """
+    """R1: if a criterion on the components orders two paths, so does their growth at every step."""
     total = dict(records.group_by("metric").agg(pl.col("value").sum()).iter_rows())
     base = dict(records.filter(base=1.0).select("metric", "value").iter_rows())
     ordered = sum(total[f"dominated/{name}"] for name in CRITERIA)

@@ -1,5 +1,4 @@
-"""W1–W3 from experiment "retain": whether descent on a retained sample stops the divergence of two
-paths, and what is left of it.
+"""W1–W3 from experiment "retain": does descent on a retained sample stop the divergence?
 
 theory/experiments/retain.py explains the metrics. A difference grows if ‖Δ‖ grows by more than a
 factor e from 10¹² to 2·10¹² steps, exactly computed: a difference that does not grow differs from 0
@@ -50,9 +49,7 @@ def _cells_that_do_not_span(records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _no_weight(records: pl.DataFrame, models: str) -> Claim | None:
-    """W2: with samples that span in no instance, growth at every weight; None if every sample
-    spans.
-    """
+    """W2: samples that span in no instance, growth at every weight; None if every sample spans."""
     cells = _cells_that_do_not_span(records)
     if cells.is_empty():
         return None

@@ -1,5 +1,4 @@
-"""E1: does unlearning reach the retrained model? N1: has SimNPO's paper form a gradient where
-log π is low?
+"""E1: does unlearning reach the retrained model? N1: does SimNPO act if log π is low?
 
 E1 compares a path with the noise floor (protocol/readings/distances.py): a path misses the
 retrained model if at no step, 0 included, it is within the floor in every part.
@@ -42,9 +41,7 @@ def _best(models: dict[str, dict[str, Curves]]) -> str:
 def _missed(
     tables: Tables, world: str, models: dict[str, dict[str, Curves]]
 ) -> Bool[np.ndarray, " paths"] | None:
-    """Whether a path misses the retrained model, paths of all seeds and models; None without a
-    floor.
-    """
+    """Whether a path misses the retrained model, by seed and model; None without a floor."""
     missed = []
     for parts in models.values():
         within = within_floor(tables, world, parts)
@@ -86,9 +83,7 @@ def _last_over_rest(records: pl.DataFrame, world: str, method: str) -> Float[np.
 
 
 def _silence(records: pl.DataFrame, world: str) -> Claim:
-    """N1: at β = 1 the gradient at step 0 is large for p = last alone, and p = last is forgotten
-    fastest.
-    """
+    """N1: at β = 1 p = last alone has a large gradient at step 0, and is forgotten fastest."""
     label = curves(records, world=world, method=SILENT, metric="label_loglik")
     ratio = _last_over_rest(records, world, SILENT)
     acting = _last_over_rest(records, world, ACTING)

@@ -1,5 +1,4 @@
-"""L6e from the positions experiment: from an equal level on, is what was learned last still
-forgotten slower?
+"""L6e from the positions experiment: is recency there from an equal level on?
 
 p = last starts nearer to saturation than the others. So each path p < last is compared with p =
 last where p = last, on its way down, reaches the lower of both starts: what both fall in the next

@@ -1,5 +1,4 @@
-"""O1 and O2 from experiment "orders", all orders of the stages: how far from the end, and what
-comes next?
+"""O1 and O2 from experiment "orders": how many stages follow the forget stage, and which?
 
 The distance to the end is the number of stages after the forget stage; scores are forget scores by
 the label at the later judged step. O1: least-squares slope of the score on the distance in every

@@ -96,9 +96,7 @@ def divergence(world: str, method: str, measured: Curves) -> Claim:
 
 
 def _rank_tests(label: list[Curves]) -> str:
-    """Two rank tests over all models' seeds at the later judged step: mean rank of p = last, Page's
-    trend, in words.
-    """
+    """Mean rank of p = last and Page's trend over all seeds at the later judged step, in words."""
     scores = np.concatenate([later_scores(measured) for measured in label])
     seeds, paths = scores.shape
     rank = metrics.last_rank_test(scores)

@@ -1,5 +1,4 @@
-"""L6w from experiment "wash-out": do updates of another stage after the forget stage wash recency
-out?
+"""L6w from experiment "wash-out": do updates of another stage reduce recency?
 
 The order that ends with the forget stage (0 updates after it), and the same followed by another
 stage, stopped after N updates ("math@20") or whole ("math", which counts as the largest N: its
@@ -22,9 +21,7 @@ from protocol.records import Tables
 
 
 def _half_change(score: dict[float, float]) -> str:
-    """The first number of updates by which at least half of the change to the largest one is
-    reached.
-    """
+    """The first number of updates that reaches half of the change, in words."""
     start, end = score[min(score)], score[max(score)]
     if start == end:
         return "no change"

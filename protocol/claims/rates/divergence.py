@@ -1,5 +1,4 @@
-"""G1–G3 and D1 from experiment "rates": what the rates of divergence account for, how far ahead the
-first step predicts, and the half-diameter bound.
+"""G1–G3 and D1 from experiment "rates": identities, predictions, the half-diameter bound.
 
 Seeds, pairs and horizons: protocol/readings/rates.py.
 """
@@ -108,9 +107,7 @@ def _ahead(key: tuple[str, str, str], records: pl.DataFrame) -> Claim:
 
 
 def _half_diameter(key: tuple[str, str, str], records: pl.DataFrame) -> Claim | None:
-    """D1: the bound at every step, and how tight it is at the start, the paper's length and the
-    end.
-    """
+    """D1: the bound at every step, and how tight it is at steps 0, 20 and the last."""
     world, model, method = key
     measured = tightness(records)
     if measured.is_empty():

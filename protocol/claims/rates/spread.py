@@ -46,8 +46,9 @@ def _spread(key: tuple[str, str, str], records: pl.DataFrame, noise: float) -> C
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """D2 for every model and method with a noise floor; the linear model has none, its training has
-    no chance in it.
+    """D2 for every model and method with a noise floor.
+
+    The linear model has none: its training has no chance in it.
     """
     claims = []
     for key, records in series(rate_records(tables)):
