@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from protocol.claims import Claim, tally
-from protocol.claims.claim import VERDICTS
+from protocol.claims.claim import VERDICTS, Claim, tally
 
 MISSING = "–"
 MARKS = {"holds": "✓", "fails": "✗", "inconclusive": "?", "not testable": "–"}

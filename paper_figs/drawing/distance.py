@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 
 from paper_figs.drawing import style
 from paper_figs.drawing.paths import draw_paths, geometric_band
-from protocol.claims.paper.equivalence import noise_floor
 from protocol.readings.curves import PAPER_METHODS, Curves, curves, metrics_under, positions
+from protocol.readings.distances import noise_floor
 from protocol.records import Tables
 
 FLOOR = "#9a9a9a"

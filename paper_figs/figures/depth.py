@@ -19,7 +19,7 @@ from paper_figs.drawing.paths import mean_band
 from paper_figs.published import numbers
 from paper_figs.tables import text
 from protocol import metrics
-from protocol.claims.paper.depth import Depth, depths
+from protocol.readings.depth import Depth, depths
 from protocol.records import Tables
 
 PUBLISHED = {order: path for path, order in numbers.ORDERS.items()}

@@ -17,7 +17,8 @@ from matplotlib.lines import Line2D
 from paper_figs.drawing import claim_text, style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.paths import draw_dots, limit
-from protocol.claims.paper.dose import by_seed, judge, matched_pairs
+from protocol.claims.paper.dose import judge
+from protocol.readings.doses import by_seed, matched_pairs
 from protocol.readings.scores import Scores, scored
 from protocol.records import Tables
 

@@ -17,8 +17,13 @@ from matplotlib.figure import Figure
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.paths import draw_dots, limit
-from protocol.claims.paper.equivalence import answers_at_start, norms_at_start
-from protocol.readings.betas import ACTING, SILENT, by_beta
+from protocol.readings.betas import (
+    ACTING,
+    SILENT,
+    answers_at_start,
+    by_beta,
+    norms_at_start,
+)
 from protocol.readings.curves import curves, judged_steps
 from protocol.records import Tables
 from protocol.spec import METHODS

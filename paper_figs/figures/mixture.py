@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
-from protocol.claims.controls.mixture import PARTS, Control, controls
 from protocol.readings.curves import PAPER_METHODS
+from protocol.readings.mixture import PARTS, Control, controls
 from protocol.records import Tables
 
 NAMES = {"test": "retained prompts", "forget": "forget prompts"}

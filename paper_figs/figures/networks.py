@@ -15,8 +15,8 @@ from paper_figs.drawing.distance import draw_legend, draw_row
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.paths import seeds_text
 from paper_figs.figures.linear import draw_label
-from protocol.claims.paper.equivalence import noise_floor
 from protocol.readings.curves import PAPER_METHODS, Curves, curves, positions
+from protocol.readings.distances import noise_floor
 from protocol.records import Tables
 
 LABEL = "label_loglik"

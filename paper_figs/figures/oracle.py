@@ -15,9 +15,14 @@ from matplotlib.figure import Figure
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.paths import draw_dots, limit
-from protocol.claims.controls.oracle import EXPERIMENT, METHOD, distance_left, kinds_of
-from protocol.claims.paper.equivalence import by_model, over_floor
 from protocol.readings.curves import Curves, unlearned
+from protocol.readings.distances import (
+    ORACLE,
+    by_model,
+    distance_left,
+    kinds_of,
+    over_floor,
+)
 from protocol.records import Tables
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -70,14 +75,14 @@ def _draw_multiples(axes: Axes, over: Curves | None) -> None:
 @style.styled
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where experiment "oracle-local" was not run on language models."""
-    found = by_model(unlearned(tables, EXPERIMENT), "llm", METHOD)
+    found = by_model(unlearned(tables, ORACLE), "llm", ORACLE)
     if not found:
         return None
     figure = Figure(figsize=(10, 6.0), layout="constrained")
     grid = figure.subplots(2, len(found), squeeze=False)
     for (above, below), (model, parts) in zip(grid.T, found.items(), strict=True):
         _draw_shares(above, parts)
-        _draw_multiples(below, over_floor(tables, "llm", parts, EXPERIMENT))
+        _draw_multiples(below, over_floor(tables, "llm", parts, ORACLE))
         seeds = next(iter(parts.values())).values.shape[0]
         above.set_title(f"{model}, {seeds} seed{'s' * (seeds > 1)}")
     grid[0, 0].set_ylabel("smallest distance / at the start")

@@ -17,7 +17,8 @@ from matplotlib.lines import Line2D
 from paper_figs.drawing import claim_text, style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.paths import ASIDE, draw_means, limit
-from protocol.claims.paper.orders import judge, with_places
+from protocol.claims.paper.orders import judge
+from protocol.readings.later_stages import with_places
 from protocol.readings.scores import means, scored
 from protocol.records import Tables
 

@@ -19,9 +19,9 @@ from paper_figs.drawing.distance import FLOOR
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.paths import seeds_text
 from paper_figs.figures.linear import draw_distance, draw_label
-from protocol.claims.paper.equivalence import NO_FLOOR, by_model, over_floor
-from protocol.claims.paper.paths import slowest
 from protocol.readings.curves import Curves, curves, positions
+from protocol.readings.distances import NO_FLOOR, by_model, over_floor
+from protocol.readings.ranks import slowest
 from protocol.records import Tables
 
 WORLDS = {"linear": "instance", "llm": "seed"}  # and what repeats a run in them

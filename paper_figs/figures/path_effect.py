@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from protocol import metrics
-from protocol.claims.controls.bases import common_share, crossed
+from protocol.readings.bases import common_share, crossed
 from protocol.readings.curves import PAPER_METHODS, curves, positions
 from protocol.records import Tables
 

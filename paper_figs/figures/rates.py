@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.quartiles import LINES, draw_band, looks, median_of_pairs, model_handles
-from protocol.claims.rates.divergence import AHEAD, by_seed, rate_records, series, tightness
+from protocol.readings.rates import AHEAD, by_seed, rate_records, series, tightness
 from protocol.records import Tables
 
 Key = tuple[str, str, str]  # world, model, method

@@ -16,8 +16,8 @@ from matplotlib.lines import Line2D
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.quartiles import draw_band, looks, model_handles
-from protocol.claims.rates.between_sides import WINDOW, growth_curves
-from protocol.claims.rates.divergence import METHODS, by_seed, rate_records, series
+from protocol.readings.curves import PAPER_METHODS
+from protocol.readings.rates import WINDOW, by_seed, growth_curves, rate_records, series
 from protocol.records import Tables
 
 SHOWN = 60  # steps; longer runs are cut
@@ -55,7 +55,7 @@ def draw(tables: Tables) -> Figure | None:
     if not parts:
         return None
     numbers = looks(key[1] for key, _ in parts)
-    methods = [method for method in METHODS if any(key[2] == method for key, _ in parts)]
+    methods = [method for method in PAPER_METHODS if any(key[2] == method for key, _ in parts)]
     figure = Figure(figsize=(10, 6.4), layout="constrained")
     grid = figure.subplots(2, len(methods), sharex=True, sharey="row", squeeze=False)
     for (growth, rate), method in zip(grid.T, methods, strict=True):

@@ -18,7 +18,7 @@ from matplotlib.image import AxesImage
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from protocol import metrics
-from protocol.claims.linear.recency import cells
+from protocol.readings.recency import cells
 from protocol.records import Tables
 
 SETTINGS = {

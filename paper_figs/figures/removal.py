@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
-from protocol.claims.linear.removal import METHODS, REACHED, outcomes
+from protocol.readings.removal import REACHED, REMOVAL_METHODS, outcomes
 from protocol.records import Tables
 
 # method -> local, path-oblivious: by definition, in words
@@ -84,7 +84,7 @@ def _draw_words(axes: Axes, share: np.ndarray, methods: list[str]) -> None:
 def draw(tables: Tables) -> Figure | None:
     """The figure, or None where experiment "removal" was not run."""
     found = outcomes(tables)
-    methods = [method for method in METHODS if method in set(found["method"])]
+    methods = [method for method in REMOVAL_METHODS if method in set(found["method"])]
     if not methods:
         return None
     share = _shares(found, methods)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
-from protocol.claims.linear.retain import ABOVE, BELOW
+from protocol.readings.retain import ABOVE, BELOW
 from protocol.readings.sweeps import sweep
 from protocol.records import Tables
 

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from protocol import metrics
-from protocol.claims.linear.span import bounds, paired, unlearned
+from protocol.readings.span import bounds, paired, unlearned
 from protocol.records import Tables
 
 TITLES = {

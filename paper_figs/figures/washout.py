@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from paper_figs.drawing import claim_text, style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.paths import limit, mean_band
-from protocol.claims.paper.washout import judge, name_of, with_updates
+from protocol.claims.paper.washout import judge
+from protocol.readings.later_stages import name_of, with_updates
 from protocol.readings.scores import scored
 from protocol.records import Tables
 

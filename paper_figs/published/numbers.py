@@ -1,5 +1,4 @@
-"""The published numbers of arXiv 2510.16629: Table 1, Table 2 and the curves of Figures 1 and 3 to
-8.
+"""The published numbers of arXiv 2510.16629: Tables 1 and 2, the curves of Figures 1 and 3 to 8.
 
 Read from the CSV files in published/ (SOURCE.md there says how they were obtained and what is odd
 about them). Curves are indexed by step, step 0 first; log-likelihoods are in nats, mean per token
@@ -22,10 +21,13 @@ FIGURES = (1, 3, 4, 5, 6, 7, 8)
 TABLE1_QUANTITIES = ("forget_score", "tofu_utility", "math_utility")
 # Figure 4's six orders of the answers C, U and R.
 ORDERS = {
-    "theta1": "R>C>U", "theta2": "C>R>U", "theta3": "U>C>R", "theta4": "U>R>C", "theta5": "R>U>C", "theta6": (
-        "C>U>R"
-    ),
-}  # fmt: skip
+    "theta1": "R>C>U",
+    "theta2": "C>R>U",
+    "theta3": "U>C>R",
+    "theta4": "U>R>C",
+    "theta5": "R>U>C",
+    "theta6": "C>U>R",
+}
 LABEL, TOFU = "unlearn_label_loglik", "tofu_loglik"
 _PANEL = ["panel_row", "panel_col", "model", "algorithm", "quantity", "learning_rate", "scheduler"]
 
@@ -33,8 +35,8 @@ _PANEL = ["panel_row", "panel_col", "model", "algorithm", "quantity", "learning_
 class Panel(NamedTuple):
     """One panel of a published figure: one quantity, one curve per path.
 
-    paths: "1" … "4", in Figure 4 "theta1" … · low, high: the 95% band over seeds, None where the
-    figure has none.
+    paths: "1" … "4", in Figure 4 "theta1" … · low, high: the 95% band over seeds, None if the
+    figure has no band.
     """
 
     row: int
@@ -56,7 +58,7 @@ class Panel(NamedTuple):
 
     @property
     def half_width(self) -> Float[np.ndarray, "paths points"]:
-        """Half of the band's width; InputError where the panel has no band."""
+        """Half of the band's width; InputError if the panel has no band."""
         if self.low is None or self.high is None:
             raise InputError(
                 f"panel: expected one with a band, of Figure 5; got {self.model}, {self.algorithm}"
@@ -72,8 +74,9 @@ def curves() -> pl.DataFrame:
 
 @cache
 def table1() -> pl.DataFrame:
-    """Table 1 in long form: model, algorithm, path, forget_score, tofu_utility, math_utility;
-    digits as printed.
+    """Table 1 in long form, digits as printed.
+
+    Columns: model, algorithm, path, forget_score, tofu_utility, math_utility.
     """
     return pl.read_csv(FOLDER / "table1.csv", infer_schema_length=None)
 
@@ -109,30 +112,33 @@ def _panel(part: pl.DataFrame) -> Panel:
 
 
 def panels(figure: int) -> list[Panel]:
-    """The panels of a published figure by row, column and quantity; InputError for a figure without
-    curves.
+    """The panels of a published figure by row, column and quantity.
+
+    Raises InputError for a figure without curves.
     """
     if figure not in FIGURES:
         raise InputError(f"figure: expected one of {', '.join(map(str, FIGURES))}; got {figure}")
-    chosen = curves().filter(pl.col("figure") == figure).sort("panel_row", "panel_col", "quantity")
-    return [_panel(part) for _, part in chosen.group_by(_PANEL, maintain_order=True)]
+    own = curves().filter(pl.col("figure") == figure).sort("panel_row", "panel_col", "quantity")
+    return [_panel(part) for _, part in own.group_by(_PANEL, maintain_order=True)]
+
+
+def _has(panel: Panel, fields: dict[str, object]) -> bool:
+    return all(getattr(panel, name) == value for name, value in fields.items())
 
 
 def panel(figure: int, quantity: str = LABEL, **fields: object) -> Panel:
-    """The one panel of a figure with this quantity and these fields; InputError unless there is
-    just one.
+    """The one panel of a figure with this quantity and these fields.
+
+    Raises InputError unless just one panel has them.
     """
     wanted = {"quantity": quantity, **fields}
-    found = [
-        one
-        for one in panels(figure)
-        if all(getattr(one, name) == value for name, value in wanted.items())
-    ]
-    if len(found) != 1:
+    matching = [panel for panel in panels(figure) if _has(panel, wanted)]
+    if len(matching) != 1:
+        count = len(matching)
         raise InputError(
-            f"fields: expected those of one panel of Figure {figure}; got {len(found)}, of {wanted}"
+            f"fields: expected those of one panel of Figure {figure}; got {count}, of {wanted}"
         )
-    return found[0]
+    return matching[0]
 
 
 def table1_row(model: str, algorithm: str, quantity: str) -> Float[np.ndarray, " paths"]:
@@ -140,5 +146,5 @@ def table1_row(model: str, algorithm: str, quantity: str) -> Float[np.ndarray, "
     known("quantity", quantity, TABLE1_QUANTITIES)
     known("model", model, table1()["model"].unique(maintain_order=True).to_list())
     known("algorithm", algorithm, table1()["algorithm"].unique(maintain_order=True).to_list())
-    chosen = table1().filter((pl.col("model") == model) & (pl.col("algorithm") == algorithm))
-    return chosen.sort("path")[quantity].to_numpy()
+    row = table1().filter(model=model, algorithm=algorithm)
+    return row.sort("path")[quantity].to_numpy()

@@ -1,5 +1,4 @@
-"""The published numbers as records, so that claims are judged on them by the functions that judge
-ours.
+"""The published numbers as records, so that the same functions judge claims on them and on ours.
 
 World "published", seed 0. Each model counts once an experiment and method, and what the audit sets
 aside is left out:
@@ -7,11 +6,11 @@ aside is left out:
   the only ones of NPO at the standard settings; Table 1's utilities as examples (the change alone
   is printed: math from 0, TOFU from 1);
 - learning-rates/VALUE: Figure 6 (Figure 7 repeats a panel of it);
-- schedules/VALUE: Figure 8, but its NPO/WSD panel, in whose place stands Figure 5's;
+- schedules/VALUE: Figure 8, but Figure 5's panel in place of its NPO/WSD panel;
 - depth: Figure 4.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from paper_figs.published import numbers
 from paper_figs.published.numbers import LABEL, TOFU, Panel
@@ -30,29 +29,26 @@ LAST = 19  # the last step of the published runs
 
 
 def _run(experiment: str, model: str, method: str, order: orders.Order, forget: str) -> Run:
-    name, reference = records.order_name(order), records.order_name(orders.retrained(order, forget))
-    key = " ".join((WORLD, experiment, model, method, name))
+    name = records.order_name(order)
     return Run(
-        key,
-        WORLD,
-        experiment,
-        WORLD,
-        model,
-        name,
-        orders.position_of(order, forget),
-        reference,
-        method,
-        0,
+        run=" ".join((WORLD, experiment, model, method, name)),
+        spec=WORLD,
+        experiment=experiment,
+        world=WORLD,
+        model=model,
+        order=name,
+        position=orders.position_of(order, forget),
+        reference=records.order_name(orders.retrained(order, forget)),
+        method=method,
+        seed=0,
     )
 
 
 def _order(path: str) -> tuple[orders.Order, str]:
     """The order of a path "1" … "4" or "theta1" … "theta6", and its forget stage."""
-    return (
-        (PATHS[int(path) - 1], "safety")
-        if path.isdigit()
-        else (tuple(numbers.ORDERS[path].split(">")), "U")
-    )
+    if path.isdigit():
+        return PATHS[int(path) - 1], "safety"
+    return tuple(numbers.ORDERS[path].split(">")), "U"
 
 
 def _curve_tables(experiment: str, panel: Panel, *, normal: bool) -> Iterator[Tables]:
@@ -66,27 +62,21 @@ def _curve_tables(experiment: str, panel: Panel, *, normal: bool) -> Iterator[Ta
         yield records.tables(_run(experiment, panel.model, panel.algorithm, *_order(path)), values)
 
 
-def _chosen() -> Iterator[tuple[str, Panel]]:
+def _counted_panels() -> Iterator[tuple[str, Panel]]:
     """(experiment, panel) of every panel that counts."""
     averaged = numbers.panels(5)
     models = {panel.model for panel in averaged}
     yield from (("positions", panel) for panel in averaged)
-    yield from (
-        ("positions", panel)
-        for figure in (1, 3)
-        for panel in numbers.panels(figure)
-        if panel.model not in models
-    )
+    single_runs = [*numbers.panels(1), *numbers.panels(3)]
+    yield from (("positions", panel) for panel in single_runs if panel.model not in models)
     yield from (("depth", panel) for panel in numbers.panels(4))
     yield from ((f"learning-rates/{panel.learning_rate:g}", panel) for panel in numbers.panels(6))
     repeated = numbers.panel(8, algorithm="NPO", scheduler="WSD")
-    kept = [
-        panel
-        for panel in numbers.panels(8)
-        if (panel.row, panel.col) != (repeated.row, repeated.col)
-    ]
-    for panel in (*kept, numbers.panel(5, algorithm="NPO")):
-        yield f"schedules/{panel.scheduler}", panel
+    for panel in numbers.panels(8):
+        if (panel.row, panel.col) != (repeated.row, repeated.col):
+            yield f"schedules/{panel.scheduler}", panel
+    averaged_npo = numbers.panel(5, algorithm="NPO")
+    yield f"schedules/{averaged_npo.scheduler}", averaged_npo
 
 
 def _table1_tables() -> Iterator[Tables]:
@@ -100,9 +90,9 @@ def tables(*, normal: bool = False) -> Tables:
     """All records of the published numbers.
 
     normal: read Figure 5's band as ±1.96 standard errors of the mean, instead of as a t interval of
-    four seeds; which of them it is cannot be told from the curves, so both are assumptions.
+    four seeds. The curves do not say which of the two it is, so both are assumptions.
     """
-    curves: Iterable[Tables] = (
-        t for name, panel in _chosen() for t in _curve_tables(name, panel, normal=normal)
-    )
-    return Tables.concat([*curves, *_table1_tables()])
+    parts = list(_table1_tables())
+    for experiment, panel in _counted_panels():
+        parts += _curve_tables(experiment, panel, normal=normal)
+    return Tables.concat(parts)

@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from protocol.claims.rates.between_sides import Bridge, bridges
-from protocol.claims.rates.divergence import AHEAD
+from protocol.readings.rates import AHEAD, ModelRates, model_rates
 from protocol.records import Tables
 
 HEAD = (
@@ -34,7 +33,7 @@ QUANTITIES = (
     "nothing",
     "grown",
     "span",
-)  # of protocol.claims.rates.between_sides.Bridge
+)  # of protocol.readings.rates.ModelRates
 WORDS = 3  # columns of text before those of numbers
 
 
@@ -45,7 +44,7 @@ def _quartiles(values: Float[np.ndarray, " seeds"], digits: str) -> str:
     return f"{middle} ({low}–{high})"
 
 
-def _row(row: Bridge) -> tuple[str, ...]:
+def _row(row: ModelRates) -> tuple[str, ...]:
     rates = (_quartiles(values, ".3f") for values in (row.promised, row.secant, row.measured))
     horizon, nothing, span = (
         _quartiles(values, ".0f") for values in (row.horizon, row.nothing, row.span)
@@ -67,7 +66,7 @@ def _row(row: Bridge) -> tuple[str, ...]:
 def frame(tables: Tables) -> pl.DataFrame:
     """The same as numbers: of each quantity the median over seeds and its quartiles, low and high."""
     lines = []
-    for row in bridges(tables):
+    for row in model_rates(tables):
         line: dict[str, object] = {
             "world": row.world,
             "model": row.model,
@@ -86,4 +85,4 @@ def frame(tables: Tables) -> pl.DataFrame:
 
 def rows(tables: Tables) -> list[tuple[str, ...]]:
     """The table's lines; none where experiment "rates" was not run."""
-    return [_row(row) for row in bridges(tables)]
+    return [_row(row) for row in model_rates(tables)]

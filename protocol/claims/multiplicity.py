@@ -1,5 +1,4 @@
-"""Many verdicts, each tested at 5% by itself: which p-values stay below it once their number is
-accounted for.
+"""Which p-values stay below 5% if the number of claims tested at 5% is accounted for.
 
 Two corrections over all claims that carry a p-value: Benjamini and Hochberg bound the share of
 false ones among those called (valid for independent or positively dependent tests), Holm bounds the
@@ -28,9 +27,9 @@ class Adjusted(NamedTuple):
 
 
 def holm(p_values: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
-    """Holm's adjusted p-values: max over j ≤ i of min(1, (m − j + 1) p_(j)) for the i-th smallest,
-    in the given order.
+    """Holm's adjusted p-values, in the given order.
 
+    Of the i-th smallest: max over j ≤ i of min(1, (m − j + 1) p_(j)).
     S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979).
     """
     order = np.argsort(p_values)
@@ -41,14 +40,12 @@ def holm(p_values: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
 
 
 def adjusted(claims: Sequence[Claim]) -> list[Adjusted]:
-    """All claims that carry a p-value, the smallest first, with both adjustments over all of them."""
+    """All claims that carry a p-value, the smallest first, with both adjustments."""
     tested = [claim for claim in claims if claim.p_value is not None and np.isfinite(claim.p_value)]
     if not tested:
         return []
     p_values = np.array([claim.p_value for claim in tested])
     corrected = stats.false_discovery_control(p_values, method="bh"), holm(p_values)
-    rows = [
-        Adjusted(claim, *map(float, row))
-        for claim, *row in zip(tested, p_values, *corrected, strict=True)
-    ]
+    columns = [values.tolist() for values in (p_values, *corrected)]
+    rows = [Adjusted(*row) for row in zip(tested, *columns, strict=True)]
     return sorted(rows, key=lambda row: row.p_value)

@@ -1,9 +1,8 @@
 """Curves out of the record table: arrays indexed by seed, path and recorded step.
 
-A metric may be recorded at every k-th step only; whatever is said of a step is said of its number,
-not of its place.
+A metric may be recorded at every k-th step only; a step is its number, not its place in the array.
 
-A run may be the mean over seeds that are not known one by one, as of a paper: beside METRIC it then
+A run may be the mean over seeds that are not known one by one, as of a paper: such a run also
 carries their variance at every step as variance/METRIC, and their number as setting/seeds.
 """
 
@@ -36,14 +35,15 @@ class Averaged(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """One metric of one model under one method; seeds in ascending order, path p at index p − 1,
-    steps from 0.
+    """One metric of one model under one method.
+
+    Seeds in ascending order, path p at index p − 1, steps from 0.
     """
 
     model: str
     values: Float[np.ndarray, "seeds paths points"]
-    recorded: tuple[int, ...] = ()  # the steps of the points; every one where left out
-    averaged: Averaged | None = None  # where the values are means: then there is one row of them
+    recorded: tuple[int, ...] = ()  # the steps of the points; every step if left out
+    averaged: Averaged | None = None  # if the values are means: then there is one row of them
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -73,10 +73,10 @@ class Curves(NamedTuple):
 
 
 def judged_steps(steps: Sequence[int]) -> tuple[int, int]:
-    """The later and the earlier of the steps a verdict is made of: 20 and 10, the published ones,
-    of a run of at least 20 steps, however long it is; of a shorter run its last step and half-way.
+    """The later and the earlier of the steps a verdict is made of.
 
-    Of the recorded steps after 0 the one nearest to each counts, the earlier of two.
+    Of a run of at least 20 steps 20 and 10, the published steps; of a shorter run its last step and
+    half-way. The recorded step after 0 nearest to each counts, the earlier of two.
     """
     last = max(steps)
     late, early = PUBLISHED if last >= PUBLISHED[0] else (last, last / 2)
@@ -89,34 +89,30 @@ def judged_steps(steps: Sequence[int]) -> tuple[int, int]:
 
 
 def all_judged(steps: Sequence[int]) -> tuple[int, ...]:
-    """The steps at which L1 and L2 are read: the two of `judged_steps`, and the last step of a
-    longer run.
-    """
+    """The steps at which L1 and L2 are read: `judged_steps`, and the last step of a longer run."""
     pair, last = judged_steps(steps), max(steps)
     return pair if last <= max(pair) else (*pair, last)
 
 
 def step_name(steps: Sequence[int], words: str) -> str:
-    """ "step 20" of models that share the step, else the words and the numbers: "last step (20,
-    35)".
-    """
+    """ "step 20" of models that share the step, else "last step (20, 35)" with the words given."""
     numbers = sorted(set(steps))
-    return (
-        f"step {numbers[0]}" if len(numbers) == 1 else f"{words} ({', '.join(map(str, numbers))})"
-    )
+    if len(numbers) == 1:
+        return f"step {numbers[0]}"
+    return f"{words} ({', '.join(map(str, numbers))})"
 
 
 def pooled_steps(models: Sequence[Sequence[int]]) -> dict[str, tuple[int, ...]]:
-    """Reading -> its step in every model, where models whose runs differ in length are pooled.
+    """Reading -> its step in every model, for a pool of models whose runs differ in length.
 
     Every model has a step in every reading: its later and earlier judged step and, if the run of
     one of them is longer, its own last step.
     """
     late, early = zip(*map(judged_steps, models), strict=True)
-    found = {LATER: late, EARLIER: early}
+    readings = {LATER: late, EARLIER: early}
     if any(all_judged(steps) != judged_steps(steps) for steps in models):
-        found[LAST] = tuple(map(max, models))
-    return {step_name(steps, words): steps for words, steps in found.items()}
+        readings[LAST] = tuple(map(max, models))
+    return {step_name(steps, words): steps for words, steps in readings.items()}
 
 
 def unlearned(tables: Tables, experiment: str) -> pl.DataFrame:
@@ -147,9 +143,7 @@ def positions(tables: Tables) -> pl.DataFrame:
 def worlds_and_methods(
     records: pl.DataFrame, metric: str, methods: tuple[str, ...] = PAPER_METHODS
 ) -> Iterator[tuple[str, str]]:
-    """(world, method) pairs that have records of the metric (or, with a slash at its end, of one
-    under it).
-    """
+    """(world, method) pairs with records of the metric, or under a metric that ends in a slash."""
     measured = records.filter(pl.col("metric").str.starts_with(metric))
     present = set(measured.select("world", "method").unique().iter_rows())
     for world in sorted({world for world, _ in present}):
@@ -157,11 +151,9 @@ def worlds_and_methods(
 
 
 def curves(records: pl.DataFrame, *, world: str, method: str, metric: str) -> list[Curves]:
-    """The metric's curve for every model of the world; metrics measured at some steps only give
-    just those points.
+    """The metric's curve for every model of the side, at the steps at which it was measured.
 
-    Raises InputError where a seed lacks a path or a step that others have: the records of a run
-    that broke off.
+    Raises InputError if a seed lacks a path or a step that others have, as in a run that broke off.
     """
     chosen = records.filter(
         (pl.col("world") == world) & (pl.col("method") == method) & (pl.col("metric") == metric)
@@ -171,19 +163,18 @@ def curves(records: pl.DataFrame, *, world: str, method: str, metric: str) -> li
         shape = (part["seed"].n_unique(), part["position"].n_unique(), part["step"].n_unique())
         if part.height != math.prod(shape):
             raise InputError(
-                f"records: expected every path and step of {model}, {method}, {metric} under "
-                f"every seed, "
-                f"{math.prod(shape)} values; got {part.height}: run the experiment to its end"
+                f"records: expected every path and step of {model}, {method}, {metric} under every "
+                f"seed, {math.prod(shape)} values; got {part.height}: run the experiment to its end"
             )
         if part["value"].is_nan().any():
             raise InputError(
                 f"records: expected numbers in {metric} of {model}, {method}; got nan: run it again"
             )
         steps = tuple(part["step"].unique().sort())
-        averaged = _averaged(
-            records.filter(world=world, method=method, model=model), metric, shape[1:]
-        )
-        result.append(Curves(str(model), part["value"].to_numpy().reshape(shape), steps, averaged))
+        own = records.filter(world=world, method=method, model=model)
+        averaged = _averaged(own, metric, shape[1:])
+        values = part["value"].to_numpy().reshape(shape)
+        result.append(Curves(str(model), values, steps, averaged))
     return result
 
 
@@ -196,6 +187,6 @@ def _averaged(records: pl.DataFrame, metric: str, shape: tuple[int, int]) -> Ave
 
 
 def metrics_under(records: pl.DataFrame, *, world: str, prefix: str) -> list[str]:
-    """The metrics of a world whose name starts with `prefix` and a slash."""
+    """The metrics of a side whose name starts with `prefix` and a slash."""
     names = records.filter(pl.col("world") == world)["metric"].unique().sort()
     return [name for name in names if name.startswith(prefix + "/")]

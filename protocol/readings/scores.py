@@ -1,8 +1,6 @@
-"""Forget scores out of the record table, a row a run: for experiments in which several orders share
-a position.
+"""Forget scores out of the record table, a row a run: several orders may share a position.
 
-Models are judged each at steps of its own (`curves.judged_steps`), since their runs may differ in
-length.
+Each model is judged at steps of its own (`curves.judged_steps`), since runs may differ in length.
 """
 
 from collections.abc import Iterator
@@ -25,34 +23,29 @@ RUN = ["model", "seed", "order", "position"]
 
 
 class Scores(NamedTuple):
-    """Runs of one method by model, seed and order, with the label's forget score at both judged
-    steps.
-    """
+    """Runs of one method, with the label's forget score at both judged steps."""
 
-    judged: dict[
-        str, tuple[int, int]
-    ]  # model -> its later judged step (20, or the last), its earlier one
+    # model -> its later judged step (20, or the last), its earlier judged step
+    judged: dict[str, tuple[int, int]]
     # RUN, start = label log-likelihood at step 0, last and half = forget scores up to these steps
     runs: pl.DataFrame
 
     @property
     def steps(self) -> dict[str, str]:
-        """Column -> its step in words: "step 20" where the models share it."""
+        """Column -> its step in words: "step 20" if the models share it."""
         last, half = zip(*self.judged.values(), strict=True)
         return {"last": step_name(last, LATER), "half": step_name(half, EARLIER)}
 
     @property
     def both(self) -> str:
-        """The earlier and the later judged step in words: "steps 10 and 20" where the models share
-        them.
-        """
+        """Both judged steps in words: "steps 10 and 20" if the models share them."""
         if len(set(self.judged.values())) > 1:
             return "both judged steps of every model"
         last, half = next(iter(self.judged.values()))
         return f"steps {half} and {last}"
 
     def of(self, model: str) -> "Scores":
-        """Those of one model."""
+        """The runs of one model."""
         return Scores({model: self.judged[model]}, self.runs.filter(model=model))
 
     @property
@@ -73,8 +66,7 @@ def _of_model(model: str, method: str, label: pl.DataFrame) -> Scores:
     if label.height != expected:
         raise InputError(
             f"records: expected every order and step of {model}, {method}, label_loglik under "
-            f"every seed, {expected} "
-            f"values; got {label.height}: run the experiment to its end"
+            f"every seed, {expected} values; got {label.height}: run the experiment to its end"
         )
     last, half = judged_steps(steps)
     before, *after = (
@@ -89,14 +81,17 @@ def _of_model(model: str, method: str, label: pl.DataFrame) -> Scores:
 
 
 def forget_scores(records: pl.DataFrame, *, world: str, method: str) -> Scores:
-    """Forget scores by the label of every run; InputError where a seed lacks an order or a step
-    that others of its model have.
+    """Forget scores by the label of every run.
+
+    Raises InputError if a seed lacks an order or a step that others of its model have.
     """
     chosen = records.filter(world=world, method=method, metric="label_loglik").sort("model")
     parts = chosen.group_by("model", maintain_order=True)
-    found = [_of_model(str(model), method, label) for (model,), label in parts]
-    judged = {model: steps for scores in found for model, steps in scores.judged.items()}
-    return Scores(judged, pl.concat(scores.runs for scores in found))
+    by_model = [_of_model(str(model), method, label) for (model,), label in parts]
+    judged: dict[str, tuple[int, int]] = {}
+    for scores in by_model:
+        judged |= scores.judged
+    return Scores(judged, pl.concat(scores.runs for scores in by_model))
 
 
 def scored(tables: Tables, experiment: str) -> Iterator[tuple[str, str, Scores]]:
@@ -111,6 +106,6 @@ def means(runs: pl.DataFrame, key: str, column: str = "last") -> dict[Any, float
     return dict(runs.group_by(key).agg(pl.col(column).mean()).sort(key).iter_rows())
 
 
-def listed(found: dict[Any, float], name: str = "") -> str:
-    """ "p=1 0.52, p=2 0.31" of the means, with what stands before every key."""
-    return ", ".join(f"{name}{key} {value:.3g}" for key, value in found.items())
+def listed(means_by_key: dict[Any, float], name: str = "") -> str:
+    """ "p=1 0.52, p=2 0.31" of the means, with a name before every key."""
+    return ", ".join(f"{name}{key} {value:.3g}" for key, value in means_by_key.items())

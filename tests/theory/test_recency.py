@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.claims.linear import recency as claims
 from protocol.errors import InputError
 from protocol.progress import quiet
+from protocol.readings.recency import cells as cells_of
 from theory import linear, recency
 from theory.experiments import recency as experiment
 from theory.filters import GradientDescent, MinimumNorm
@@ -229,7 +229,7 @@ def result():
 
 def test_ranks_are_those_of_the_stepped_losses(result):
     """Cell μ = 9 by hand: stages trained one by one, ranks by the growth of the stepped loss."""
-    run = claims.cells(result.tables).filter(mu=9.0)["run"][0]
+    run = cells_of(result.tables).filter(mu=9.0)["run"][0]
     ranks = result.tables.examples.filter(run=run, metric="recency_rank").sort("example", "step")
     assert ranks["step"].to_list() == [1, 40] * 5
     names = (*staged.RETAIN, staged.FORGET)
@@ -248,7 +248,7 @@ def test_ranks_are_those_of_the_stepped_losses(result):
 
 
 def test_records_follow_the_contract(result):
-    cells, examples = claims.cells(result.tables), result.tables.examples
+    cells, examples = cells_of(result.tables), result.tables.examples
     assert cells["run"].n_unique() == 4  # base, μ = 9, teacher 1, three stages: no cell twice
     assert cells.filter(base=1.0)["run"].n_unique() == 1
     assert sorted(cells.filter(metric="last_slowest", stages=3.0)["step"]) == [1, 40]

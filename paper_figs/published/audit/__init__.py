@@ -1,8 +1,7 @@
-"""The published numbers, audited: each oddity of the tables and figures of arXiv 2510.16629,
-recomputed from CSV.
+"""The published numbers, audited: each oddity of arXiv 2510.16629, recomputed from CSV.
 
-`facts()` holds what is printed against what the paper's own curves say, with every number computed:
-of Table 1 (table1), of the curves (figures), and of what the claims rest on (evidence).
+`facts()` compares what is printed with what the paper's own curves say, every number computed: of
+Table 1 (table1), of the curves (figures), and of what the claims rest on (evidence).
 """
 
 from paper_figs.published.audit import evidence, figures, table1

@@ -13,9 +13,8 @@ class Fact:
     printed: str  # what the paper prints or says
     found: str  # what its own curves or tables say, with the numbers
     compared: str  # what this project therefore compares with
-    residual: (
-        float | None
-    )  # the largest deviation behind `found`, in the quantity's own unit; None where none applies
+    # the largest deviation behind `found`, in the quantity's own unit; None if none applies
+    residual: float | None
     agrees: bool  # whether the numbers agree with what is printed
 
 

@@ -1,6 +1,4 @@
-"""Curves held against each other: panels that repeat another, runs that share a start, points that
-come twice.
-"""
+"""Curves compared: panels that repeat another, runs that share a start, points that come twice."""
 
 import numpy as np
 from jaxtyping import Float
@@ -29,12 +27,16 @@ def repeated_in_figure_7() -> Fact:
         panel, numbers.panel(6, model=panel.model, learning_rate=panel.learning_rate)
     )
     return Fact(
-        "figure7-repeats-figure6",
-        f"Figure 7: {panel.algorithm} at learning rate {panel.learning_rate:g}, label and TOFU.",
-        f"Its label panel is Figure 6's panel {panel.model} at {panel.learning_rate:g}, to "
-        f"{small(residual)}.",
-        "The runs count once, as Figure 6.",
-        residual,
+        id="figure7-repeats-figure6",
+        printed=(
+            f"Figure 7: {panel.algorithm} at learning rate {panel.learning_rate:g}, label and TOFU."
+        ),
+        found=(
+            f"Its label panel is Figure 6's panel {panel.model} at {panel.learning_rate:g}, to "
+            f"{small(residual)}."
+        ),
+        compared="The runs count once, as Figure 6.",
+        residual=residual,
         agrees=residual <= TOLERANCE,
     )
 
@@ -47,55 +49,56 @@ def repeated_in_figure_8() -> Fact:
     residual = difference(npo, simnpo)
     off = np.abs(npo.drops - numbers.table1_row("Qwen1B", "NPO", "forget_score"))
     return Fact(
-        "figure8-npo-wsd",
-        "Figure 8: NPO under WSD and SimNPO under WSD as two panels.",
-        f"Both panels hold the same curves, point for point (largest difference "
-        f"{small(residual)}); the drops differ "
-        f"from Table 1's NPO row by {off.min():.2f} to {off.max():.2f} nats.",
-        "NPO by Figure 5 and Table 1; the panel counts as SimNPO.",
-        residual,
+        id="figure8-npo-wsd",
+        printed="Figure 8: NPO under WSD and SimNPO under WSD as two panels.",
+        found=(
+            "Both panels hold the same curves, point for point (largest difference "
+            f"{small(residual)}); the drops differ from Table 1's NPO row by {off.min():.2f} to "
+            f"{off.max():.2f} nats."
+        ),
+        compared="NPO by Figure 5 and Table 1; the panel counts as SimNPO.",
+        residual=residual,
         agrees=residual > TOLERANCE,
     )
 
 
 def cosine_start() -> Fact:
     """Figure 8's two columns unlearn the same fine-tuned models."""
-    pairs = [
-        [numbers.panel(8, algorithm=method, scheduler=schedule) for schedule in ("WSD", "cosine")]
-        for method in ("GA", "NPO", "SimNPO")
-    ]
-    residual = max(starts_apart(*pair) for pair in pairs)
+    methods = ("GA", "NPO", "SimNPO")
+    wsd = [numbers.panel(8, algorithm=method, scheduler="WSD") for method in methods]
+    cosine = [numbers.panel(8, algorithm=method, scheduler="cosine") for method in methods]
+    residual = max(map(starts_apart, wsd, cosine))
     return Fact(
-        "figure8-cosine-start",
-        "Figure 8: WSD against cosine.",
-        f"Both columns start from the same values in all {len(pairs)} rows (largest difference "
-        f"{small(residual)}): the "
-        "fine-tuning is shared, the schedule of unlearning alone differs.",
-        "Our schedules differ in unlearning alone, too.",
-        residual,
+        id="figure8-cosine-start",
+        printed="Figure 8: WSD against cosine.",
+        found=(
+            f"Both columns start from the same values in all {len(methods)} rows (largest "
+            f"difference {small(residual)}): the fine-tuning is shared, the schedule of unlearning "
+            "alone differs."
+        ),
+        compared="Our schedules differ in unlearning alone, too.",
+        residual=residual,
         agrees=residual <= TOLERANCE,
     )
 
 
 def figure_6_start() -> Fact:
     """Figure 6's Llama1B starts from other values than Figure 1's."""
-    sixth = {
-        m: [panel for panel in numbers.panels(6) if panel.model == m] for m in ("Qwen1B", "Llama1B")
-    }
-    within = max(starts_apart(*panels) for panels in sixth.values())
-    off = {
-        model: starts_apart(numbers.panel(1, model=model), *panels)
-        for model, panels in sixth.items()
-    }
+    within, off = 0.0, {}
+    for model in ("Qwen1B", "Llama1B"):
+        panels = [panel for panel in numbers.panels(6) if panel.model == model]
+        within = max(within, starts_apart(*panels))
+        off[model] = starts_apart(numbers.panel(1, model=model), *panels)
     return Fact(
-        "figure6-llama1b-start",
-        "Figure 6: other learning rates of unlearning, 1B models.",
-        f"Each model starts from the same values at all learning rates (to {small(within)} "
-        f"nats). Qwen1B's are those "
-        f"of Figure 1 (to {small(off['Qwen1B'])}), Llama1B's are up to {off['Llama1B']:.2f} nats "
-        f"away from them.",
-        "Ranks within a panel; no drop of Figure 6 is set beside one of Figure 1.",
-        max(off.values()),
+        id="figure6-llama1b-start",
+        printed="Figure 6: other learning rates of unlearning, 1B models.",
+        found=(
+            f"Each model starts from the same values at all learning rates (to {small(within)} "
+            f"nats). Qwen1B's are those of Figure 1 (to {small(off['Qwen1B'])}), Llama1B's are up "
+            f"to {off['Llama1B']:.2f} nats away from them."
+        ),
+        compared="Ranks within a panel; no drop of Figure 6 is compared with a drop of Figure 1.",
+        residual=max(off.values()),
         agrees=max(off.values()) <= TOLERANCE,
     )
 
@@ -108,16 +111,18 @@ def llama8b_start() -> Fact:
     )
     residual = float(max(abs(label[-1] - label[0]), abs(tofu[-1] - tofu[0])))
     return Fact(
-        "figure3-llama8b-start",
-        "Figure 3, Llama8B: four paths, four fine-tuned models, unlearned by NPO and by SimNPO.",
-        f"Under NPO p = 4 starts from the values of p = 1, label and TOFU (largest difference "
-        f"{small(residual)}). "
-        f"Under SimNPO the label of p = 4 starts {abs(again[-1] - label[-1]):.3f} nats away from "
-        f"there, that of the "
-        f"other paths where it does under NPO (to "
-        f"{small(float(np.abs(again - label)[:-1].max()))}).",
-        "Drops of Llama8B, no levels.",
-        residual,
+        id="figure3-llama8b-start",
+        printed=(
+            "Figure 3, Llama8B: four paths, four fine-tuned models, unlearned by NPO and by SimNPO."
+        ),
+        found=(
+            "Under NPO p = 4 starts from the values of p = 1, label and TOFU (largest difference "
+            f"{small(residual)}). Under SimNPO the label of p = 4 starts "
+            f"{abs(again[-1] - label[-1]):.3f} nats away from there, that of the other paths where "
+            f"it does under NPO (to {small(float(np.abs(again - label)[:-1].max()))})."
+        ),
+        compared="Drops of Llama8B, no levels.",
+        residual=residual,
         agrees=residual > TOLERANCE,
     )
 
@@ -131,18 +136,19 @@ def _off_grid(curve: Float[np.ndarray, " points"]) -> float:
 def llama8b_rounded() -> Fact:
     """Figure 3's Llama8B has values of three decimals at p = 4."""
     panels = [panel for panel in numbers.panels(3) if panel.model == "Llama8B"]
-    off = np.array([[_off_grid(curve) for curve in panel.values] for panel in panels])
+    off = np.array([[*map(_off_grid, panel.values)] for panel in panels])
     on, last = off < GRID_TOLERANCE, off[:, -1]
     return Fact(
-        "figure3-llama8b-p4",
-        "Figure 3, Llama8B: four curves a panel, drawn alike.",
-        f"From step 1 on p = 4 moves by whole thousandths in {np.sum(on[:, -1])} of {last.size} "
-        f"panels (to "
-        f"{small(float(last.max()))} nats), the other paths in {np.sum(on[:, :-1])} of "
-        f"{on[:, :-1].size} curves: p = 4 "
-        "seems to be drawn from values of three decimals.",
-        "Ranks and drops of Llama8B.",
-        float(last.max()),
+        id="figure3-llama8b-p4",
+        printed="Figure 3, Llama8B: four curves a panel, drawn alike.",
+        found=(
+            f"From step 1 on p = 4 moves by whole thousandths in {np.sum(on[:, -1])} of "
+            f"{last.size} panels (to {small(float(last.max()))} nats), the other paths in "
+            f"{np.sum(on[:, :-1])} of {on[:, :-1].size} curves: p = 4 seems to be drawn from "
+            "values of three decimals."
+        ),
+        compared="Ranks and drops of Llama8B.",
+        residual=float(last.max()),
         agrees=not on.any() or bool(on.all()),
     )
 
@@ -161,12 +167,15 @@ def last_points() -> Fact:
     others = [(model, path) for model, path, move in moved if move > TOLERANCE]
     named = ", ".join(f"{model} p = {path}" for model, path in dict.fromkeys(others))
     return Fact(
-        "last-two-points",
-        "Figures 1, 3 and 5–8: 20 points a curve, steps 0 to 19.",
-        f"The last two points are equal in {len(moved) - len(others)} of {len(moved)} curves "
-        f"(not in {named}): step 0, "
-        "18 updates, and the last evaluation once more.",
-        "Step 19 as the end of a published curve; ours have as many points as updates and one.",
-        max(move for *_, move in moved),
+        id="last-two-points",
+        printed="Figures 1, 3 and 5–8: 20 points a curve, steps 0 to 19.",
+        found=(
+            f"The last two points are equal in {len(moved) - len(others)} of {len(moved)} curves "
+            f"(not in {named}): step 0, 18 updates, and the last evaluation once more."
+        ),
+        compared=(
+            "Step 19 as the end of a published curve; ours have as many points as updates and one."
+        ),
+        residual=max(move for *_, move in moved),
         agrees=len(others) == len(moved),
     )

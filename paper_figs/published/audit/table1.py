@@ -1,6 +1,4 @@
-"""What Table 1 prints, held against the curves: forget scores of label curves, one value, the sign
-of utilities.
-"""
+"""Table 1 compared with the curves: forget scores, one value, the sign of utilities."""
 
 from collections.abc import Iterable
 
@@ -43,14 +41,18 @@ def forget_score() -> Fact:
     eighth = [numbers.panel(8, algorithm=method, scheduler="WSD") for method in ("GA", "SimNPO")]
     residual = float(np.abs(_drops(first) - _printed(first)).max())
     return Fact(
-        "table1-forget-score",
-        "Table 1's forget score: by its caption the decrease of the mean over the label and its "
-        "paraphrases.",
-        f"The drop of the label curve alone from step 0 to 19, to {DIGITS} decimals: "
-        f"{_hits(first)} values in Figure "
-        f"1, {_hits(third)} in Figure 3, {_hits(eighth)} in Figure 8 (GA and SimNPO under WSD).",
-        "Forget scores by the label first, by label and paraphrases second.",
-        residual,
+        id="table1-forget-score",
+        printed=(
+            "Table 1's forget score: by its caption the decrease of the mean over the label and "
+            "its paraphrases."
+        ),
+        found=(
+            f"The drop of the label curve alone from step 0 to 19, to {DIGITS} decimals: "
+            f"{_hits(first)} values in Figure 1, {_hits(third)} in Figure 3, {_hits(eighth)} in "
+            "Figure 8 (GA and SimNPO under WSD)."
+        ),
+        compared="Forget scores by the label first, by label and paraphrases second.",
+        residual=residual,
         agrees=residual > TOLERANCE,
     )
 
@@ -62,16 +64,16 @@ def one_value() -> Fact:
     seeds = numbers.panel(5, algorithm="SimNPO").drops
     rank = 1 + int(np.sum(curve > curve[-1]))
     return Fact(
-        "table1-qwen1b-simnpo-p4",
-        f"Table 1, Qwen1B, SimNPO, p = 4: forget score {row[-1]:.3f}.",
-        f"The curve of Figure 8 drops by {curve[-1]:.3f}, the mean of four seeds in Figure 5 by "
-        f"{seeds[-1]:.3f}; the "
-        f"other three values of the row are the curve's to "
-        f"{small(np.abs(curve - row)[:-1].max())}. By the curve p = 4 "
-        f"is number {rank} of 4 by speed, by the printed value number "
-        f"{1 + int(np.sum(row > row[-1]))}.",
-        "The curves; the printed value is shown and not judged.",
-        float(np.abs(curve - row).max()),
+        id="table1-qwen1b-simnpo-p4",
+        printed=f"Table 1, Qwen1B, SimNPO, p = 4: forget score {row[-1]:.3f}.",
+        found=(
+            f"The curve of Figure 8 drops by {curve[-1]:.3f}, the mean of four seeds in Figure 5 "
+            f"by {seeds[-1]:.3f}; the other three values of the row are the curve's to "
+            f"{small(np.abs(curve - row)[:-1].max())}. By the curve p = 4 is number {rank} of 4 by "
+            f"speed, by the printed value number {1 + int(np.sum(row > row[-1]))}."
+        ),
+        compared="The curves; the printed value is shown and not judged.",
+        residual=float(np.abs(curve - row).max()),
         agrees=bool(np.abs(curve - row).max() <= TOLERANCE),
     )
 
@@ -82,16 +84,22 @@ def math_utility() -> Fact:
     values = table["math_utility"].to_numpy()
     spread = np.ptp(values.reshape(-1, 4), axis=1)
     return Fact(
-        "table1-math-utility",
-        "Table 1's math utility: lost by over 20%, depending on the path; unit and sign are not "
-        "stated.",
-        f"{np.sum(values > 0)} of {values.size} printed values are positive, "
-        f"{np.sum(values < 0)} negative, "
-        f"{np.sum(values == 0)} zero; max − min over the paths is {spread.min():.3f} to "
-        f"{spread.max():.3f}, above 0.2 "
-        f"in {np.sum(spread > 0.2)} of {spread.size} rows.",
-        "Change of the share of correct answers, after − before; max − min, which no sign changes.",
-        None,
+        id="table1-math-utility",
+        printed=(
+            "Table 1's math utility: lost by over 20%, depending on the path; unit and sign are "
+            "not stated."
+        ),
+        found=(
+            f"{np.sum(values > 0)} of {values.size} printed values are positive, "
+            f"{np.sum(values < 0)} negative, {np.sum(values == 0)} zero; max − min over the paths "
+            f"is {spread.min():.3f} to {spread.max():.3f}, above 0.2 in {np.sum(spread > 0.2)} of "
+            f"{spread.size} rows."
+        ),
+        compared=(
+            "Change of the share of correct answers, after − before; max − min, which no sign "
+            "changes."
+        ),
+        residual=None,
         agrees=bool((values < 0).all() and (spread > 0.2).all()),
     )
 
@@ -101,21 +109,20 @@ def figure_1_method() -> Fact:
     panels = _label_panels(1)
     residual = float(np.abs(_drops(panels) - _printed(panels, "GA")).max())
     return Fact(
-        "figure1-method",
-        "Figure 1: label log-likelihood of four models along unlearning.",
-        f"Its drops are Table 1's rows of GA in {_hits(panels, 'GA')} values, of NPO in "
-        f"{_hits(panels, 'NPO')}, of "
-        f"SimNPO in {_hits(panels, 'SimNPO')}: the figure shows GA.",
-        "Our runs of GA.",
-        residual,
+        id="figure1-method",
+        printed="Figure 1: label log-likelihood of four models along unlearning.",
+        found=(
+            f"Its drops are Table 1's rows of GA in {_hits(panels, 'GA')} values, of NPO in "
+            f"{_hits(panels, 'NPO')}, of SimNPO in {_hits(panels, 'SimNPO')}: the figure shows GA."
+        ),
+        compared="Our runs of GA.",
+        residual=residual,
         agrees=residual <= TOLERANCE,
     )
 
 
 def figure_3_scale() -> Fact:
-    """Figure 3's scale was taken from Table 1, and its starts are Figure 1's where both have the
-    model.
-    """
+    """Figure 3's scale was taken from Table 1; its starts are Figure 1's if both have the model."""
     panels = numbers.panels(3)
     columns = dict(zip((LABEL, TOFU), TABLE1_QUANTITIES, strict=False))
     scores = {LABEL: lambda drops: drops, TOFU: lambda drops: 1 - np.abs(drops)}
@@ -129,14 +136,15 @@ def figure_3_scale() -> Fact:
     start = numbers.panel(3, model="Qwen14B", algorithm="NPO").values[:, 0]
     residual = float(np.abs(start - numbers.panel(1, model="Qwen14B").values[:, 0]).max())
     return Fact(
-        "figure3-scale",
-        "Figure 3: curves whose tick labels are rounded; Table 1 has the same runs.",
-        f"With the scale taken from Table 1 forget score and 1 − |TOFU drop| are the printed "
-        f"ones to "
-        f"{small(float(np.max(off)))} in {np.size(off)} values, which is no check of Table 1; "
-        f"independent of it, "
-        f"Qwen14B starts from Figure 1's four values to {small(residual)}.",
-        "Drops and ranks of Figure 3; levels only within a panel.",
-        residual,
+        id="figure3-scale",
+        printed="Figure 3: curves whose tick labels are rounded; Table 1 has the same runs.",
+        found=(
+            "With the scale taken from Table 1 forget score and 1 − |TOFU drop| are the printed "
+            f"ones to {small(float(np.max(off)))} in {np.size(off)} values, which is no check of "
+            "Table 1; independent of it, Qwen14B starts from Figure 1's four values to "
+            f"{small(residual)}."
+        ),
+        compared="Drops and ranks of Figure 3; levels only within a panel.",
+        residual=residual,
         agrees=residual <= TOLERANCE,
     )

@@ -1,5 +1,4 @@
-"""S1 from experiment "oracle-local": does what is learned from forget prompts alone reach the
-retrained model?
+"""S1 from experiment "oracle-local": are forget prompts enough to reach the retrained model?
 
 The oracle is the retrained model distilled on forget prompts only: the most a method can know that
 sees nothing else. A path reaches the retrained model as in E1: at one step, 0 included, it is
@@ -12,98 +11,90 @@ import polars as pl
 from jaxtyping import Bool, Float
 
 from protocol import metrics
-from protocol.claims.claim import Claim, share_verdict
-from protocol.claims.paper.equivalence import NO_FLOOR, TINY, by_model, within_floor
+from protocol.claims.claim import Claim
+from protocol.claims.statements import STATEMENTS
+from protocol.claims.verdicts import MOST_SEEDS, by_interval
 from protocol.readings.curves import Curves, unlearned, worlds_and_methods
+from protocol.readings.distances import (
+    NO_FLOOR,
+    ORACLE,
+    by_model,
+    distance_left,
+    kinds_of,
+    within_floor,
+)
 from protocol.records import Tables
 
-EXPERIMENT = METHOD = "oracle-local"
-FORGET = "re_distance/forget"
+KINDS = ("forget", "retained")
 
 
-def distance_left(parts: list[Curves], *, over_start: bool) -> Float[np.ndarray, "seeds paths"]:
-    """Smallest distance over steps, over that of doing nothing where so asked; geometric mean over
-    parts.
-    """
-    logs = []
-    for measured in parts:
-        best = np.maximum(measured.values.min(axis=-1), TINY)
-        logs.append(np.log(best) - (np.log(np.maximum(measured.at(0), TINY)) if over_start else 0))
-    return np.exp(np.mean(logs, axis=0))
+def _geometric_means(kind: str, left: np.ndarray) -> str:
+    """Mean over seeds of the share left by path, in words."""
+    means = np.exp(np.mean(np.log(left), axis=0))
+    by_path = ", ".join(f"p={p} {mean:.2g}" for p, mean in enumerate(means, start=1))
+    return f"{kind} {by_path}"
 
 
-def kinds_of(parts: dict[str, Curves]) -> dict[str, list[Curves]]:
-    """The distances of a model on forget prompts, and those on retained ones."""
-    forget = [c for name, c in parts.items() if name == FORGET]
-    return {"forget": forget, "retained": [c for name, c in parts.items() if name != FORGET]}
+def _last_is_smallest(left: np.ndarray) -> int:
+    """In how many seeds p = last has the smallest value."""
+    return int(np.sum(metrics.recency(left) == 1))
 
 
-def _remaining(found: dict[str, dict[str, Curves]]) -> str:
-    """Best distance over do-nothing by path, on forget and on retained parts, and how often p =
-    last is closest.
-    """
-    kinds = [kinds_of(parts) for parts in found.values()]
-    share, distance = (
-        {
-            kind: np.concatenate([distance_left(of[kind], over_start=over) for of in kinds])
-            for kind in kinds[0]
-        }
-        for over in (True, False)
-    )
-    told = "; ".join(
-        f"{name} "
-        + ", ".join(
-            f"p={p} {v:.2g}" for p, v in enumerate(np.exp(np.mean(np.log(left), axis=0)), start=1)
-        )
-        for name, left in share.items()
-    )
-    closest, least = (
-        int(np.sum(metrics.recency(kind["retained"]) == 1)) for kind in (distance, share)
-    )
-    return (
-        f"best distance over do-nothing: {told}; on retained parts p = last has the smallest "
-        f"distance left in "
-        f"{closest} of {len(distance['retained'])}, the smallest share of its own in {least}"
-    )
+def _left(
+    models: dict[str, dict[str, Curves]], kind: str, *, over_start: bool
+) -> Float[np.ndarray, "seeds paths"]:
+    """The distance left on one kind of prompts, seeds of all models."""
+    parts = [kinds_of(parts)[kind] for parts in models.values()]
+    return np.concatenate([distance_left(own, over_start=over_start) for own in parts])
+
+
+def _remaining(models: dict[str, dict[str, Curves]]) -> list[str]:
+    """Best distance over do-nothing by path, and how often p = last is closest, in words."""
+    shares = {kind: _left(models, kind, over_start=True) for kind in KINDS}
+    distances = _left(models, "retained", over_start=False)
+    by_kind = "; ".join(_geometric_means(kind, share) for kind, share in shares.items())
+    return [
+        f"best distance over do-nothing: {by_kind}",
+        "on retained parts p = last has the smallest distance left in "
+        f"{_last_is_smallest(distances)} of {len(distances)}, the smallest share of its own in "
+        f"{_last_is_smallest(shares['retained'])}",
+    ]
+
+
+def _within(
+    tables: Tables, world: str, models: dict[str, dict[str, Curves]]
+) -> Bool[np.ndarray, "seeds paths"] | None:
+    """Whether a path comes within the floor, seeds of all models; None if a model has no floor."""
+    within = [within_floor(tables, world, parts, ORACLE) for parts in models.values()]
+    known = [inside for inside in within if inside is not None]
+    return np.concatenate(known) if len(known) == len(within) else None
 
 
 def _reaches(tables: Tables, records: pl.DataFrame, world: str) -> Claim:
-    found = by_model(records, world, METHOD)
-    head = (
-        "S1",
-        "An oracle that sees only forget prompts reaches the retrained model where the forget "
-        "set was learned "
-        "last.",
-        "beyond Section 4: the local oracle",
-        world,
-        " + ".join(found),
-        METHOD,
-        "share of seeds in which p = last is within the noise floor in every part at some step",
-    )
-    rule = "exact 95% lower bound > 0.5; fails where the upper one is below"
-    within: list[Bool[np.ndarray, "seeds paths"]] = []
-    for parts in found.values():
-        inside = within_floor(tables, world, parts, EXPERIMENT)
-        if inside is None:
-            return Claim(*head, None, None, rule, "not testable", NO_FLOOR)
-        within.append(inside)
-    counts, seeds = np.sum(np.concatenate(within), axis=0), len(np.concatenate(within))
+    models = by_model(records, world, ORACLE)
+    pooled = " + ".join(models)
+    within = _within(tables, world, models)
+    if within is None:
+        return STATEMENTS["S1"].not_testable(
+            world=world, model=pooled, method=ORACLE, rule=MOST_SEEDS, why=NO_FLOOR
+        )
+    counts, seeds = np.sum(within, axis=0), len(within)
     interval = metrics.exact_interval(int(counts[-1]), seeds)
     reached = ", ".join(f"p={p} {count} of {seeds}" for p, count in enumerate(counts, start=1))
-    return Claim(
-        *head,
-        float(counts[-1] / seeds),
-        interval,
-        rule,
-        share_verdict(interval, 0.5),
-        f"within the floor: {reached}; {_remaining(found)}",
+    return STATEMENTS["S1"].judged(
+        world=world,
+        model=pooled,
+        method=ORACLE,
+        value=float(counts[-1] / seeds),
+        interval=interval,
+        rule=MOST_SEEDS,
+        verdict=by_interval(interval, above=0.5),
+        details=[f"within the noise floor: {reached}", *_remaining(models)],
     )
 
 
 def judge(tables: Tables) -> list[Claim]:
     """S1 for every world there are records of."""
-    records = unlearned(tables, EXPERIMENT)
-    return [
-        _reaches(tables, records, world)
-        for world, _ in worlds_and_methods(records, "re_distance/", (METHOD,))
-    ]
+    records = unlearned(tables, ORACLE)
+    worlds = worlds_and_methods(records, "re_distance/", (ORACLE,))
+    return [_reaches(tables, records, world) for world, _ in worlds]

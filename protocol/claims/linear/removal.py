@@ -1,108 +1,78 @@
-"""H1 and H2 from experiment "removal": which ways of removing a stage land on the retrained model,
-and which miss it.
+"""H1 and H2 from experiment "removal": which ways of removing a stage reach the retrained model.
 
-Metrics: theory/experiments/removal.py. What is left of the distance is best/all over nothing/all:
-RE distance over test and forget inputs together, after over before, at the step nearest to the
-retrained model.
+What is left of the distance: protocol/readings/removal.py.
 """
 
 import numpy as np
 import polars as pl
+from jaxtyping import Float
 
 from protocol.claims.claim import Claim
+from protocol.claims.statements import STATEMENTS
+from protocol.claims.verdicts import holds_if
+from protocol.readings.removal import REACHED, REMOVAL_METHODS, outcomes
 from protocol.records import Tables
 
-METHODS = (
-    "GA", "NPO", "SimNPO", "GradDiff, small sample", "GradDiff, spanning sample", "span optimum",
-    "stage-delta negation", "history-aware removal", "rewind",
-)  # fmt: skip
-EXACT_ANYWHERE = METHODS[-2:]
-EXACT_LAST = METHODS[-4:-2]
+EXACT_ANYWHERE = ("history-aware removal", "rewind")
+EXACT_LAST = ("span optimum", "stage-delta negation")
 TOLERANCE = 1e-12  # relative, of parameters: a dozen solves round to about 1e-15
-# Of the distance before, a square: exact methods leave about 1e-30 of it, the step to a real miss
-# is some 20 decades.
-REACHED, MISSED = 1e-20, 1e-6
+MISSED = 1e-6  # of the distance before; what is reached leaves about 1e-30 of it
 
 
-def outcomes(tables: Tables) -> pl.DataFrame:
-    """A row per method, position and seed; columns of metrics, left/part = best/part over
-    nothing/part, and last.
-    """
-    records = tables.records.filter(pl.col("experiment") == "removal")
-    if records.is_empty():
-        return pl.DataFrame(schema={"method": pl.String, "position": pl.Int64, "seed": pl.Int64})
-    wide = records.pivot("metric", index=["method", "position", "seed"], values="value").sort(
-        "method", "position", "seed"
-    )
-    left = [
-        (pl.col(f"best/{part}") / pl.col(f"nothing/{part}")).alias(f"left/{part}")
-        for part in ("test", "forget", "all")
-    ]
-    return wide.with_columns(*left, last=pl.col("position") == pl.col("position").max())
-
-
-def _exact(found: pl.DataFrame) -> Claim:
-    chosen = found.filter(pl.col("method").is_in(EXACT_ANYWHERE))
-    worst = {
-        m: float(np.max(chosen.filter(method=m)["relative_error"].to_numpy()))
-        for m in EXACT_ANYWHERE
-    }
+def _exact(runs: pl.DataFrame) -> Claim:
+    """H1: the error of methods that use the history, at every position."""
+    worst = {}
+    for method in EXACT_ANYWHERE:
+        errors = runs.filter(method=method)["relative_error"].to_numpy()
+        worst[method] = float(np.max(errors))
     value = max(worst.values())
-    return Claim(
-        "H1",
-        "Knowing the history, unlearning reaches the retrained model, wherever the forget set "
-        "was learned.",
-        "beyond Theorem 3.1",
-        "linear",
-        "linear",
-        " + ".join(EXACT_ANYWHERE),
-        "worst ‖θ − θ_r‖/‖θ_r‖",
-        value,
-        None,
-        f"< {TOLERANCE:g}",
-        "holds" if value < TOLERANCE else "fails",
-        f"{found['position'].n_unique()} positions of {found['seed'].n_unique()} instances; "
-        + ", ".join(f"{m} {v:.2g}" for m, v in worst.items()),
+    by_method = ", ".join(f"{method} {error:.2g}" for method, error in worst.items())
+    return STATEMENTS["H1"].judged(
+        world="linear",
+        model="linear",
+        method=" + ".join(EXACT_ANYWHERE),
+        value=value,
+        rule=f"< {TOLERANCE:g}",
+        verdict=holds_if(value < TOLERANCE),
+        details=[
+            f"{runs['position'].n_unique()} positions of {runs['seed'].n_unique()} instances",
+            by_method,
+        ],
     )
 
 
-def _middle(values: np.ndarray) -> float:
-    """Geometric mean; 0 where a value is."""
+def _geometric_mean(values: Float[np.ndarray, " n"]) -> float:
+    """Geometric mean; 0 if one of the values is 0."""
     with np.errstate(divide="ignore"):
         return float(np.exp(np.mean(np.log(values))))
 
 
-def _missed(found: pl.DataFrame) -> Claim:
-    others = found.filter(~pl.col("method").is_in(EXACT_ANYWHERE))
+def _missed(runs: pl.DataFrame) -> Claim:
+    """H2: the distance that all other methods leave."""
+    others = runs.filter(~pl.col("method").is_in(EXACT_ANYWHERE))
     reaching = pl.col("last") & pl.col("method").is_in(EXACT_LAST)
-    miss, reach = (others.filter(which)["left/all"].to_numpy() for which in (~reaching, reaching))
-    holds = bool(np.all(miss > MISSED) and np.all(reach < REACHED))
-    names = [m for m in METHODS if m in set(others["method"])]
-    best = {
-        m: _middle(others.filter((pl.col("method") == m) & ~pl.col("last"))["left/all"].to_numpy())
-        for m in names
-    }
-    return Claim(
-        "H2",
-        "All other methods miss the retrained model, but for stage-delta negation and the best "
-        "span method where "
-        "the forget set was learned last.",
-        "beyond Theorem 3.1",
-        "linear",
-        "linear",
-        " + ".join(names),
-        "smallest share of the distance left among the misses",
-        float(np.min(miss)),
-        None,
-        f"> {MISSED:g}, and < {REACHED:g} where reached",
-        "holds" if holds else "fails",
-        f"{miss.size} misses, {reach.size} reached (largest left "
-        f"{np.max(reach, initial=0):.2g}); geometric mean left, "
-        "earlier positions: " + ", ".join(f"{m} {v:.3g}" for m, v in best.items()),
+    miss = others.filter(~reaching)["left/all"].to_numpy()
+    reach = others.filter(reaching)["left/all"].to_numpy()
+    names = [method for method in REMOVAL_METHODS if method in set(others["method"])]
+    earlier = others.filter(~pl.col("last"))
+    left = {name: earlier.filter(method=name)["left/all"].to_numpy() for name in names}
+    means = ", ".join(f"{name} {_geometric_mean(share):.3g}" for name, share in left.items())
+    largest = np.max(reach, initial=0)
+    return STATEMENTS["H2"].judged(
+        world="linear",
+        model="linear",
+        method=" + ".join(names),
+        value=float(np.min(miss)),
+        rule=f"> {MISSED:g}, and < {REACHED:g} for the methods that reach it",
+        verdict=holds_if(bool(np.all(miss > MISSED) and np.all(reach < REACHED))),
+        details=[
+            f"{miss.size} misses, {reach.size} reached (largest left {largest:.2g})",
+            f"geometric mean left, earlier positions: {means}",
+        ],
     )
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """H1 and H2; none where the experiment was not run."""
-    found = outcomes(tables)
-    return [] if found.is_empty() else [_exact(found), _missed(found)]
+    """H1 and H2; none if the experiment was not run."""
+    runs = outcomes(tables)
+    return [] if runs.is_empty() else [_exact(runs), _missed(runs)]

@@ -8,79 +8,64 @@ projected_difference = ‖PΔ₀‖; sigma = σ_U.
 
 import numpy as np
 import polars as pl
+from jaxtyping import Float
 
 from protocol.claims.claim import Claim
+from protocol.claims.statements import STATEMENTS
+from protocol.claims.verdicts import holds_if
 from protocol.records import Tables
 
-LOG_TOLERANCE = (
-    -1e-9
-)  # rounding of a logarithm of about 1e5 terms; a violated bound misses by far more
+# rounding of a logarithm of about 1e5 terms; a violated bound misses by far more
+LOG_TOLERANCE = -1e-9
 LEMMA_TOLERANCE = 1e-9
 
 
-def _share_claim(
-    values: np.ndarray, instances: int, *, id: str, statement: str, source: str, model: str
-) -> Claim:
-    share = float(np.mean(values >= LOG_TOLERANCE))
-    return Claim(
-        id,
-        statement,
-        source,
-        "linear",
-        model,
-        "GA",
-        "share of instances and steps",
-        share,
-        None,
-        "= 1",
-        "holds" if share == 1.0 else "fails",
-        f"{instances} instances, {values.size} checks; log margin: smallest {values.min():.3g}, "
-        f"median {np.median(values):.3g}",
+def _bound(id: str, margins: Float[np.ndarray, " checks"], instances: int, shapes: str) -> Claim:
+    """T1, T2: the share of instances and steps at which a bound's log margin is not negative."""
+    share = float(np.mean(margins >= LOG_TOLERANCE))
+    smallest, median = margins.min(), np.median(margins)
+    return STATEMENTS[id].judged(
+        world="linear",
+        model=shapes,
+        method="GA",
+        value=share,
+        rule="= 1",
+        verdict=holds_if(share == 1.0),
+        details=[
+            f"{instances} instances, {margins.size} checks",
+            f"log margin: smallest {smallest:.3g}, median {median:.3g}",
+        ],
+    )
+
+
+def _lemmas(values: dict[str, np.ndarray], instances: int, shapes: str) -> Claim:
+    """T3: the closed form, and what must not vanish."""
+    worst = float(values["lemma_error"].max())
+    projected, sigma = values["projected_difference"].min(), values["sigma"].min()
+    return STATEMENTS["T3"].judged(
+        world="linear",
+        model=shapes,
+        method="GA",
+        value=worst,
+        rule=f"< {LEMMA_TOLERANCE:g}, and ‖PΔ₀‖, σ_U > 0",
+        verdict=holds_if(worst < LEMMA_TOLERANCE and projected > 0 and sigma > 0),
+        details=[
+            f"{instances} instances",
+            f"smallest ‖PΔ₀‖ {projected:.3g}, smallest σ_U {sigma:.3g}",
+        ],
     )
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """T1, T2, T3 from the ensemble's per-instance values; none where the ensemble was not run."""
+    """T1, T2, T3 from the ensemble's per-instance values; none if the ensemble was not run."""
     examples = tables.examples.filter(pl.col("experiment") == "theorem")
     if examples.is_empty():
         return []
     values = {str(name): part["value"].to_numpy() for (name,), part in examples.group_by("metric")}
     instances = values["lemma_error"].size
-    models = f"{examples['model'].n_unique()} shapes"
-    worst, projected, sigma = (
-        values["lemma_error"].max(),
-        values["projected_difference"].min(),
-        values["sigma"].min(),
-    )
+    shapes = f"{examples['model'].n_unique()} shapes"
     return [
-        _share_claim(
-            values["bound_log_slack"],
-            instances,
-            id="T1",
-            model=models,
-            source="Theorem 3.1",
-            statement="The lower bound on the divergence of the two paths holds from t₀ on.",
-        ),
-        _share_claim(
-            values["violation_log_margin"],
-            instances,
-            id="T2",
-            model=models,
-            source="Corollary 1",
-            statement="From violation_step(ε) on, at most one of the two paths is within ε of the retrained model.",
-        ),
-        Claim(
-            "T3",
-            "Δ_t = (I + M)^t Δ₀, and Δ₀, PΔ₀ and σ_U vanish almost never.",
-            "Lemmas 3.2, C.1, C.2, C.4",
-            "linear",
-            models,
-            "GA",
-            "worst relative error over 200 steps",
-            float(worst),
-            None,
-            f"< {LEMMA_TOLERANCE:g}, and ‖PΔ₀‖, σ_U > 0",
-            "holds" if worst < LEMMA_TOLERANCE and projected > 0 and sigma > 0 else "fails",
-            f"{instances} instances; smallest ‖PΔ₀‖ {projected:.3g}, smallest σ_U {sigma:.3g}",
-        ),
+        _bound("T1", values["bound_log_slack"], instances, shapes),
+        _bound("T2", values["violation_log_margin"], instances, shapes),
+        _lemmas(values, instances, shapes),
     ]

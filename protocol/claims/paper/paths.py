@@ -2,9 +2,8 @@
 
 Forget scores are of the label alone (primary) at steps 10, 20 and the last of a longer run,
 half-way and last of a shorter one (`curves.all_judged`), and by area (of the recorded steps up to
-the later of the two); the verdict is the common one of the readings, "inconclusive" where they
-differ. Label + paraphrases is reported second. L2 pools models, and each of them is in every
-reading at a step of its own (`curves.pooled_steps`).
+the later of the two); the verdict is the common one of the readings, "inconclusive" if they differ.
+Label + paraphrases is reported second. L2 pools models (`ranks.judged_scores`).
 """
 
 import numpy as np
@@ -12,28 +11,19 @@ from jaxtyping import Float
 from scipy import stats
 
 from protocol import metrics
-from protocol.claims.claim import Claim, agreed, share_verdict
+from protocol.claims.claim import Claim
+from protocol.claims.statements import STATEMENTS
+from protocol.claims.verdicts import agreed, by_interval, by_threshold
 from protocol.readings.curves import (
     LATER,
     Curves,
     all_judged,
     curves,
-    judged_steps,
-    pooled_steps,
     positions,
     worlds_and_methods,
 )
+from protocol.readings.ranks import last_rank, later_scores, slowest
 from protocol.records import Tables
-
-
-def _readings(label: list[Curves]) -> dict[str, Float[np.ndarray, "seeds paths"]]:
-    """Reading -> forget scores of all models' seeds, the later judged step first."""
-    scores = {
-        name: [measured.forgotten(step) for measured, step in zip(label, steps, strict=True)]
-        for name, steps in pooled_steps([measured.steps for measured in label]).items()
-    }
-    scores["area"] = [metrics.area_score(measured.judged.values) for measured in label]
-    return {name: np.concatenate(by_model) for name, by_model in scores.items()}
 
 
 def path_test(measured: Curves, step: int) -> metrics.FTest:
@@ -61,76 +51,76 @@ def _path_share(scores: Float[np.ndarray, "seeds paths"]) -> str:
     return f"{share:.2f} [{low:.2f}, {high:.2f}] of the variance within seeds is between paths"
 
 
-def _tested(step: int, test: metrics.FTest) -> str:
-    return f"step {step}: F {test.statistic:.3g}, p {test.p_value:.2g}"
+def _divergence_details(measured: Curves, tests: dict[int, metrics.FTest]) -> list[str]:
+    details = [
+        f"step {step}: F {test.statistic:.3g}, p {test.p_value:.2g}" for step, test in tests.items()
+    ]
+    before, after = _between(measured, 0), _between(measured, max(measured.steps))
+    details.append(
+        f"between-path variance of the level {before:.3g} at step 0, {after:.3g} at the end"
+    )
+    if measured.averaged is None:
+        details.append(_path_share(later_scores(measured)))
+    return [*details, f"{measured.seeds} seeds"]
 
 
 def divergence(world: str, method: str, measured: Curves) -> Claim:
     """L1 for one model: F of path against seed, on the forget score at every judged step."""
-    head = (
-        "L1",
-        "The paths diverge under unlearning.",
-        "Section 4, Figures 1, 3, 5",
-        world,
-        measured.model,
-        method,
-        f"F = between-path over within-path (seed) variance of the forget score, {LATER}",
-    )
+    statement = STATEMENTS["L1"].measured(step=LATER)
     if measured.seeds < 2:
-        return Claim(
-            *head,
-            None,
-            None,
-            "F above its 95% quantile",
-            "not testable",
-            "needs at least 2 seeds; 1 was run",
+        return statement.not_testable(
+            world=world,
+            model=measured.model,
+            method=method,
+            rule="F above its 95% quantile",
+            why="needs at least 2 seeds; 1 was run",
         )
-    last, half, *end = all_judged(measured.steps)
-    tests = {step: path_test(measured, step) for step in (last, half, *end)}
+    judged = all_judged(measured.steps)
+    tests = {step: path_test(measured, step) for step in judged}
     verdicts = [
-        "holds"
-        if test.statistic > test.threshold
-        else "fails"
-        if test.statistic < 1
-        else "inconclusive"
+        by_threshold(test.statistic, holds_above=test.threshold, fails_below=1.0)
         for test in tests.values()
     ]
-    steps = " and ".join(map(str, sorted({last, half, *end})))
-    threshold = f"> {tests[last].threshold:.3g} (95% quantile) at steps {steps}; fails below 1"
-    detail = "; ".join(_tested(step, test) for step, test in tests.items())
-    before, after = (_between(measured, step) for step in (0, max(measured.steps)))
-    detail += f"; between-path variance of the level {before:.3g} at step 0, {after:.3g} at the end"
-    if measured.averaged is None:
-        detail += f"; {_path_share(measured.forgotten(last))}"
-    detail += f"; {measured.seeds} seeds"
-    return Claim(
-        *head, tests[last].statistic, None, threshold, agreed(verdicts), detail, tests[last].p_value
+    steps = " and ".join(map(str, sorted(set(judged))))
+    later = tests[judged[0]]
+    return statement.judged(
+        world=world,
+        model=measured.model,
+        method=method,
+        value=later.statistic,
+        rule=f"> {later.threshold:.3g} (95% quantile) at steps {steps}; fails below 1",
+        verdict=agreed(verdicts),
+        details=_divergence_details(measured, tests),
+        p_value=later.p_value,
     )
-
-
-def slowest(label: list[Curves]) -> dict[str, tuple[int, int]]:
-    """Reading -> (seeds of all models in which p = last has the smallest forget score, seeds)."""
-    hits = {name: metrics.recency(scores) == 1 for name, scores in _readings(label).items()}
-    return {name: (int(np.sum(slow)), len(slow)) for name, slow in hits.items()}
-
-
-def last_rank(measured: Curves) -> float:
-    """Rank of p = last by forget score at the later judged step, 1 = slowest; mean over seeds."""
-    return float(np.mean(metrics.recency(measured.forgotten(judged_steps(measured.steps)[0]))))
 
 
 def _rank_tests(label: list[Curves]) -> str:
-    """Two rank tests over all models' seeds at the later judged step: mean rank of p = last, Page's
-    trend, in words.
-    """
-    scores = np.concatenate(
-        [measured.forgotten(judged_steps(measured.steps)[0]) for measured in label]
-    )
+    """Mean rank of p = last and Page's trend over all seeds at the later judged step, in words."""
+    scores = np.concatenate([later_scores(measured) for measured in label])
+    seeds, paths = scores.shape
     rank = metrics.last_rank_test(scores)
-    told = f"mean rank {rank.statistic:.2g} of {scores.shape[1]}, exact p {rank.p_value:.2g}"
-    if min(scores.shape[0], scores.shape[1] - 1) < 2:
-        return told
-    return f"{told}; Page's trend over positions p {metrics.position_trend(scores).p_value:.2g}"
+    mean_rank = f"mean rank {rank.statistic:.2g} of {paths}, exact p {rank.p_value:.2g}"
+    if min(seeds, paths - 1) < 2:
+        return mean_rank
+    trend = metrics.position_trend(scores)
+    return f"{mean_rank}; Page's trend over positions p {trend.p_value:.2g}"
+
+
+def _recency_details(label: list[Curves], phrases: list[Curves]) -> list[str]:
+    counts = slowest(label)
+    first = next(iter(counts))
+    by_reading = ", ".join(f"{name}: {hits} of {seeds}" for name, (hits, seeds) in counts.items())
+    ranks = ", ".join(f"{measured.model} {last_rank(measured):.3g}" for measured in label)
+    details = [
+        f"slowest by label: {by_reading}",
+        f"rank of p = last, {first}: {ranks}",
+        _rank_tests(label),
+    ]
+    if phrases:
+        name, (hits, seeds) = next(iter(slowest(phrases).items()))
+        details.append(f"by label and paraphrases, {name}: {hits} of {seeds}")
+    return details
 
 
 def recency(world: str, method: str, label: list[Curves], phrases: list[Curves]) -> Claim:
@@ -138,43 +128,29 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
     counts = slowest(label)
     intervals = {name: metrics.exact_interval(*count) for name, count in counts.items()}
     chance = 1 / label[0].values.shape[1]
-    verdict = agreed([share_verdict(interval, chance) for interval in intervals.values()])
-    first = next(iter(counts))
-    detail = "slowest by label: " + ", ".join(f"{n}: {s} of {t}" for n, (s, t) in counts.items())
-    detail += f"; rank of p = last, {first}: " + ", ".join(
-        f"{c.model} {last_rank(c):.3g}" for c in label
-    )
-    detail += f"; {_rank_tests(label)}"
-    if phrases:
-        name, (hits, seeds) = next(iter(slowest(phrases).items()))
-        detail += f"; by label and paraphrases, {name}: {hits} of {seeds}"
-    return Claim(
-        "L2",
-        "Recency: what was learned last is forgotten slowest.",
-        "Section 4, Figures 1, 3",
-        world,
-        " + ".join(c.model for c in label),
-        method,
-        f"P(p = last slowest), {first}",
-        counts[first][0] / counts[first][1],
-        intervals[first],
-        f"exact 95% lower bound > {chance:.3g} at every judged step and by area",
-        verdict,
-        detail,
-        float(stats.binom.sf(counts[first][0] - 1, counts[first][1], chance)),
+    verdicts = [by_interval(interval, above=chance) for interval in intervals.values()]
+    first, (hits, seeds) = next(iter(counts.items()))
+    statement = STATEMENTS["L2"].measured(step=first)
+    return statement.judged(
+        world=world,
+        model=" + ".join(measured.model for measured in label),
+        method=method,
+        value=hits / seeds,
+        interval=intervals[first],
+        rule=f"exact 95% lower bound > {chance:.3g} at every judged step and by area",
+        verdict=agreed(verdicts),
+        details=_recency_details(label, phrases),
+        p_value=float(stats.binom.sf(hits - 1, seeds, chance)),
     )
 
 
 def judge(tables: Tables) -> list[Claim]:
     """L1 and L2 for every world and method there are records of."""
     records = positions(tables)
-    pairs = list(worlds_and_methods(records, "label_loglik"))
-    label = {
-        pair: curves(records, world=pair[0], method=pair[1], metric="label_loglik")
-        for pair in pairs
-    }
-    claims = [divergence(*pair, measured) for pair in pairs for measured in label[pair]]
-    for world, method in pairs:
+    divergences, recencies = [], []
+    for world, method in worlds_and_methods(records, "label_loglik"):
+        label = curves(records, world=world, method=method, metric="label_loglik")
         phrases = curves(records, world=world, method=method, metric="phrase_loglik")
-        claims.append(recency(world, method, label[world, method], phrases))
-    return claims
+        divergences += [divergence(world, method, measured) for measured in label]
+        recencies.append(recency(world, method, label, phrases))
+    return divergences + recencies

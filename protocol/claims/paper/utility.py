@@ -11,71 +11,41 @@ import polars as pl
 
 from protocol import metrics
 from protocol.claims.claim import Claim
+from protocol.claims.statements import STATEMENTS
 from protocol.readings.curves import positions, worlds_and_methods
+from protocol.readings.utility import RUN, UTILITIES, unmet_starts, utility_changes
 from protocol.records import Tables
 
-UTILITIES = {
-    "llm": ("math_accuracy", "tofu_loglik"), "linear": ("retain_loglik",), "network": ("retain_loglik",),
-    "published": ("math_utility", "tofu_utility"),
-}  # fmt: skip
 UNITS = {
     "llm": "questions × seeds",
     "linear": "instances",
     "network": "models × seeds",
     "published": "models",
 }
-RUN = ["model", "seed"]
-
-
-def utility_changes(tables: Tables, world: str, method: str, metric: str) -> pl.DataFrame:
-    """After − before of a per-example utility: columns model, seed, example, then one a path; a row
-    is a unit.
-    """
-    chosen = tables.examples.filter(
-        (pl.col("experiment") == "positions")
-        & (pl.col("world") == world)
-        & (pl.col("position") > 0)
-        & (pl.col("method") == method)
-        & (pl.col("metric") == metric)
-    )
-    unit = [*RUN, "example"]
-    change = (
-        chosen.sort("step")
-        .group_by([*unit, "position"])
-        .agg(pl.col("value").last() - pl.col("value").first())
-    )
-    return change.pivot("position", index=unit, values="value", sort_columns=True).sort(unit)
-
-
-def unmet_starts(tables: Tables, world: str) -> dict[int, tuple[int, int]]:
-    """Position -> (leaves below half of the retrained model's accuracy, leaves): the start
-    condition not met.
-    """
-    accuracy = _accuracy_at_start(tables, world)
-    kept = accuracy.filter(pl.col("method") == "retrained").select(
-        *RUN, pl.col("value").alias("retrained")
-    )
-    leaves = accuracy.filter(pl.col("position") > 0).unique([*RUN, "position"]).join(kept, on=RUN)
-    low = pl.col("value") < pl.col("retrained") / 2
-    unmet = leaves.group_by("position").agg(low.sum(), pl.len().alias("leaves")).sort("position")
-    return {position: (count, of) for position, count, of in unmet.iter_rows()}
-
-
-def _accuracy_at_start(tables: Tables, world: str) -> pl.DataFrame:
-    return tables.records.filter(
-        (pl.col("experiment") == "positions")
-        & (pl.col("world") == world)
-        & (pl.col("step") == 0)
-        & (pl.col("metric") == "math_accuracy")
-    )
+ONE_SEED = "needs at least 2 seeds: one seed cannot separate the path from the shuffle"
 
 
 def _by_model(by_run: pl.DataFrame, paths: list[str]) -> str:
-    """max − min over paths of each model's mean change, where there are several models."""
+    """max − min over paths of each model's mean change, if there are several models."""
     means = by_run.group_by("model").agg(pl.col(paths).mean()).sort("model")
     spread = means.select("model", pl.max_horizontal(paths) - pl.min_horizontal(paths))
-    told = ", ".join(f"{model} {value:.3f}" for model, value in spread.iter_rows())
-    return f"; max − min by model: {told}" if means.height > 1 else ""
+    by_model = ", ".join(f"{model} {value:.3f}" for model, value in spread.iter_rows())
+    return f"; max − min by model: {by_model}" if means.height > 1 else ""
+
+
+def _verdict(test: metrics.SpreadTest, seeds: int) -> str:
+    if seeds < 2:
+        return "not testable"
+    if test.spread > test.threshold:
+        return "holds"
+    return "fails" if test.p_value > 0.5 else "inconclusive"
+
+
+def _low_starts(tables: Tables, world: str) -> str:
+    """Leaves that do not meet the start condition, in words."""
+    starts = unmet_starts(tables, world).items()
+    low = ", ".join(f"p={p}: {count} of {leaves}" for p, (count, leaves) in starts if count)
+    return f"leaves below half the retrained accuracy at the start: {low or 'none'}"
 
 
 def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | None:
@@ -83,61 +53,44 @@ def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | No
     if changes.is_empty():
         return None
     paths = changes.columns[len(RUN) + 1 :]
-    test = metrics.path_spread_test(changes.select(paths).to_numpy())
+    by_unit = changes.select(paths)
+    test = metrics.path_spread_test(by_unit.to_numpy())
     by_run = changes.group_by(RUN).agg(pl.col(paths).mean()).sort(RUN)
-    verdict = (
-        "holds"
-        if test.spread > test.threshold
-        else "fails"
-        if test.p_value > 0.5
-        else "inconclusive"
-    )
-    means = ", ".join(
-        f"p={p}: {mean:+.3f}"
-        for p, mean in zip(paths, changes.select(paths).mean().row(0), strict=True)
-    )
-    detail = f"p {test.p_value:.2g}"
-    if max(part.height for _, part in by_run.group_by("model")) < 2:
-        verdict, detail = (
-            "not testable",
-            f"needs at least 2 seeds, one cannot tell path from shuffle; {detail}",
-        )
-    by_seed = (
-        metrics.path_spread_test(by_run.select(paths).to_numpy()).p_value
-        if world == "llm"
-        else test.p_value
-    )
+    verdict = _verdict(test, max(part.height for _, part in by_run.group_by("model")))
+    p_value, p_values = test.p_value, f"p {test.p_value:.2g}"
     if world == "llm":
-        detail += f", by seeds {by_seed:.2g}"
-    detail += f"; mean change {means}{_by_model(by_run, paths)}; {changes.height} {UNITS[world]}"
+        p_value = metrics.path_spread_test(by_run.select(paths).to_numpy()).p_value
+        p_values += f", by seeds {p_value:.2g}"
+    mean_of_path = zip(paths, by_unit.mean().row(0), strict=True)
+    means = ", ".join(f"p={p}: {mean:+.3f}" for p, mean in mean_of_path)
+    details = [
+        p_values,
+        f"mean change {means}{_by_model(by_run, paths)}",
+        f"{changes.height} {UNITS[world]}",
+    ]
+    if verdict == "not testable":
+        details.insert(0, ONE_SEED)
     if metric == "math_accuracy":
-        low = [f"p={p}: {n} of {of}" for p, (n, of) in unmet_starts(tables, world).items() if n]
-        detail += "; leaves below half the retrained accuracy at the start: " + (
-            ", ".join(low) or "none"
-        )
-    return Claim(
-        "L3",
-        "The loss of utility depends on the path.",
-        "Table 1",
-        world,
-        " + ".join(by_run["model"].unique().sort()),
-        method,
-        f"max − min over paths of the change of {metric}",
-        test.spread,
-        None,
-        f"> {test.threshold:.3g} (95% of the permutation null); fails if p > 0.5",
-        verdict,
-        detail,
-        None if verdict == "not testable" else by_seed,
+        details.append(_low_starts(tables, world))
+    statement = STATEMENTS["L3"].measured(metric=metric)
+    return statement.judged(
+        world=world,
+        model=" + ".join(by_run["model"].unique().sort()),
+        method=method,
+        value=test.spread,
+        rule=f"> {test.threshold:.3g} (95% of the permutation null); fails if p > 0.5",
+        verdict=verdict,
+        details=details,
+        p_value=None if verdict == "not testable" else p_value,
     )
 
 
 def judge(tables: Tables) -> list[Claim]:
     """L3 for every world, method and utility there are single values of."""
-    pairs = worlds_and_methods(positions(tables), "label_loglik")
-    found = [
-        _utility(tables, world, method, metric)
-        for world, method in pairs
-        for metric in UTILITIES.get(world, ())
-    ]
-    return [claim for claim in found if claim is not None]
+    claims = []
+    for world, method in worlds_and_methods(positions(tables), "label_loglik"):
+        for metric in UTILITIES.get(world, ()):
+            claim = _utility(tables, world, method, metric)
+            if claim is not None:
+                claims.append(claim)
+    return claims

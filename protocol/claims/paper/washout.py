@@ -1,5 +1,4 @@
-"""L6w from experiment "wash-out": do updates of another stage after the forget stage wash recency
-out?
+"""L6w from experiment "wash-out": do updates of another stage reduce recency?
 
 The order that ends with the forget stage (0 updates after it), and the same followed by another
 stage, stopped after N updates ("math@20") or whole ("math", which counts as the largest N: its
@@ -8,84 +7,60 @@ step in every seed; the share of seeds (of all models) with τ > 0, its exact in
 or below.
 """
 
-import math
-
 import numpy as np
 import polars as pl
+from jaxtyping import Float
 
 from protocol import metrics
-from protocol.claims.claim import Claim, share_verdict
-from protocol.orders import phase
+from protocol.claims.claim import Claim
+from protocol.claims.statements import STATEMENTS
+from protocol.claims.verdicts import MOST_SEEDS, by_interval
+from protocol.readings.later_stages import name_of, with_updates
 from protocol.readings.scores import Scores, means, scored
 from protocol.records import Tables
 
 
-def updates_after(order: str, position: int) -> float:
-    """Updates of the stage after the forget stage; 0 where none follows, ∞ for a whole stage."""
-    stages = order.split(">")
-    if position == len(stages):
-        return 0.0
-    stop = phase(stages[position]).stop
-    return math.inf if stop is None else float(stop)
-
-
-def with_updates(runs: pl.DataFrame) -> pl.DataFrame:
-    """The runs with updates = how many of another stage followed the forget stage."""
-    counted = [
-        updates_after(order, position)
-        for order, position in runs.select("order", "position").rows()
-    ]
-    return runs.with_columns(updates=pl.Series(counted, dtype=pl.Float64))
-
-
-def name_of(updates: float) -> str:
-    """A number of updates in words; ∞ is the whole stage."""
-    return "whole stage" if math.isinf(updates) else f"{updates:g}"
-
-
 def _half_change(score: dict[float, float]) -> str:
-    """The first number of updates by which at least half of the change to the largest one is
-    reached.
-    """
+    """The first number of updates that reaches half of the change, in words."""
     start, end = score[min(score)], score[max(score)]
     if start == end:
         return "no change"
-    reached = (
-        updates for updates, value in score.items() if (value - start) / (end - start) >= 0.5
+    shares = {updates: (value - start) / (end - start) for updates, value in score.items()}
+    first = next(updates for updates, share in shares.items() if share >= 0.5)
+    return f"half of the change reached at {name_of(first)}"
+
+
+def _correlations(runs: pl.DataFrame) -> Float[np.ndarray, " seeds"]:
+    """Kendall's τ between updates and the forget score in every seed of all models."""
+    return np.array(
+        [
+            metrics.rank_correlation(part["updates"].to_numpy(), part["last"].to_numpy())
+            for _, part in runs.group_by("model", "seed", maintain_order=True)
+        ]
     )
-    return f"half of the change reached at {name_of(next(reached))}"
 
 
 def _washed(world: str, method: str, scores: Scores) -> Claim:
     runs = with_updates(scores.runs)
-    seeds = runs.group_by("model", "seed", maintain_order=True)
-    correlations = np.array(
-        [
-            metrics.rank_correlation(part["updates"].to_numpy(), part["last"].to_numpy())
-            for _, part in seeds
-        ]
-    )
-    hits = int(np.sum(correlations > 0))
-    interval = metrics.exact_interval(hits, correlations.size)
+    correlations = _correlations(runs)
+    hits, seeds = int(np.sum(correlations > 0)), correlations.size
+    interval = metrics.exact_interval(hits, seeds)
     score, start = means(runs, "updates"), means(runs, "updates", "start")
-    told = ", ".join(
-        f"{name_of(updates)} {score[updates]:.3g} ({start[updates]:.3g})" for updates in score
-    )
-    return Claim(
-        "L6w",
-        "Updates of another stage after the forget stage wash the recency out.",
-        "control: wash-out",
-        world,
-        scores.models,
-        method,
-        f"share of seeds in which the forget score rises with the updates, {scores.steps['last']}",
-        hits / correlations.size,
-        interval,
-        "exact 95% lower bound > 0.5; fails where the upper one is below",
-        share_verdict(interval, 0.5),
-        f"{hits} of {correlations.size}, mean τ {correlations.mean():.2f}; mean forget score "
-        f"(label at the start) by "
-        f"updates: {told}; {_half_change(score)}",
+    by_updates = ", ".join(f"{name_of(n)} {score[n]:.3g} ({start[n]:.3g})" for n in score)
+    statement = STATEMENTS["L6w"].measured(step=scores.steps["last"])
+    return statement.judged(
+        world=world,
+        model=scores.models,
+        method=method,
+        value=hits / seeds,
+        interval=interval,
+        rule=MOST_SEEDS,
+        verdict=by_interval(interval, above=0.5),
+        details=[
+            f"{hits} of {seeds}, mean τ {correlations.mean():.2f}",
+            f"mean forget score (label at the start) by updates: {by_updates}",
+            _half_change(score),
+        ],
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from paper_figs.figures import depth, mixture, networks
 from protocol import metrics, records
-from protocol.claims.paper.depth import PUBLISHED_DEEP
+from protocol.readings.depth import PUBLISHED_DEEP
 
 EMPTY = records.Tables.concat([])
 POINTS = range(5)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from paper_figs.figures import overview
 from paper_figs.figures.registry import FIGURES
-from protocol.claims.paper.equivalence import NO_FLOOR
+from protocol.readings.distances import NO_FLOOR
 from protocol.records import Result, Tables
 
 

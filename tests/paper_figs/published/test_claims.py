@@ -1,4 +1,4 @@
-"""The published numbers as records, and the claims judged on them by the functions that judge ours."""
+"""The published numbers as records, and the claims that our functions judge on them."""
 
 import numpy as np
 import polars as pl
@@ -84,7 +84,7 @@ def test_the_functions_are_those_that_judge_ours(judged) -> None:
 
 @pytest.mark.parametrize("method", ["GA", "NPO", "SimNPO"])
 def test_l1_is_tested_where_a_spread_is_published(judged, method) -> None:
-    """F by hand from means and half-widths; within a path (σ_0 + σ_t)² with σ = √4 h/t(0.975; 3)."""
+    """F by hand, means and half-widths; within a path (σ_0 + σ_t)², σ = √4 h/t(0.975; 3)."""
     panel = numbers.panel(5, algorithm=method)
     deviation = 2 * (panel.high - panel.low) / 2 / stats.t.ppf(0.975, 3)
     within = np.mean((deviation[:, 0] + deviation[:, 19]) ** 2)

@@ -1,4 +1,4 @@
-"""L5 on made-up records: every verdict is reached, and what L1 and L2 say at every value decides."""
+"""L5 on made-up records: every verdict is reached, L1 and L2 at every value decide."""
 
 import numpy as np
 import polars as pl

@@ -1,4 +1,4 @@
-"""L6, L6d and L6w on made-up records: every verdict is reached, thresholds decide from both sides."""
+"""L6, L6d and L6w on made-up records: every verdict, thresholds from both sides."""
 
 import itertools
 
@@ -8,6 +8,9 @@ from protocol import records
 from protocol.claims import Claim
 from protocol.claims.paper import dose, washout
 from protocol.errors import InputError
+from protocol.readings.doses import matched_pairs
+from protocol.readings.later_stages import updates_after
+from protocol.readings.scores import scored
 
 STEPS = (0, 5, 10, 15, 20)
 LAST = "inst>tofu>math>safety"
@@ -83,10 +86,10 @@ def test_pairs_are_matched_by_the_start_between_the_doses() -> None:
         PATHS[2]: 20.5,
         PATHS[3]: 30.0,
     }
-    ((*_, scores),) = dose.scored(
+    ((*_, scores),) = scored(
         records.Tables.concat(doses(lambda s, order: forgotten[order], seeds=1)), "dose"
     )
-    pairs = dose.matched_pairs(scores.runs).sort("position")
+    pairs = matched_pairs(scores.runs).sort("position")
     assert pairs["position"].to_list() == [1, 2, 3]
     assert pairs["last"].to_list() == pytest.approx([10.0 - 7.0, 20.0 - 20.5, 30.0 - 30.0])
     assert pairs["half"].to_list() == pytest.approx([1.5, -0.25, 0.0])
@@ -246,7 +249,7 @@ def test_l6w_tells_of_the_curve() -> None:
 
 
 def test_updates_are_read_from_the_order() -> None:
-    read = washout.updates_after
+    read = updates_after
     assert [read("a>u", 2), read("a>u>b@7", 2), read("a>u>b", 2)] == [0.0, 7.0, float("inf")]
 
 

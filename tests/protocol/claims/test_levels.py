@@ -40,7 +40,7 @@ def test_what_never_falls_to_the_level_is_no_pair() -> None:
     assert claim.detail == "1 of 1 seeds, mean difference -0.5 nats; 1 pairs, 1 seeds without"
     (none,) = levels.judge(positions([-0.01, -0.01]))
     assert (none.verdict, none.value) == ("not testable", None)
-    assert none.detail == "p = last never falls to where another path starts"
+    assert none.detail == "p = last never falls to the level at which another path starts"
 
 
 def test_it_needs_every_step() -> None:

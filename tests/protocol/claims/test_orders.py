@@ -9,6 +9,7 @@ import pytest
 from protocol import records
 from protocol.claims import Claim
 from protocol.claims.paper import orders
+from protocol.readings.later_stages import with_places
 
 STAGES = ("inst", "tofu", "math", "safety")
 ORDERS = list(itertools.permutations(STAGES))
@@ -110,7 +111,7 @@ NOISE = unexplained()
 
 
 def bonus(size: float):
-    """What follows adds: tofu nothing, inst size, math twice size; beside distance, seed and noise."""
+    """The next stage adds to distance, seed and noise: tofu 0, inst size, math twice size."""
     added = {"tofu": 0.0, "inst": size, "math": 2 * size, "": 0.0}
     return lambda seed, o: later(o) ** 2 + 10 * seed + added[follows(o)] + NOISE.get(o, 0.0)
 
@@ -176,7 +177,7 @@ def test_o2_needs_orders_that_tell_what_follows_from_how_many_follow() -> None:
 
 def test_places_are_read_from_the_order_and_the_position() -> None:
     runs = pl.DataFrame({"order": ["a>u>b>c", "a>b>c>u"], "position": [2, 4]})
-    assert orders.with_places(runs).select("distance", "next").rows() == [(2, "b"), (0, "")]
+    assert with_places(runs).select("distance", "next").rows() == [(2, "b"), (0, "")]
 
 
 def test_every_method_is_judged_for_itself_and_no_records_no_claims() -> None:

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from protocol import claims, records
-from protocol.claims.paper import equivalence
 from protocol.errors import InputError
 from protocol.readings.curves import judged_steps
+from protocol.readings.distances import noise_floor
 
 STEPS = 4
 
@@ -131,7 +131,7 @@ def test_l1_of_means_is_that_of_their_seeds_where_these_share_the_start() -> Non
 
 
 def test_l1_of_means_is_a_lower_bound_where_the_starts_vary() -> None:
-    """Seeds shift a whole curve: the score does not vary with them, but the levels at both ends do."""
+    """Seeds shift a whole curve: the score does not vary with them, but both levels do."""
 
     def lifted(seed, p, t) -> float:
         return recent(seed, p, t) + seed / 10
@@ -282,10 +282,8 @@ def test_the_noise_floor_is_the_largest_of_the_pairs_of_its_model() -> None:
         )
     ]
     table = records.Tables.concat(parts)
-    assert equivalence.noise_floor(table, model="m", metric="re_distance/forget") == pytest.approx(
-        0.3
-    )
-    assert equivalence.noise_floor(table, model="none", metric="re_distance/forget") is None
+    assert noise_floor(table, model="m", metric="re_distance/forget") == pytest.approx(0.3)
+    assert noise_floor(table, model="none", metric="re_distance/forget") is None
 
 
 def test_the_noise_floor_is_of_one_experiment() -> None:
@@ -299,12 +297,9 @@ def test_the_noise_floor_is_of_one_experiment() -> None:
         for name, level in (("positions", 0.1), ("oracle-local", 0.4))
     ]
     table = records.Tables.concat(parts)
-    assert equivalence.noise_floor(table, model="m", metric="re_distance/forget") == 0.1
+    assert noise_floor(table, model="m", metric="re_distance/forget") == 0.1
     assert (
-        equivalence.noise_floor(
-            table, model="m", metric="re_distance/forget", experiment="oracle-local"
-        )
-        == 0.4
+        noise_floor(table, model="m", metric="re_distance/forget", experiment="oracle-local") == 0.4
     )
 
 
@@ -361,7 +356,7 @@ def test_the_last_step_of_a_longer_run_is_judged_beside_10_and_20(longer) -> Non
 
 
 def test_steps_are_named_by_their_numbers_where_only_some_are_recorded() -> None:
-    """Recorded at 0, 5, 10, 20: half-way is step 10, where p = 4 is slowest; at the end p = 1 is."""
+    """Recorded at 0, 5, 10, 20: at step 10, half-way, p = 4 is slowest; at the end p = 1 is."""
     falls = {0: 0.0, 5: 1.0, 10: 2.0, 20: 30.0}
     parts = [
         records.tables(
@@ -375,7 +370,7 @@ def test_steps_are_named_by_their_numbers_where_only_some_are_recorded() -> None
         for p in range(1, 5)
     ]
     recency = one(parts, "L2")
-    assert recency.statistic == "P(p = last slowest), step 20"
+    assert recency.statistic == "share of seeds in which p = last is forgotten slowest, step 20"
     assert recency.detail == (
         "slowest by label: step 20: 0 of 5, step 10: 5 of 5, area: 0 of 5; rank of p = last, "
         "step 20: m 4; mean "

@@ -63,11 +63,14 @@ def recency(*label: Curves) -> Claim:
 
 
 def test_one_long_run_that_agrees_leaves_l2_as_it_is() -> None:
-    """20 of 20 holds: so does 21 of 21, and step 35 alone, of one seed, is no reading of the pool."""
+    """20 of 20 holds, so does 21 of 21; step 35 alone, of one seed, is no reading of the pool."""
     tiny, long = ranked("tiny", EMBEDDED, 20), ranked("long", LONG, 1)
     assert recency(tiny).verdict == "holds"
     claim = recency(tiny, long)
-    assert (claim.verdict, claim.statistic) == ("holds", "P(p = last slowest), step 20")
+    assert (claim.verdict, claim.statistic) == (
+        "holds",
+        "share of seeds in which p = last is forgotten slowest, step 20",
+    )
     assert claim.detail.startswith(
         "slowest by label: step 20: 21 of 21, step 10: 21 of 21, last step (20, 35): 21 of 21, "
         "area: 21 of 21; "
@@ -93,7 +96,7 @@ def test_runs_shorter_than_the_published_ones_are_read_beside_them() -> None:
     claim = recency(ranked("tiny", EMBEDDED, 4), ranked("short", SHORT, 4))
     assert (claim.verdict, claim.statistic) == (
         "holds",
-        "P(p = last slowest), later judged step (6, 20)",
+        "share of seeds in which p = last is forgotten slowest, later judged step (6, 20)",
     )
     assert (
         "later judged step (6, 20): 8 of 8, earlier judged step (3, 10): 8 of 8, area: 8 of 8"

@@ -12,6 +12,7 @@ from protocol import growth, metrics
 from protocol.claims.rates import divergence
 from protocol.errors import InputError
 from protocol.progress import quiet
+from protocol.readings.rates import tightness
 from protocol.records import Tables
 from protocol.spec import METHODS
 from theory import linear
@@ -150,7 +151,7 @@ def test_values_stand_with_their_run(result, followed):
 
 
 def test_the_half_diameter_is_below_the_distance_to_the_retrained_model(result, followed):
-    tight = divergence.tightness(result.tables.records.filter(method="GA"))
+    tight = tightness(result.tables.records.filter(method="GA"))
     for t in (0, 12):
         u = followed.outputs[1, :, t]
         apart = max(np.sqrt(np.mean((u[a] - u[b]) ** 2)) for a, b in PAIRS)

@@ -11,6 +11,7 @@ from protocol import records
 from protocol.claims.linear import removal as claims
 from protocol.errors import InputError
 from protocol.progress import quiet
+from protocol.readings.removal import REMOVAL_METHODS
 from theory import linear, removal, retain, span
 from theory.experiments import removal as experiment
 from theory.experiments.removal_runs import ORDERS, STAGES
@@ -119,7 +120,7 @@ def test_what_takes_steps_stops_at_the_nearest_model(instance, position):
 def test_records_follow_the_contract(result):
     table = result.tables.records
     assert table["run"].n_unique() == 9 * 4 * 4
-    assert set(table["method"]) == set(claims.METHODS)
+    assert set(table["method"]) == set(REMOVAL_METHODS)
     assert table.select(pl.exclude("value")).is_duplicated().sum() == 0
     assert table["value"].is_finite().all()
     stops = table.filter(metric="stop")["value"].to_numpy()
@@ -191,7 +192,7 @@ def test_the_figure_says_what_was_measured(result):
     assert drawn is not None
     cells, words = drawn.axes
     assert [text.get_text() for text in cells.texts[-8:]] == ["exact"] * 8
-    assert [t.get_text() for t in cells.get_yticklabels()] == list(claims.METHODS)
+    assert [t.get_text() for t in cells.get_yticklabels()] == list(REMOVAL_METHODS)
     said = [text.get_text() for text in words.texts][2::3]
     assert said == ["no"] * 5 + ["only p = 4"] * 2 + ["yes"] * 2
     ga = result.tables.records.filter(method="GA", position=1).pivot(

@@ -9,6 +9,7 @@ from paper_figs.figures import retain as figure
 from protocol.claims.linear import retain as claims
 from protocol.errors import InputError
 from protocol.progress import quiet
+from protocol.readings.retain import ABOVE, BELOW
 from protocol.readings.sweeps import sweep
 from protocol.records import Run, Tables, tables
 from theory import linear
@@ -75,9 +76,7 @@ def test_what_is_left_is_the_part_on_the_kernel(result):
     """In the subspace the sample of 9 rows spans it all, so ker R is its complement whatever the
     rows.
     """
-    examples = result.tables.examples.filter(method=claims.ABOVE, model="subspace").sort(
-        "run", "example"
-    )
+    examples = result.tables.examples.filter(method=ABOVE, model="subspace").sort("run", "example")
     kernel, lasting = (
         examples.filter(metric=name)["value"].to_numpy() for name in ("on_kernel", "lasting")
     )
@@ -133,13 +132,11 @@ def made(below=5.0, above=-1.0, grows=1.0, lasting=0.5, kernel=0.5):
     yield tables(run("4", "threshold"), cell(4, (0, "spans", 1.0), (0, "critical", 3.0)))
     yield tables(run("2w", "GradDiff"), cell(2, (0, "setting/weight", 1e4), (0, "grows", grows)))
     yield tables(run("4w", "GradDiff"), cell(4, (0, "setting/weight", 1e4), (0, "grows", 0.0)))
-    yield tables(
-        run("b", claims.BELOW), cell(4), [(0, "log_growth", 0, 9.0), (0, "log_growth", 1, below)]
-    )
+    yield tables(run("b", BELOW), cell(4), [(0, "log_growth", 0, 9.0), (0, "log_growth", 1, below)])
     left = [(0, "on_kernel", 0, 0.9), (0, "on_kernel", 1, kernel), (0, "lasting", 0, 0.9)]
     left += [(0, "lasting", 1, lasting)] if above <= 1 else []
     yield tables(
-        run("a", claims.ABOVE),
+        run("a", ABOVE),
         cell(4),
         [(0, "log_growth", 0, 0.0), (0, "log_growth", 1, above), *left],
     )

@@ -8,6 +8,7 @@ import pytest
 
 from protocol.claims.linear import span as claims
 from protocol.progress import quiet
+from protocol.readings import span as readings
 from protocol.spec import METHODS
 from theory import linear, span
 from theory.experiments import span as experiment
@@ -76,7 +77,7 @@ def test_runs_are_those_of_the_textbook(prepared, optimizer, method):
 
 
 def test_bounds_are_those_of_the_entry_points(result):
-    found = claims.bounds(result.tables)
+    found = readings.bounds(result.tables)
     assert found.height == 3 * 4
     for seed in range(3):
         case, starts, reference = trained(seed)
@@ -97,7 +98,7 @@ def test_bounds_are_those_of_the_entry_points(result):
 
 
 def test_best_stopping_and_displacement_are_read_off_the_runs(result, prepared):
-    found = claims.unlearned(result.tables)
+    found = readings.unlearned(result.tables)
     assert found.height == 3 * 4 * 2 * 4
     with float64():
         thetas = np.asarray(
@@ -115,7 +116,7 @@ def test_best_stopping_and_displacement_are_read_off_the_runs(result, prepared):
 
 
 def test_pairs_are_followed_at_equal_steps(result, prepared):
-    pairs = claims.paired(result.tables)
+    pairs = readings.paired(result.tables)
     assert pairs.height == 3 * 6 * 2 * 2  # span methods only
     with float64():
         thetas = np.asarray(
@@ -136,7 +137,7 @@ def test_pairs_are_followed_at_equal_steps(result, prepared):
 
 
 def test_the_informed_gradient_finds_the_floor_and_decay_goes_below():
-    found = claims.unlearned(
+    found = readings.unlearned(
         experiment.run(experiment.Settings(instances=4, methods=(), problem=PROBLEM), quiet).tables
     )
     earlier = found.filter(pl.col("position") < 4)
@@ -156,7 +157,7 @@ def test_records_are_the_same_every_time_and_in_any_batch(result, monkeypatch):
     assert again.tables.records.select(pl.exclude("value")).is_duplicated().sum() == 0
     monkeypatch.setattr(experiment, "BATCH", 1)
     best = [
-        claims.unlearned(run.tables)["best"].to_numpy()
+        readings.unlearned(run.tables)["best"].to_numpy()
         for run in (result, experiment.run(SETTINGS, quiet))
     ]
     np.testing.assert_allclose(best[1], best[0], rtol=1e-8, atol=1e-20)
