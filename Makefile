@@ -46,4 +46,4 @@ coverage: setup
 	$(PYTEST) --cov --cov-report term:skip-covered
 
 docs: setup
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

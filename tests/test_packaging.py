@@ -1,4 +1,4 @@
-"""Extras, versions and pins: what pyproject.toml declares is what the code imports and the lock has."""
+"""Extras, versions and pins: pyproject.toml, the lock and the imports of the code agree."""
 
 import ast
 import re
