@@ -1,14 +1,16 @@
-"""Extras, versions and pins: pyproject.toml, the lock and the imports of the code agree."""
+"""Extras, versions, pins, marks: pyproject.toml, the lock, the pages and the code agree."""
 
 import ast
+import pkgutil
 import re
 import subprocess
 import sys
 import tomllib
 
 import pytest
+from marks import SLOW, mark_of
 from packaging.requirements import Requirement
-from pages import ROOT
+from pages import ROOT, targets
 
 from retrace import __version__
 from retrace.extras import DISTRIBUTION, EXTRAS, needed
@@ -129,3 +131,42 @@ def test_ranges_in_pyproject_and_exact_versions_in_the_lock() -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_says_that_it_is_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
+
+
+def test_slow_tests_are_there() -> None:
+    """Each entry is a folder, a file, or a file and the name of a test in it."""
+    for entry in SLOW:
+        file, _, name = entry.partition("::")
+        path = ROOT / "tests" / file
+        assert path.exists(), entry
+        assert not name or f"def {name}(" in path.read_text(encoding="utf-8"), entry
+
+
+@pytest.mark.parametrize(
+    ("test", "mark"),
+    [
+        ("test_packaging.py::test_slow_tests_are_there", "fast"),
+        ("test_packaging.py::test_a_missing_extra_is_one_line[torch-llm]", "slow"),
+        ("notebooks/test_llm.py::test_the_notebook_runs", "slow"),
+    ],
+)
+def test_a_test_has_one_mark(test: str, mark: str) -> None:
+    assert mark_of(test) == mark
+
+
+def test_this_test_is_marked(request: pytest.FixtureRequest) -> None:
+    assert {mark.name for mark in request.node.iter_markers()} == {"fast"}
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "CHANGELOG.md"])
+def test_what_a_page_names_is_there(page: str) -> None:
+    """Targets of the Makefile, files and folders; in the changelog, modules of the new places."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert set(re.findall(r"`make (\w+)`", text)) <= targets()
+    paths = re.findall(r"`((?:\w+/|\.github/)[\w/.]*)`|\]\(([\w/.]+)\)", text)
+    written = {"out-demo/", "site/", "docs/api/"}  # what commands write, now or in earlier versions
+    for path in {first or second for first, second in paths} - written:
+        assert (ROOT / path).exists(), path
+    for module in re.findall(r"^  \| .* \| (`[^|]*`) \|$", text, re.MULTILINE):
+        for name in re.findall(r"`((?:llm|paper_figs|protocol)\.[\w.]+)`", module):
+            pkgutil.resolve_name(name)
