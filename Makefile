@@ -1,9 +1,13 @@
-# Two commands on a fresh machine: `make reproduce` and `make test`; `make setup` is the environment alone, `make docs`
-# the reference of every module in docs/api/.
+# On a fresh machine: `make demo` shows a report after two minutes, `make reproduce` computes
+# everything, `make test` checks everything. CONTRIBUTING.md says which of the others to use when.
 PYTHON ?= python3
 BIN := .venv/bin
+# Test processes: one a logical core, at most eight (each loads torch and JAX: 1 GB).
+WORKERS ?= logical
+PYTEST := $(BIN)/pytest -q -n $(WORKERS) --maxprocesses 8 --dist worksteal
+DEMO := --out out-demo --runs runs-demo
 
-.PHONY: setup reproduce test lint docs
+.PHONY: setup demo reproduce format lint fast test coverage docs
 
 setup: .venv/installed
 
@@ -14,8 +18,17 @@ setup: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
+demo: setup
+	$(BIN)/retrace theory positions --quick --out out-demo
+	$(BIN)/retrace llm positions --quick --model tiny-llama --methods GA $(DEMO)
+	$(BIN)/retrace figures --out out-demo
+
 reproduce: setup
 	$(BIN)/retrace reproduce
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 lint: setup
 	$(BIN)/ruff check .
@@ -23,12 +36,14 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
-	$(BIN)/pytest
+fast: setup
+	$(PYTEST) -m fast
 
-# Each module by its name, too: pdoc passes over those that a package does not export, and warns of those it has.
-PACKAGES := protocol theory llm paper_figs retrace
-MODULES = $(shell find $(PACKAGES) -name '[!_]*.py' | sed 's/[.]py$$//; s,/,.,g' | sort)
+test: lint
+	$(PYTEST)
+
+coverage: setup
+	$(PYTEST) --cov --cov-report term:skip-covered
 
 docs: setup
-	$(BIN)/python -W 'ignore:The module specification' -m pdoc --output-directory docs/api $(PACKAGES) $(MODULES)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -19,6 +19,7 @@ from protocol import notices
 from protocol.errors import InputError
 from protocol.progress import Progress
 from retrace import (
+    extras,
     output,
     run_claims,
     run_data,
@@ -30,6 +31,8 @@ from retrace import (
     run_theory,
 )
 from retrace.terminal import parse, progress_bars, show
+
+__version__ = "0.1.0"
 
 Command = (
     Annotated[run_reproduce.Reproduce, tyro.conf.subcommand("reproduce")]
@@ -124,6 +127,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(_perform(_parse(arguments)), flush=True)
     except InputError as error:
         print(f"retrace: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        print(extras.needed(f"retrace {arguments[0]}", error), file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # the reader has seen enough (`retrace claims | head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from protocol.progress import Progress
@@ -55,6 +56,7 @@ def run(command: Reproduce, report: Progress) -> str:
     place = run_llm.Place(out=command.out, runs=command.runs, workers=command.workers)
     for name in PARTS:
         run_llm.experiments(name, models, options[name])
+    import_module("theory")  # if JAX is not installed, this is said before anything is trained
     writable(command.out)
     open_store(command.runs)
     with ThreadPoolExecutor(1) as pool:

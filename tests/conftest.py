@@ -1,9 +1,9 @@
-"""Array shapes in theory/ and protocol/metrics/ are checked here and only here, through jaxtyping
-and beartype.
+"""Array shapes in theory/ and protocol/metrics/ are checked under pytest only, by jaxtyping and
+beartype; each test gets its mark, fast or slow.
 
-One thread a process: two test processes share two cores, and results stay equal to the bit. XLA's
-costly passes are left out, as tests compile more than they compute (a third of the time of
-tests/theory); with JAX_DISABLE_MOST_OPTIMIZATIONS=0 they are there, as for users.
+A test process has one thread: several processes share the cores, and results stay equal to the bit.
+XLA's costly passes are left out, as tests compile more than they compute (a third of the time of
+tests/theory); JAX_DISABLE_MOST_OPTIMIZATIONS=0 switches them on, as they are for users.
 """
 
 import os
@@ -14,6 +14,14 @@ os.environ.setdefault(
     "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 )
 
+import pytest
 from jaxtyping import install_import_hook
+from marks import mark_of
 
 install_import_hook(["theory", "protocol.metrics"], "typecheck.check")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test as tests/support/marks.py says."""
+    for item in items:
+        item.add_marker(mark_of(item.nodeid.removeprefix("tests/")))

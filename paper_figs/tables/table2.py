@@ -67,7 +67,7 @@ def printed() -> list[Row]:
 def _row(spec: Mapping[str, Any]) -> Row:
     settings = spec["settings"]
     adaptation, unlearning = settings["adaptation"], settings["unlearning"]
-    learning = [stage["training"] for stage in settings["stages"].values()]
+    learning = [stage["recipe"] for stage in settings["stages"].values()]
     rank, alpha = (
         MISSING if adaptation["kind"] == "full" else str(adaptation[name])
         for name in ("rank", "alpha")

@@ -1,10 +1,9 @@
-"""The reference is made of the docstrings: everything public has one, and it builds."""
+"""The site and its reference, which is made of the docstrings: everything public has one."""
 
 import ast
 import html
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
@@ -18,16 +17,15 @@ PACKAGES = ("protocol", "theory", "llm", "paper_figs", "retrace")
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef
 
 
-def files(*packages: str) -> list[Path]:
-    """The modules of these packages, by default of all."""
-    return sorted(
-        file for package in packages or PACKAGES for file in (ROOT / package).rglob("*.py")
-    )
+def files(package: str) -> list[Path]:
+    """The modules of a package."""
+    return sorted((ROOT / package).rglob("*.py"))
 
 
 def public(node: Documented, name: str) -> Iterator[tuple[str, Documented]]:
-    """A module or class with its public functions, classes and methods, by dotted name; nothing
-    inside a function.
+    """A module or class with its public functions, classes and methods, by dotted name.
+
+    Nothing inside a function.
     """
     yield name, node
     if not isinstance(node, ast.FunctionDef):
@@ -49,54 +47,54 @@ def test_everything_public_has_a_docstring(package: str) -> None:
     assert without == []
 
 
-def command() -> list[str]:
-    """What `make docs` runs, once the environment is there."""
+def words(page: Path) -> str:
+    """The text of a page, without tags, a single space between words."""
+    text = html.unescape(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
+    return " ".join(text.split())
+
+
+def test_make_docs_builds_the_site_into_a_folder_that_git_ignores() -> None:
     make = ["make", "--dry-run", "--no-print-directory", "--assume-old=setup", "docs"]
     done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
-    return shlex.split(done.stdout.splitlines()[-1])
+    assert done.stdout.splitlines()[-1].endswith("mkdocs build --strict")
+    assert "/site/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
 
 
-def test_make_docs_names_every_module() -> None:
-    """All that is installed, into a folder that git ignores."""
-    installed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
-        "setuptools"
-    ]["packages"]
-    assert {name.removesuffix("*") for name in installed["find"]["include"]} == set(PACKAGES)
-    names = {
-        ".".join(file.relative_to(ROOT).with_suffix("").parts)
-        for file in files()
-        if file.stem[0] != "_"
-    }
-    said = command()
-    assert said[said.index("--output-directory") + 1] == "docs/api"
-    assert set(said[said.index("docs/api") + 1 :]) == {*PACKAGES, *names}
-    assert "/docs/api/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+def test_the_site_names_what_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert {name.removesuffix("*") for name in installed} == set(PACKAGES)
 
 
-def test_the_reference_builds(tmp_path: Path) -> None:
-    """Of the ground floor, as `make docs` does: a page a module, with formulas and shapes as they
-    stand in the code.
-    """
-    _, *options = command()
-    own = [word for word in options if word.split(".")[0] not in {*PACKAGES} - {"protocol"}]
-    own[own.index("docs/api")] = str(tmp_path)
-    there = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    done = subprocess.run(
-        [sys.executable, *own], env=there, capture_output=True, text=True, check=True
-    )
-    assert "Warning" not in done.stderr
-    pages = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
-    modules = {
-        f"{file.relative_to(ROOT).with_suffix('')}.html"
-        for file in files("protocol")
-        if file.stem[0] != "_"
-    }
-    assert modules <= pages
-    objectives = (tmp_path / "protocol" / "objectives.html").read_text(encoding="utf-8")
-    assert "NPO: L = −(2/β) log σ(−β [log π − log π_ref]), β &gt; 0." in objectives
-    statistics = re.sub(
-        r"<[^>]+>", "", (tmp_path / "protocol" / "metrics" / "statistics.html").read_text("utf-8")
-    )
-    assert "values: jaxtyping.Float[ndarray, 'seeds paths']" in " ".join(
-        html.unescape(statistics).split()
-    )
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site as `make docs` builds it: every warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    there = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=there, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_module_and_every_page_is_in_the_site(site: Path) -> None:
+    paths = [file.relative_to(ROOT).with_suffix("") for name in PACKAGES for file in files(name)]
+    modules = {".".join(path.parts).removesuffix(".__init__") for path in paths}
+    pages = {path.parent.name for path in (site / "api").rglob("index.html")}
+    assert pages == {name for name in modules if not name.endswith("__main__")}
+    texts = {path.stem for path in (ROOT / "docs").glob("*.md")}
+    assert texts <= {path.parent.name for path in site.glob("*/index.html")}
+
+
+def test_formulas_and_shapes_are_as_in_the_code(site: Path) -> None:
+    objectives = words(site / "api" / "protocol.objectives" / "index.html")
+    assert "NPO: L = −(2/β) log σ(−β [log π − log π_ref]), β > 0." in objectives
+    statistics = words(site / "api" / "protocol.metrics.statistics" / "index.html")
+    assert 'values: Float[ndarray, "seeds paths"]' in statistics
+
+
+def test_the_home_page_is_the_readme_with_links_of_the_site(site: Path) -> None:
+    home = (site / "index.html").read_text(encoding="utf-8")
+    links = set(re.findall(r'href="([^"#:]+)"', home))
+    assert {"results/", "theory/", "notebooks/theory.ipynb"} <= links
+    assert (site / "notebooks" / "theory.ipynb").is_file()

@@ -31,7 +31,7 @@ ORDERS = {
 }
 QUESTIONS = 30
 MACHINE = {"memory": "8 GB"}
-LEARNING = {"training": {"lr": 5e-4, "batch": 32}}
+LEARNING = {"recipe": {"lr": 5e-4, "batch": 32}}
 SPEC = {
     "world": "llm",
     "name": "positions",

@@ -12,7 +12,7 @@ from paper_figs.report import outputs
 from paper_figs.tables import table2
 from paper_figs.tables import text as table_text
 
-STAGE = {"training": {"lr": 5e-4, "batch": 32}}
+STAGE = {"recipe": {"lr": 5e-4, "batch": 32}}
 
 
 def spec(
@@ -56,7 +56,7 @@ def test_ours_come_from_the_configurations() -> None:
 
 
 def test_stages_that_differ_are_all_told() -> None:
-    other = {"training": {"lr": 1.5e-3, "batch": 128}}
+    other = {"recipe": {"lr": 1.5e-3, "batch": 128}}
     (row,) = table2.ours({"a": spec("depth", C=STAGE, R=other, U=STAGE)})
     assert (row.sft_lr, row.sft_batch) == ("5e-4, 1.5e-3", "32, 128")
 
