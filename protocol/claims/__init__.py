@@ -1,9 +1,10 @@
 """Claims and their verdicts, judged from records alone; thresholds were fixed before looking.
 
-`judge(tables)` returns every claim that the records speak of. T1–T3: theorem · L1, L2: paths · L1b:
+`judge(tables)` returns every claim that the records decide. T1–T3: theorem · L1, L2: paths · L1b:
 bases · L3: utility · L4: depth · L5: ablations · L6, L6d: dose · L6e: levels · L6w: washout · O1,
-O2: orders · E1, N1: equivalence · S1: oracle · K1: mixture · G1–G3, D1: rates · G4: bridge · D2:
-spread · R1, R2: recency · B1–B4: span · W1–W3: retain · C1, C2: certified · H1, H2: triangle.
+O2: orders · E1, N1: equivalence · S1: oracle · K1: mixture · G1–G3, D1: divergence · G4:
+between_sides · D2: spread · R1, R2: recency · B1–B4: span · W1–W3: retain · C1, C2: certified ·
+H1, H2: removal.
 """
 
 from dataclasses import replace
