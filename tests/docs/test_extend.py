@@ -20,6 +20,7 @@ from pages import ROOT
 from llm import corpora
 from llm.config.presets import PRESETS
 from llm.models import embedded
+from llm.training import unlearning
 from protocol import objectives, records, spec
 
 BLOCKS = pages.blocks((ROOT / "docs" / "extend.md").read_text(encoding="utf-8"))
@@ -28,6 +29,9 @@ FILES = {block.file: block.text for block in BLOCKS if block.file}
 TABLES = (
     objectives.OBJECTIVES,
     spec.METHODS,
+    spec.REFERENCE_METHODS,
+    unlearning.UNLEARNERS,
+    unlearning.METHODS,
     corpora.STAGES,
     PRESETS["embedded"].stages,
     embedded.EMBEDDED,
@@ -36,7 +40,7 @@ TABLES = (
 
 
 class Done(NamedTuple):
-    """The printed text of a command, and the records and specs of the positions after it."""
+    """The printed text of a command, and the records and specs of its experiment after it."""
 
     printed: str
     records: pl.DataFrame
@@ -61,7 +65,8 @@ def carried_out(line: str) -> Done:
     out = [*line.partition("--out ")[2].split(), "out"][0]
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         pages.carry_out(line)
-    folder = Path(out, "records", side, "positions")
+    experiment = "history" if " history " in line else "positions"
+    folder = Path(out, "records", side, experiment)
     if not folder.exists():
         return Done(printed.getvalue(), pl.DataFrame(), {})
     result = records.read(folder)
@@ -111,8 +116,9 @@ def test_an_example_has_at_most_thirty_lines_of_code(name: str) -> None:
     assert len(code) <= 30
 
 
-def test_the_examples_are_an_objective_a_stage_a_model_and_a_figure() -> None:
-    assert list(FILES) == ["bounded.py", "spelling.py", "wide.py", "gradient_norm.py"]
+def test_the_examples_are_an_objective_a_method_a_stage_a_model_and_a_figure() -> None:
+    names = ["bounded.py", "averaged.py", "spelling.py", "wide.py", "gradient_norm.py"]
+    assert list(FILES) == names
 
 
 # One test, because each test process would run the page on its own.
@@ -120,6 +126,7 @@ def test_what_the_page_adds_works(done: dict[str, Done]) -> None:
     check_objective([command.records for command in beginning(done, "python bounded.py")])
     by_sgd, by_cosine, from_file = beginning(done, "retrace llm positions")
     check_recipes(by_sgd, by_cosine)
+    check_averaging(*beginning(done, "python averaged.py"))
     check_stages(from_file, *beginning(done, "python spelling.py"))
     listed, trained = beginning(done, "python wide.py")
     assert {"wide-llama", "tiny-mistral"} <= set(listed.printed.split())
@@ -152,6 +159,18 @@ def check_recipes(by_sgd: Done, by_cosine: Done) -> None:
     (config,) = (json.loads(config) for config in by_cosine.specs.values())
     recipes = [stage["recipe"] for stage in config["settings"]["stages"].values()]
     assert {(recipe["schedule"], recipe["warmup"]) for recipe in recipes} == {("cosine", 0.1)}
+
+
+def check_averaging(command: Done) -> None:
+    """One step, after which every path predicts differently; rewind reaches the retrained model."""
+    runs = command.records.filter(pl.col("position") > 0)
+    assert set(runs["method"]) == {"averaged", "rewind"} and set(runs["step"]) == {0, 1}
+    end = runs.filter(metric="re_distance/forget", step=1)
+    assert (end.filter(method="averaged")["value"] > 0).all()
+    assert np.allclose(end.filter(method="rewind")["value"], 0)
+    label = runs.filter(metric="label_loglik", method="averaged").sort("step")
+    change = label.group_by("position").agg(pl.col("value").last() - pl.col("value").first())
+    assert (change["value"] != 0).all() and len(change) == 4
 
 
 def check_stages(from_file: Done, retained: Done, unlearned: Done) -> None:
