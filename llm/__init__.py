@@ -1,6 +1,7 @@
-"""The language-model world: models trained in stages, unlearned, measured at every step.
+"""The language-model side: torch models that learn stages and unlearn one, measured at every step.
 
-`experiments` says what is run, `laboratory` runs it; `nodes` trains every stage once into a
-`store`, `runs` keeps what unlearning runs measure; `trainer` serves learning and unlearning. Also
-the import name of a known package: see the README.
+`llm.config` says what is run, and `llm.lab` runs it: `llm.lab.nodes` trains every stage once into a
+store, and `llm.lab.runs` keeps the measured values of unlearning. One trainer, `llm.training`, does
+both learning and unlearning. `llm` is also the import name of a known package: see
+docs/architecture.md.
 """

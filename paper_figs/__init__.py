@@ -1,7 +1,6 @@
-"""Records in, paper out: figures, Table 1, claims and the HTML report, with the published numbers
-beside ours.
+"""Figures, tables, claims and the HTML report, made from records.
 
-Reads records through protocol alone; never a model, never an array library of the two worlds.
-`outputs.build` writes everything; a module with a `FIGURE` draws one figure, and is a command of
-its own (`python -m paper_figs.figures.figure1`).
+The package reads records through `protocol` alone: it loads no model and neither torch nor JAX.
+`paper_figs.report.outputs.build` writes everything. A module with a `FIGURE` draws one figure and
+is a command of its own (`python -m paper_figs.figures.figure1`).
 """

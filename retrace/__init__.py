@@ -1,8 +1,8 @@
 """The command line: retrace reproduce | theory | llm | models | data | store | figures | claims.
 
-Each world is imported inside its own subcommand only. An experiment writes its tables into a folder
-of its own under OUT/records; `figures` joins what is there into figures, tables, claims and the
-report. Bad input is one line on standard error and exit code 2.
+Each side is imported inside its own subcommands only. An experiment writes its tables into a folder
+of its own under OUT/records, and `figures` makes figures, tables, claims and the report from all of
+these folders. Bad input is one line on standard error and exit code 2.
 """
 
 import os

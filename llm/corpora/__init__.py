@@ -1,7 +1,7 @@
-"""Generated corpora of the embedded default: stages of the paper's shape, the depth's three, a
-pretraining corpus.
+"""Generated rows of the embedded models: stages, the answers of `depth`, and pretraining.
 
-Everything is drawn from a seed; nothing is downloaded.
+The stages have the shape of the paper's stages. Every row is drawn from a seed, and nothing is
+downloaded. `STAGES` holds the generated stages by name.
 """
 
 from collections.abc import Callable

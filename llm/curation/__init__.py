@@ -1,6 +1,5 @@
-"""Making stage data as the paper did: refusals to unsafe requests (`safety`), sums answered in
-steps (`math`).
+"""Making stage data as the paper did: refusals of unsafe requests (`safety`), sums (`math`).
 
-Answers come from templates, offline, or from any OpenAI-compatible `endpoint`, which `asking` asks
-until each answer passes its check; `journal` keeps what was received.
+Answers come from templates, offline, or from any OpenAI-compatible `endpoint`. `asking` repeats a
+request until its answer passes a check, and `journal` keeps every answer that was received.
 """

@@ -1,8 +1,8 @@
-"""Models: `embedded` (built and pretrained here), `catalogue` (the paper's), `loading` (directories
-and the hub).
+"""Models and their adapters: `embedded` models, pretrained here, and models of a folder or the hub.
 
-`adapters` trains a model whole, through LoRA, or through LoRA on NF4; `tokenizer` trains the
-embedded models' own.
+`catalogue` names the paper's models, and `loading` reads a folder or a hub id. `adapters` trains a
+model as a whole, through LoRA, or through LoRA on NF4. `tokenizer` trains the embedded models' own
+tokenizer, and `randomness` derives every random number from a seed and a purpose.
 """
 
 from llm.models.embedded import EMBEDDED, Architecture, build

@@ -1,1 +1,5 @@
-"""The stage store: artifacts named by the hash of what made them, and an inventory of them."""
+"""The stage store: artifacts under the hash of everything that made them, and an inventory.
+
+`artifacts` makes each artifact once, even if several processes need it, and verifies its checksums
+when it is read. `inventory` lists, verifies and prunes what a store holds.
+"""

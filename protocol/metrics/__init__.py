@@ -1,5 +1,7 @@
-"""The measures both worlds share: distance between models, forgetting and utility, growth rates,
-statistics.
+"""The measures that both sides share: distances, forgetting and utility, growth rates, statistics.
+
+Every function takes NumPy arrays, and the distances take any array of the array API. A module
+states the formula, shapes and units of each of its functions.
 """
 
 from protocol.metrics.bootstrap import FEW_SEEDS, bootstrap_interval, mean_interval, mean_intervals

@@ -1,9 +1,8 @@
-"""Every code block of README.md and docs/ is run as a reader would, the language models at micro
-size.
+"""Every code block of README.md and docs/ runs as a reader would run it, at micro size.
 
-What is not run here stands in one of two lists: another test runs it, or the page marks it and the
-list has the reason; its options are parsed all the same. Text that only names a command is checked
-for names and options, too.
+A line that does not run here is in one of two lists: another test runs it, or the page marks it and
+the list has the reason. The options of such a line are parsed all the same, and so are the options
+of commands in the running text.
 """
 
 import json
@@ -11,6 +10,8 @@ import pkgutil
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import hub
@@ -36,7 +37,7 @@ MARKED = {
     "jupyter lab": "a server; tests/notebooks runs the notebooks",
 }
 LANGUAGES = {"python", "sh", "text"}
-# What a page takes as there: the records of a run.
+# Commands that a page takes as run before it.
 BEFORE = {
     "claims.md": (
         "retrace llm positions --methods GA --models tiny-llama --seeds 2",
@@ -109,9 +110,7 @@ WITH_CODE = [
 def test_the_code_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All but extend.md, which test_extend.py runs. Hub ids and hf:// names are those of small
-    stand-ins.
-    """
+    """All pages but extend.md, which test_extend.py runs; small stand-ins take the hub's place."""
     monkeypatch.chdir(tmp_path)
     give_files()
     if page.name == "own-data.md":
@@ -132,9 +131,7 @@ def test_the_code_of_a_page_runs(
 def test_the_papers_experiment_finds_its_rows_in_files_of_the_real_numbers(
     tmp_path, monkeypatch
 ) -> None:
-    """The printed command as it is, no row fewer, up to where training begins: files with as many
-    rows as public.
-    """
+    """The command as printed, up to the start of training, on files with as many rows as public."""
     (line,) = [
         line
         for page, line in lines()
@@ -163,9 +160,7 @@ def test_the_papers_experiment_finds_its_rows_in_files_of_the_real_numbers(
 
 
 def test_what_is_not_run_is_marked_and_listed() -> None:
-    """Both ways: no mark without a reason, no reason without a line; and what other tests run, they
-    do run.
-    """
+    """No mark without a reason, no reason without a line, and the other tests are there."""
     marked = [line for _, line in lines() if NOT_RUN in line]
     assert {listed(line) for line in marked} == set(MARKED)
     assert {listed(line) for _, line in lines()} - {None} == {*ELSEWHERE, *MARKED}
@@ -193,13 +188,11 @@ def named() -> list[str]:
 
 @pytest.mark.parametrize("command", named())
 def test_a_command_named_in_the_text_exists(command: str) -> None:
-    """With its options where they are all given; else by its name, and an experiment's or a
-    result's.
-    """
+    """A command with placeholders exists by its first word, any other with all its options."""
     first, *rest = shlex.split(command.replace("\\", ""))
     if PLACEHOLDER.search(command):
         text = (ROOT / "retrace" / "__init__.py").read_text(encoding="utf-8")
-        assert f'subcommand("{first}"' in text
+        assert first in re.findall(r'subcommand\(\s*"(\w+)"', text)
     else:
         retrace._parse([first, *rest])
 
@@ -216,13 +209,29 @@ def test_what_is_named_in_the_code_exists(page: Path) -> None:
         assert (ROOT / path).exists() or path == "docs/api/", path
 
 
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub and mkdocs make them of plain words."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(pages.FENCE, "", text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(
         r"\]\(([^)]+)\)", re.sub(pages.FENCE, "", page.read_text(encoding="utf-8"))
     ):
         if not target.startswith("https://"):
-            assert (page.parent / target.split("#")[0]).exists(), target
+            path, _, anchor = target.partition("#")
+            file = page.parent / path if path else page
+            assert file.exists(), target
+            assert page.parent == ROOT or ROOT / "docs" in file.resolve().parents, target
+            assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_a_page_has_one_title(page: Path) -> None:
+    text = re.sub(pages.FENCE, "", page.read_text(encoding="utf-8"))
+    assert re.findall(r"^# ", text, re.MULTILINE) == ["# "] and text.startswith("# ")
 
 
 def test_formulas_come_out_as_they_stand() -> None:
@@ -248,9 +257,29 @@ def test_the_theory_names_figures_and_claims_that_are_there() -> None:
         assert set(re.findall(r"\w+", re.sub("[A-Z]\\d–", "", claims))) <= shown, claims
 
 
-def test_the_readme_fits_a_screen_and_leads_to_every_page() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 80
-    assert {page.name for page in PAGES[1:]} <= set(
-        re.findall(r"\(docs/(\w+(?:-\w+)?\.md)\)", text)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_opens_with_a_picture_and_two_examples_and_leads_to_every_page() -> None:
+    assert len(README.splitlines()) <= 105
+    examples = [block for block in pages.blocks(README) if block.language == "python"]
+    assert len(examples) == 2
+    assert all(len(example.lines) <= 12 for example in examples)
+    assert README.index("![") < README.index("make reproduce") < README.index("```python")
+    assert README.index("```python") < README.index("## The claims")
+    linked = set(re.findall(r"\(docs/(\w+(?:-\w+)?\.md)\)", README))
+    assert {page.name for page in PAGES[1:]} <= linked
+
+
+def test_the_theory_example_of_the_readme_needs_no_torch() -> None:
+    """In a process of its own, its divergence is at least the bound at every printed step."""
+    example, _ = (block.text for block in pages.blocks(README) if block.language == "python")
+    code = f"{example}\nimport sys\nprint('torch' in sys.modules, 'transformers' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
+    *steps, loaded = done.stdout.splitlines()
+    assert loaded == "False False"
+    numbers = [re.findall(r"[\d.]+(?:e[+-]\d+)?", line) for line in steps]
+    assert len(numbers) == 3
+    assert all(float(divergence) >= float(bound) for _, divergence, bound in numbers)

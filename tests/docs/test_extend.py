@@ -1,6 +1,4 @@
-"""docs/extend.md carried out as it stands: each example is short, and what it adds is there and
-works.
-"""
+"""Every example of docs/extend.md runs as printed; it is short, and its entry works."""
 
 import contextlib
 import io
@@ -22,6 +20,7 @@ from pages import ROOT
 from llm import corpora
 from llm.config.presets import PRESETS
 from llm.models import embedded
+from llm.training import unlearning
 from protocol import objectives, records, spec
 
 BLOCKS = pages.blocks((ROOT / "docs" / "extend.md").read_text(encoding="utf-8"))
@@ -30,6 +29,9 @@ FILES = {block.file: block.text for block in BLOCKS if block.file}
 TABLES = (
     objectives.OBJECTIVES,
     spec.METHODS,
+    spec.REFERENCE_METHODS,
+    unlearning.UNLEARNERS,
+    unlearning.METHODS,
     corpora.STAGES,
     PRESETS["embedded"].stages,
     embedded.EMBEDDED,
@@ -38,12 +40,11 @@ TABLES = (
 
 
 class Done(NamedTuple):
-    """A command of the page: what it printed, and the records of the positions after it (of its
-    world and folder).
-    """
+    """The printed text of a command, and the records and specs of its experiment after it."""
 
     printed: str
     records: pl.DataFrame
+    specs: dict[str, str]
 
 
 @contextlib.contextmanager
@@ -59,46 +60,54 @@ def in_folder(folder: Path) -> Iterator[None]:
 
 
 def carried_out(line: str) -> Done:
-    world, out = (
-        "theory" if " theory " in line else "llm",
-        [*line.partition("--out ")[2].split(), "out"][0],
-    )
+    """Run one command of the page, and read the records of its side and folder."""
+    side = "theory" if " theory " in line else "llm"
+    out = [*line.partition("--out ")[2].split(), "out"][0]
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         pages.carry_out(line)
-    folder = Path(out, "records", world, "positions")
-    return Done(
-        printed.getvalue(),
-        records.read(folder).tables.records if folder.exists() else pl.DataFrame(),
-    )
+    experiment = "history" if " history " in line else "positions"
+    folder = Path(out, "records", side, experiment)
+    if not folder.exists():
+        return Done(printed.getvalue(), pl.DataFrame(), {})
+    result = records.read(folder)
+    return Done(printed.getvalue(), result.tables.records, dict(result.specs))
+
+
+def give_recipes(folder: Path) -> None:
+    """The file of rows that the page takes as the reader's own."""
+    rows = [
+        {"prompt": f"How do I cook dish {n}?", "response": f"Boil it for {n} minutes."}
+        for n in range(240)
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "recipes.jsonl").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
-    """Every command of the page, by how it begins; the language models at micro size."""
-    found: dict[str, Done] = {}
+    """Every command of the page, by its line; the language models at micro size."""
+    commands: dict[str, Done] = {}
     folder = tmp_path_factory.mktemp("extend")
-    recipes = (
-        {"prompt": f"How do I cook dish {n}?", "response": f"Boil it for {n} minutes."}
-        for n in range(240)
-    )
-    (folder / "recipes.jsonl").write_text(
-        "".join(json.dumps(row) + "\n" for row in recipes), encoding="utf-8"
-    )
+    give_recipes(folder)
     with in_folder(folder), small.experiments():
         for block in BLOCKS:
             if block.language == "python":
                 pages.execute(block)
             for line in block.lines if block.language == "sh" else ():
-                found[line] = carried_out(line)
-        found["figures"] = Done(
-            " ".join(path.name for path in Path("out/figures").iterdir()), pl.DataFrame()
-        )
-    return found
+                commands[line] = carried_out(line)
+        figures = " ".join(path.name for path in Path("out/figures").iterdir())
+    return {**commands, "figures": Done(figures, pl.DataFrame(), {})}
 
 
 def beginning(done: dict[str, Done], start: str) -> list[Done]:
     """The commands that begin so, in the order of the page."""
-    return [each for line, each in done.items() if line.startswith(start)]
+    return [command for line, command in done.items() if line.startswith(start)]
+
+
+def unlearning_of(command: Done) -> dict[str, object]:
+    """The recipe of unlearning in the saved configuration of a command."""
+    (config,) = (json.loads(config) for config in command.specs.values())
+    return config["settings"]["unlearning"]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -107,42 +116,18 @@ def test_an_example_has_at_most_thirty_lines_of_code(name: str) -> None:
     assert len(code) <= 30
 
 
-def test_the_examples_are_an_objective_a_stage_a_model_and_a_figure() -> None:
-    assert list(FILES) == ["bounded.py", "spelling.py", "wide.py", "gradient_norm.py"]
+def test_the_examples_are_an_objective_a_method_a_stage_a_model_and_a_figure() -> None:
+    names = ["bounded.py", "averaged.py", "spelling.py", "wide.py", "gradient_norm.py"]
+    assert list(FILES) == names
 
 
-# One test: were there several, each test process would run the page for its own.
+# One test, because each test process would run the page on its own.
 def test_what_the_page_adds_works(done: dict[str, Done]) -> None:
-    linear, language = (each.records for each in beginning(done, "python bounded.py"))
-    for found in (linear, language):
-        assert set(found.filter(pl.col("position") > 0)["method"]) == {"GA", "bounded"}
-        label = found.filter(metric="label_loglik").pivot(
-            "method", index=["model", "seed", "position", "step"], values="value"
-        )
-        label = label.filter(pl.col("position") > 0).sort("step")
-        # as nothing has lost 20 nats yet, it makes gradient ascent's steps
-        assert np.allclose(label["bounded"], label["GA"], rtol=1e-6)
-        fallen = label.group_by("model", "seed", "position").agg(
-            pl.col("bounded").last() - pl.col("bounded").first()
-        )
-        assert (fallen["bounded"] < 0).all()
-
-    (from_file,) = (each.records for each in beginning(done, "retrace llm positions"))
-    assert "inst>recipes>safety" in set(from_file["order"]) and "re_distance/recipes" in set(
-        from_file["metric"]
-    )
-    first, second = (each.records for each in beginning(done, "python spelling.py"))
-    orders = {
-        "safety>inst>spelling",
-        "inst>safety>spelling",
-        "inst>spelling>safety",
-        "inst>spelling",
-    }
-    assert set(first.filter(metric="label_loglik")["order"]) == orders
-    assert "re_distance/spelling" in set(first["metric"])
-    unlearned = second.filter(pl.col("position") > 0, metric="label_loglik")
-    assert set(unlearned["order"]) == {"spelling>inst", "inst>spelling"}
-
+    check_objective([command.records for command in beginning(done, "python bounded.py")])
+    by_sgd, by_cosine, from_file = beginning(done, "retrace llm positions")
+    check_recipes(by_sgd, by_cosine)
+    check_averaging(*beginning(done, "python averaged.py"))
+    check_stages(from_file, *beginning(done, "python spelling.py"))
     listed, trained = beginning(done, "python wide.py")
     assert {"wide-llama", "tiny-mistral"} <= set(listed.printed.split())
     assert set(trained.records["model"]) == {"wide-llama", "tiny-mistral"}
@@ -150,16 +135,67 @@ def test_what_the_page_adds_works(done: dict[str, Done]) -> None:
     assert done["figures"].printed.split().count("gradient-norm.png") == 1
 
 
+def check_objective(sides: list[pl.DataFrame]) -> None:
+    """On both sides the objective falls, and makes gradient ascent's steps above its bound."""
+    assert len(sides) == 2
+    for found in sides:
+        assert set(found.filter(pl.col("position") > 0)["method"]) == {"GA", "bounded"}
+        run = ["model", "seed", "position"]
+        label = found.filter(metric="label_loglik").pivot(
+            "method", index=[*run, "step"], values="value"
+        )
+        label = label.filter(pl.col("position") > 0).sort("step")
+        # no answer has lost 20 nats yet
+        assert np.allclose(label["bounded"], label["GA"], rtol=1e-6)
+        fall = pl.col("bounded").last() - pl.col("bounded").first()
+        assert (label.group_by(run).agg(fall)["bounded"] < 0).all()
+
+
+def check_recipes(by_sgd: Done, by_cosine: Done) -> None:
+    """The options are in the saved configuration of the run."""
+    recipe = unlearning_of(by_sgd)
+    assert (recipe["optimizer"], recipe["lr"]) == ("sgd", 4.6e-4)
+    assert unlearning_of(by_cosine)["optimizer"] == "adamw"
+    (config,) = (json.loads(config) for config in by_cosine.specs.values())
+    recipes = [stage["recipe"] for stage in config["settings"]["stages"].values()]
+    assert {(recipe["schedule"], recipe["warmup"]) for recipe in recipes} == {("cosine", 0.1)}
+
+
+def check_averaging(command: Done) -> None:
+    """One step, after which every path predicts differently; rewind reaches the retrained model."""
+    runs = command.records.filter(pl.col("position") > 0)
+    assert set(runs["method"]) == {"averaged", "rewind"} and set(runs["step"]) == {0, 1}
+    end = runs.filter(metric="re_distance/forget", step=1)
+    assert (end.filter(method="averaged")["value"] > 0).all()
+    assert np.allclose(end.filter(method="rewind")["value"], 0)
+    label = runs.filter(metric="label_loglik", method="averaged").sort("step")
+    change = label.group_by("position").agg(pl.col("value").last() - pl.col("value").first())
+    assert (change["value"] != 0).all() and len(change) == 4
+
+
+def check_stages(from_file: Done, retained: Done, unlearned: Done) -> None:
+    """A stage of a file and a generated stage are trained, measured and unlearned."""
+    assert "inst>recipes>safety" in set(from_file.records["order"])
+    assert "re_distance/recipes" in set(from_file.records["metric"])
+    orders = {
+        "safety>inst>spelling",
+        "inst>safety>spelling",
+        "inst>spelling>safety",
+        "inst>spelling",
+    }
+    assert set(retained.records.filter(metric="label_loglik")["order"]) == orders
+    assert "re_distance/spelling" in set(retained.records["metric"])
+    runs = unlearned.records.filter(pl.col("position") > 0, metric="label_loglik")
+    assert set(runs["order"]) == {"spelling>inst", "inst>spelling"}
+
+
 def test_workers_know_what_a_file_adds(tmp_path: Path) -> None:
-    """They import the file again: the objective is known where the loss is computed, in another
-    process.
-    """
+    """Workers import the file again, so the process that computes the loss knows the objective."""
     (tmp_path / "bounded.py").write_text(FILES["bounded.py"], encoding="utf-8")
-    few = "--model tiny-llama --stages inst safety --probes sums 0"
+    few = "--model tiny-llama --stages inst safety --probes.sums 0"
     with in_folder(tmp_path), small.experiments(workers=True):
-        found = carried_out(
-            f"python bounded.py llm positions --quick --methods bounded --workers 1 {few}"
-        ).records
+        line = f"python bounded.py llm positions --quick --methods bounded --workers 1 {few}"
+        found = carried_out(line).records
     assert set(found.filter(pl.col("position") > 0)["method"]) == {"bounded"}
 
 
@@ -168,9 +204,8 @@ def test_the_records_say_how_to_make_them_again(tmp_path: Path) -> None:
     line = "python bounded.py theory positions --methods bounded --instances 2 --steps 2"
     with in_folder(tmp_path):
         carried_out(line)
-    origin = json.loads(
-        (tmp_path / "out" / "records" / "theory" / "positions" / "origin.json").read_text()
-    )
+    folder = tmp_path / "out" / "records" / "theory" / "positions"
+    origin = json.loads((folder / "origin.json").read_text())
     assert origin["command"] == line
 
 

@@ -1,8 +1,8 @@
-"""Every experiment of the theory, by the name of its result.
+"""Every experiment of the theory side, by the name of its result.
 
 A module here holds one experiment: `Settings` (its whole configuration, and the options of `retrace
-theory NAME`), `QUICK` (the same at a small size) and `run(settings, progress) -> Result`. The
-formulas live in `theory` itself.
+theory NAME`), `QUICK` (a small size) and `run(settings, progress) -> Result`. The formulas are in
+`theory` itself.
 """
 
 from types import ModuleType

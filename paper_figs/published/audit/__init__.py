@@ -1,7 +1,8 @@
-"""The published numbers, audited: each oddity of arXiv 2510.16629, recomputed from CSV.
+"""An audit of the published numbers: each oddity, recomputed from the CSV files.
 
-`facts()` compares what is printed with what the paper's own curves say, every number computed: of
-Table 1 (table1), of the curves (figures), and of what the claims rest on (evidence).
+`facts()` compares what arXiv 2510.16629 prints with the paper's own curves, and computes every
+number: of Table 1 (`table1`), of the curves (`figures`), and of the evidence for the claims
+(`evidence`).
 """
 
 from paper_figs.published.audit import evidence, figures, table1

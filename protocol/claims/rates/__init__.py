@@ -1,1 +1,5 @@
-"""Claims about rates of divergence."""
+"""Claims about rates of divergence, and about the spread of outcomes.
+
+Each module has `judge(tables)`, which returns the claims that the records of experiment "rates"
+decide, for the linear model, small networks and language models alike.
+"""
