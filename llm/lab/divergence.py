@@ -26,6 +26,7 @@ from llm.lab.unlearning import HISTORY_AWARE
 from protocol import growth, metrics, orders, records
 from protocol.growth import Reading
 from protocol.orders import Order
+from protocol.recorder import Recorder
 from protocol.records import Run, gathered, order_name
 from protocol.spec import Experiment, Method, digest
 
@@ -90,17 +91,25 @@ def _rates(
         return
     outputs = np.stack([metrics.centred_logits(one["test"].astype(np.float64)) for one in told])
     target = read_outputs(retrained_folder(lab, reference))["test"][0].double().numpy()
-    source = growth.Source(
-        digest(experiment), "llm", experiment.model, method.name, experiment.paths, reference
-    )
+    spec, model = digest(experiment), experiment.model
+    recorder = Recorder("rates", "llm", experiment, spec=spec, model=model, reference=reference)
     reading = Reading(min(WINDOW, steps), 1, tuple(start for start in (0, 10) if start < steps - 1))
-    measured = growth.read_off(outputs[None], reading, metrics.centred_logits(target)[None])
+    of_pairs, of_paths = growth.read_off(
+        outputs[None], reading, metrics.centred_logits(target)[None]
+    )
     kept = [read_parameters(folder) for folder in folders]
     if all(one is not None for one in kept):
         weights = np.stack([one.numpy() for one in kept if one is not None])
-        measured[0].update(growth.in_parameters(growth.secant_rates(weights), reading.every))
-    for runs, found in zip(growth.runs(source, [lab.seed]), measured, strict=True):
-        yield from growth.frames(runs, found)
+        of_pairs |= growth.in_parameters(growth.secant_rates(weights), reading.every)
+    growth.record(
+        recorder,
+        experiment.paths,
+        [lab.seed],
+        method=method.name,
+        of_pairs=of_pairs,
+        of_paths=of_paths,
+    )
+    yield recorder.tables().records
 
 
 def together(lab: Lab) -> records.Tables:

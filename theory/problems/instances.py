@@ -1,5 +1,4 @@
-"""Random instances of the two-stage problem: shapes, the stages' distributions, and everything
-drawn from one seed.
+"""Random instances of the two-stage problem: their shapes and the distributions of their stages.
 
 An instance has stages A (n rows) and B (k rows), an independent forget set U (k rows) and m test
 inputs in d dimensions; rows have a mean square norm of order 1. Instance i of a seed is the same
@@ -7,6 +6,7 @@ whatever else is drawn with it. Drawn by NumPy: random numbers inside the compil
 them ten times slower to compile and to run.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,9 @@ Array = Any  # NumPy where drawn, JAX where traced
 
 
 class Shape(NamedTuple):
-    """d parameters, n rows of stage A, k rows of stage B and of U, m ≥ k test inputs; n + k < d
-    keeps θ_A off B.
+    """d parameters, n rows of stage A, k rows of stage B and of U, m ≥ k test inputs.
+
+    n + k < d keeps θ_A from fitting B.
     """
 
     d: int
@@ -32,13 +33,12 @@ class Shape(NamedTuple):
 
 
 class Family(NamedTuple):
-    """The largest strengths of what a family of instances departs from isotropic Gaussian rows by;
-    0 = not at all.
+    """How far the rows of a family of instances may depart from isotropic Gaussian ones; 0: not.
 
     decay: exponent of the spectrum, feature i scaled by i^−decay · shift: length of a mean that is
     each stage's own · tail: inverse degrees of freedom of a multivariate t · overlap: share of
-    variance in k factors common to all stages
-    · teacher: share of the targets' variance that one common θ* explains.
+    variance in k factors common to all stages · teacher: share of the targets' variance that one
+    common θ* explains.
     """
 
     decay: float = 0.0
@@ -60,9 +60,7 @@ FAMILIES = {
 
 
 class Instance(NamedTuple):
-    """Stages A and B, an independent forget set U, test inputs, and the constants of one instance
-    or of a batch.
-    """
+    """Stages A and B, an independent forget set U, test inputs and constants, or a batch of them."""
 
     X_a: Float[Array, "*batch n d"]
     y_a: Float[Array, "*batch n"]
@@ -127,8 +125,7 @@ def draw(seed: int, index: int, shape: Shape) -> Instance:
     return Instance(X_a, y_a, X_b, y_b, X_u, X_test, mu_a, mu_b, eta, epsilon)
 
 
-def draw_many(seed: int, indices: range, shape: Shape) -> Instance:
+def draw_many(seed: int, indices: Sequence[int], shape: Shape) -> Instance:
     """Several instances of one shape, stacked along a leading axis."""
-    return Instance(
-        *(np.stack(parts) for parts in zip(*(draw(seed, i, shape) for i in indices), strict=True))
-    )
+    drawn = [draw(seed, index, shape) for index in indices]
+    return Instance(*map(np.stack, zip(*drawn, strict=True)))
