@@ -170,7 +170,7 @@ def gathered(
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """Write a Parquet file beside its place and rename it into it: a reader never sees half a file."""
+    """Write a Parquet file under another name, then rename it: a reader never sees half a file."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     frame.write_parquet(partial, statistics=False)
     partial.replace(path)

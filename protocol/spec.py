@@ -113,7 +113,7 @@ class Experiment:
 
 
 def canonical(config: Any) -> str:
-    """A dataclass (or plain data) as JSON with sorted keys: equal configurations give equal text."""
+    """A dataclass or plain data as JSON with sorted keys: equal configurations give equal text."""
     data = (
         dataclasses.asdict(config)
         if dataclasses.is_dataclass(config) and not isinstance(config, type)

@@ -101,6 +101,6 @@ def stage(
 
 
 def largest_step(X: Float[np.ndarray, "n d"]) -> float:
-    """n/λ_max: gradient descent on (1/n)‖Xθ − y‖² converges for step sizes below it; ∞ for X = 0."""
+    """n/λ_max: gradient descent on (1/n)‖Xθ − y‖² converges for smaller steps; ∞ for X = 0."""
     largest = np.linalg.norm(X @ X.T, 2)
     return float(X.shape[0] / largest) if largest > 0 else np.inf

@@ -36,7 +36,7 @@ class Sample(NamedTuple):
 
 
 class Extremes(NamedTuple):
-    """Largest and smallest eigenvalue of A on all of R^d: the difference grows where largest > 0."""
+    """Largest and smallest eigenvalue of A on R^d: the difference grows if largest > 0."""
 
     largest: float
     smallest: float
@@ -59,7 +59,7 @@ def retained_sample(R: Float[Array, "n d"]) -> Sample:
 
 
 def critical_weight(X_forget: Float[Array, "k d"], sample: Sample, rows: Scalar) -> Scalar:
-    """λ* = (n_R/k) σ_max(X_U R⁺)², n_R = rows; ∞ where a part of X_U above `SPANNED` lies on ker R."""
+    """λ* = (n_R/k) σ_max(X_U R⁺)², n_R = rows; ∞ if more than `SPANNED` of X_U is on ker R."""
     read = jnp.where(sample.kept, X_forget @ sample.right.T, 0.0)
     beyond = jnp.linalg.norm(X_forget - read @ sample.right) > SPANNED * jnp.linalg.norm(X_forget)
     scaled = read / jnp.where(sample.kept, sample.values, 1.0)
@@ -82,7 +82,7 @@ def basis(
 def spectrum(
     C: Float[Array, "q rows"], k: int, rows: Scalar, weight: Scalar
 ) -> tuple[Array, Array]:
-    """Eigenvalues (q,), ascending, and eigenvectors (q, q) of CSCᵀ, the matrix of A in the basis V."""
+    """Eigenvalues (q,), ascending, and eigenvectors (q, q) of CSCᵀ, A in the basis V."""
     signed = jnp.where(jnp.arange(C.shape[1]) < k, 2 / k, -2 * weight / rows)
     return jnp.linalg.eigh((C * signed) @ C.T)
 

@@ -42,7 +42,7 @@ class DivergenceBound:
     tests: int
 
     def log_lower_bound(self, t: float) -> float:
-        """log[σ_U²‖PΔ₀‖²/(4m) · (1 + ρ*)^{2t}], t in steps; finite where `lower_bound` overflows."""
+        """log[σ_U²‖PΔ₀‖²/(4m) · (1 + ρ*)^{2t}], t in steps; finite if `lower_bound` overflows."""
         if self.projected_difference == 0:
             return -math.inf
         with jax.enable_x64(True):

@@ -166,7 +166,7 @@ def exponential_span(
 
 
 class GrowthRate(NamedTuple):
-    """Slope of log d per step with its interval; exp(rate) is the growth factor of d in one step."""
+    """Slope of log d per step with its interval; d grows by the factor exp(rate) in one step."""
 
     rate: float
     low: float

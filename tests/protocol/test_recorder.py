@@ -1,4 +1,4 @@
-"""Recorder: what is added comes out row by row, under the run, step and example it was added for."""
+"""Recorder: every value comes out under the run, step and example it was added for."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def recorder(**names):
 
 
 def test_a_run_says_where_it_comes_from():
-    """Its identifier is the hash of the specification and of method, seed and order, or of the key."""
+    """Its identifier is the hash of the specification and of the key: method, seed and order."""
     recorded = recorder()
     spec = digest(["span", canonical(SETTINGS)])
     run = recorded.run(order=ORDERS[1], position=2, method="GA", seed=3)

@@ -1,4 +1,4 @@
-"""Trajectories against plain NumPy loops for every objective and optimizer, and against the ascent."""
+"""Trajectories against NumPy loops for every objective and optimizer, and against the ascent."""
 
 import jax
 import numpy as np
@@ -39,7 +39,7 @@ def weight(method, log_pi, reference):
 
 
 def by_hand(method, optimizer, steps):
-    """θ_0..θ_T with ∇L = (1/k) Σ_i w_i ∇log π_i, ∇log π_i = −2(x_i θ − y_i)x_i; the textbook's Adam."""
+    """θ_0..θ_T with ∇L = (1/k) Σ_i w_i ∇log π_i, ∇log π_i = −2(x_i θ − y_i)x_i."""
     theta, reference = START, -((X @ START - Y) ** 2)
     velocity, first, second, path = 0.0, 0.0, 0.0, [START]
     for t in range(1, steps + 1):
@@ -98,5 +98,5 @@ def test_methods_that_need_more_than_the_forget_set_are_refused():
     message = r"method.retain: expected 0, as only the forget set is given; got 0.5 for GradDiff"
     with pytest.raises(InputError, match=message):
         unlearning.gradient(START, X, Y, Method("GradDiff", "gradient_ascent", retain=0.5))
-    with pytest.raises(InputError, match="objective: expected one of .*; got 'rewind'"):
+    with pytest.raises(InputError, match=r"objective: expected one of .*; got 'rewind'"):
         unlearning.gradient(START, X, Y, Method("rewind", "rewind"))

@@ -53,7 +53,7 @@ CRITERIA = ("each", "summed")
 
 @dataclass(frozen=True)
 class Settings:
-    """How often p = last is forgotten slowest, by step, ridge weight, shared variance and stages."""
+    """How often p = last is forgotten slowest, by step, ridge weight and how much stages share."""
 
     instances: int = 256
     """Instances of every cell."""

@@ -72,7 +72,7 @@ def _follow(case: Instance, points: Float[jax.Array, " points"]) -> Followed:
 
 
 def follow(index: int, settings: Settings) -> Followed:
-    """log d(θ_AB^t, θ_BA^t) and the logarithm of its bound at t = 0..steps, and t₀; NumPy float64."""
+    """log d(θ_AB^t, θ_BA^t) and log of its bound at t = 0..steps, and t₀; NumPy float64."""
     with float64():
         case = draw(settings.seed, index, Shape(*settings.shape))
         followed = _follow(case, np.arange(settings.steps + 1, dtype=np.float64))

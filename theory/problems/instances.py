@@ -60,7 +60,7 @@ FAMILIES = {
 
 
 class Instance(NamedTuple):
-    """Stages A and B, an independent forget set U, test inputs and constants, or a batch of them."""
+    """Stages A and B, independent forget set U, test inputs and constants, or a batch of them."""
 
     X_a: Float[Array, "*batch n d"]
     y_a: Float[Array, "*batch n"]

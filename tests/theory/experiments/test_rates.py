@@ -204,7 +204,7 @@ def test_any_models_logits_are_read_like_the_linear_models_outputs():
 def test_settings_that_leave_nothing_to_read_are_refused():
     with pytest.raises(
         InputError,
-        match=r"expected at least 1 instance and more steps than 40, .*; got 64 instances, 40 steps",
+        match=r"at least 1 instance and more steps than 40, .*; got 64 instances, 40 steps",
     ):
         rates.Settings(steps=40)
     with pytest.raises(
