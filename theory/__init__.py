@@ -1,12 +1,12 @@
-"""The linear world, in which the theory of arXiv 2510.16629 holds exactly, and small networks
-beside it.
+"""The linear model, in which the theory of arXiv 2510.16629 holds exactly, and small networks.
 
-`linear` trains stages (any spectral filter of `filters`) and ascends in dual form; `theorem`
-evaluates Theorem 3.1 and Corollary 1. Beyond the paper: `recency` explains why what was learned
-last is forgotten slowest, `span` says what gradients on the forget set cannot undo, `retain` how
-much retained data stops two paths from parting, `certified` when they show through noise, `removal`
-what reaches the retrained model. `networks` are small and not linear. `experiments` measure it all;
-`run` does every one. Entry points take and return NumPy float64; importing changes no JAX setting.
+`linear` trains stages (any spectral filter of `filters`) and ascends in dual form; `unlearning`
+takes any objective and optimizer, step by step; `theorem` evaluates Theorem 3.1 and Corollary 1.
+Beyond the paper: `recency` explains why the stage learned last is forgotten slowest, `span` bounds
+what gradients on the forget set can undo, `retain` says how much retained data stops two paths from
+parting, `certified` when noise no longer hides them, `removal` which methods reach the retrained
+model. `networks` are small and not linear. `experiments` measure all of this; `run` runs every
+experiment. Entry points take and return NumPy float64; importing changes no JAX setting.
 """
 
 from theory import (
@@ -20,6 +20,7 @@ from theory import (
     retain,
     span,
     theorem,
+    unlearning,
 )
 from theory.experiments import run
 
@@ -35,4 +36,5 @@ __all__ = [
     "run",
     "span",
     "theorem",
+    "unlearning",
 ]

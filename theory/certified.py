@@ -74,8 +74,8 @@ def first_step(difference: retain.Modes, eta: Scalar, log_size: Scalar) -> Scala
         return jnp.where(above, low, middle), jnp.where(above, middle, high)
 
     start = (jnp.full((), -1.0), jnp.full((), FARTHEST))
-    found = jax.lax.fori_loop(0, 51, halve, start)[1]
-    return jnp.where(log_difference(difference, eta, found) > log_size, found, jnp.inf)
+    first = jax.lax.fori_loop(0, 51, halve, start)[1]
+    return jnp.where(log_difference(difference, eta, first) > log_size, first, jnp.inf)
 
 
 def _distances(value: Any) -> np.ndarray:

@@ -164,10 +164,10 @@ def growth_rate_with_retain(X_forget: Any, X_retain: Any, *, weight: float) -> E
     """
     X, R = _pair(X_forget, X_retain)
     with float64():
-        found = np.asarray(_eigenvalues(X, R, checks.nonnegative("weight", weight)))
-    if found.size < X.shape[1]:
-        found = np.append(found, 0.0)  # whatever no row reads
-    return Extremes(float(found.max()), float(found.min()))
+        values = np.asarray(_eigenvalues(X, R, checks.nonnegative("weight", weight)))
+    if values.size < X.shape[1]:
+        values = np.append(values, 0.0)  # A is 0 where no row reads
+    return Extremes(float(values.max()), float(values.min()))
 
 
 def log_difference_with_retain(

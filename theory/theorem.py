@@ -85,11 +85,11 @@ def _terms(
     """One decomposition of the forget set for all pairs."""
     modes = kernels.forget_modes(X_forget)
 
-    def one(delta: Float[jax.Array, " d"]) -> tuple[kernels.BoundTerms, kernels.Scalar]:
+    def of_pair(delta: Float[jax.Array, " d"]) -> tuple[kernels.BoundTerms, kernels.Scalar]:
         terms = kernels.bound_terms(delta, modes, X_test, eta)
         return terms, kernels.threshold_step(terms)
 
-    return modes, *jax.vmap(one)(deltas)
+    return modes, *jax.vmap(of_pair)(deltas)
 
 
 def _enough_tests(X_forget: Float[np.ndarray, "k d"], X_test: Float[np.ndarray, "m d"]) -> None:
@@ -101,8 +101,7 @@ def _enough_tests(X_forget: Float[np.ndarray, "k d"], X_test: Float[np.ndarray, 
     if m < k:
         raise InputError(
             f"X_test: expected m ≥ k = {k} rows, or a difference could hide from the test "
-            f"inputs; got m = {m}; "
-            "add test inputs"
+            f"inputs; got m = {m}; add test inputs"
         )
 
 
@@ -114,8 +113,7 @@ def _full_rank(modes: kernels.Modes, sigma: float, X_test: Float[np.ndarray, "m 
     if rank < k:
         raise InputError(
             f"X_forget: expected {k} linearly independent rows; got rank {rank}; drop dependent "
-            f"rows, or use "
-            "linear.ascend, which takes them"
+            "rows, or use linear.ascend, which takes them"
         )
     seen = X_test @ right
     if sigma <= np.linalg.norm(seen) * max(seen.shape) * eps:

@@ -27,9 +27,9 @@ class Components(NamedTuple):
     @property
     def shares(self) -> "Components":
         """Each as a share of their sum, negative estimates taken as 0; all nan if the sum is 0."""
-        found = np.maximum(np.nan_to_num(np.array(self)), 0.0)
-        total = found.sum()
-        shares = found / total if total > 0 else np.full(5, np.nan)
+        parts = np.maximum(np.nan_to_num(np.array(self)), 0.0)
+        total = parts.sum()
+        shares = parts / total if total > 0 else np.full(5, np.nan)
         return Components(*np.where(np.isnan(np.array(self)), np.nan, shares).tolist())
 
 

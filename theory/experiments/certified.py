@@ -98,7 +98,7 @@ class Measured(NamedTuple):
 def _measure(
     cases: Staged, mu: float, eta: float, steps: int, log_sizes: Float[jax.Array, " cells"]
 ) -> Measured:
-    def one(case: Staged) -> Measured:
+    def of_instance(case: Staged) -> Measured:
         X, y = case.X[-1], case.y[-1]
         models = train_paths(case, ORDERS, (*RETAIN, FORGET), mu)[0]
 
@@ -115,7 +115,7 @@ def _measure(
         promised = jnp.log1p(2 * eta / X.shape[0] * jnp.linalg.norm(X, ord=2) ** 2)
         return Measured(stepped - exact[0], exact - exact[0], first, slope, promised)
 
-    return jax.vmap(one)(cases)
+    return jax.vmap(of_instance)(cases)
 
 
 def measure(settings: Settings, progress: Progress) -> Measured:

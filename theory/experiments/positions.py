@@ -108,14 +108,14 @@ def unlearn(
 def unlearn_many(cases: Staged, spec: Experiment, method: Method) -> Curves:
     """Curves (instances, paths, T + 1) of one method on a batch of instances."""
 
-    def one(case: Staged) -> Curves:
+    def of_instance(case: Staged) -> Curves:
         starts, reference = train_paths(
             case, spec.orders, (*spec.retain, spec.forget), spec.settings.mu
         )
         run = partial(unlearn, method=method, steps=spec.steps, eta=spec.settings.eta)
         return jax.vmap(lambda start: run(start, reference, case))(starts)
 
-    return jax.vmap(one)(cases)
+    return jax.vmap(of_instance)(cases)
 
 
 METRICS = {

@@ -135,7 +135,7 @@ def follow(
     `float64()`.
     """
 
-    def one(
+    def of_instance(
         case: Staged, starts: Float[jax.Array, "paths d"], reference: Float[jax.Array, " d"]
     ) -> Followed:
         theta, update = jax.vmap(lambda start: _unlearn(start, case, method, steps, eta))(starts)
@@ -143,7 +143,7 @@ def follow(
         pairs = measured(theta[PAIRS], update[PAIRS])
         return Followed(theta @ case.X_test.T, case.X_test @ reference, *pairs)
 
-    return jax.vmap(one)(cases, starts, reference)
+    return jax.vmap(of_instance)(cases, starts, reference)
 
 
 def _in_parameters(followed: Followed, method: Method, every: int) -> growth.Measured:

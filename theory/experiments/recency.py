@@ -136,14 +136,16 @@ def _measure(
 ) -> tuple[Float[jax.Array, "batch paths times"], Float[jax.Array, "batch models k"]]:
     """Log growth of every path and the components of all models of a batch of instances."""
 
-    def one(case: Staged) -> tuple[Float[jax.Array, "paths times"], Float[jax.Array, "models k"]]:
+    def of_instance(
+        case: Staged,
+    ) -> tuple[Float[jax.Array, "paths times"], Float[jax.Array, "models k"]]:
         paths, reference = train_paths(case, positions(retain, FORGET), (*retain, FORGET), mu)
         residuals = recency.residuals(jnp.vstack([paths, reference]), case.X[-1], case.y[-1])
         gain = 2 * eta / case.y.shape[-1]
         grown = jax.vmap(lambda time: recency.log_growth(residuals, gain, time), out_axes=1)
         return grown(times)[:-1], residuals.components
 
-    return jax.vmap(one)(cases)
+    return jax.vmap(of_instance)(cases)
 
 
 def measure(group: list[Cell], settings: Settings) -> Iterator[tuple[Cell, Measured]]:

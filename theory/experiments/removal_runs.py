@@ -68,7 +68,7 @@ def trained(cases: Case, mu: float) -> Models:
     """Train every position of a batch of instances; remove the forget stage by all of AT_ONCE."""
     orders = jnp.array([[STAGES.index(name) for name in order] for order in ORDERS])
 
-    def one(case: Staged) -> Models:
+    def of_instance(case: Staged) -> Models:
         reference = train(case, RETAIN, STAGES, mu)
         inputs = jnp.concatenate([case.X_test, case.X[-1]])
         reached = span.reach(case.X[-1], inputs)
@@ -79,7 +79,7 @@ def trained(cases: Case, mu: float) -> Models:
         )
         return Models(theta, reference, jnp.stack([best, theta - delta, theta - carried, replayed]))
 
-    return jax.vmap(one)(cases.stages)
+    return jax.vmap(of_instance)(cases.stages)
 
 
 def _nearest(
@@ -93,9 +93,9 @@ def _nearest(
     return thetas[stop], stop.astype(thetas.dtype)
 
 
-def _for_all(one: Callable[..., Any]) -> Callable[..., Any]:
+def _for_all(of_path: Callable[..., Any]) -> Callable[..., Any]:
     """Over instances, and within an instance over its paths."""
-    return jax.vmap(jax.vmap(one, in_axes=(0, None, None)))
+    return jax.vmap(jax.vmap(of_path, in_axes=(0, None, None)))
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4))
@@ -104,12 +104,12 @@ def unlearned(
 ) -> tuple[Any, Any]:
     """Models (batch, paths, d) and stops (batch, paths) of a method on the forget set alone."""
 
-    def one(start: Any, reference: Any, case: Staged) -> tuple[Any, Any]:
+    def of_path(start: Any, reference: Any, case: Staged) -> tuple[Any, Any]:
         X, y = case.X[-1], case.y[-1]
         thetas = trajectory(start, X, y, method, Descent(eta), steps)
         return _nearest(thetas, reference, jnp.concatenate([case.X_test, X]))
 
-    return _for_all(one)(models.theta, models.reference, cases.stages)
+    return _for_all(of_path)(models.theta, models.reference, cases.stages)
 
 
 class Sample(NamedTuple):
@@ -138,7 +138,7 @@ def grad_diff(
         curvature = 2 * used / R.shape[0] * basis.values[0] ** 2
         return Sample(R, y, used, jnp.minimum(eta, 1 / curvature))
 
-    def one(start: Any, reference: Any, data: Any) -> tuple[Any, Any]:
+    def of_path(start: Any, reference: Any, data: Any) -> tuple[Any, Any]:
         case, sample = data
         X, y = case.X[-1], case.y[-1]
         pull = 2 * sample.weight / sample.R.shape[0]
@@ -151,4 +151,6 @@ def grad_diff(
         return _nearest(thetas, reference, jnp.concatenate([case.X_test, X]))
 
     samples = jax.vmap(sampled)(*cases)
-    return *_for_all(one)(models.theta, models.reference, (cases.stages, samples)), samples.weight
+    return *_for_all(of_path)(
+        models.theta, models.reference, (cases.stages, samples)
+    ), samples.weight

@@ -157,7 +157,7 @@ def _measure(
 ) -> Cells:
     """Every weight of the grid, then every side of λ*, on the first `rows` of the pool."""
 
-    def one(pair: Pair) -> Cells:
+    def of_instance(pair: Pair) -> Cells:
         # rows of zeros stand for the rest of the pool: one program serves every n_R
         R = jnp.where(jnp.arange(pair.pool.shape[0])[:, None] < rows, pair.pool, 0.0)
         sample = retain.retained_sample(R)
@@ -179,7 +179,7 @@ def _measure(
         on_kernel = jnp.linalg.norm(retain.on_kernel(pair.delta, sample))
         return Cells(critical, on_kernel / jnp.linalg.norm(pair.delta), *by_weight)
 
-    return jax.vmap(one)(pairs)
+    return jax.vmap(of_instance)(pairs)
 
 
 def measure(settings: Settings, pairs: list[Pair], samples: int) -> Cells:

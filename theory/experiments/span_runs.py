@@ -57,7 +57,9 @@ class Followed(NamedTuple):
 def prepare(cases: Staged, mu: float) -> tuple[Prepared, Geometry]:
     """Train a batch of instances and measure what bounds their unlearning, inside `float64()`."""
 
-    def one(case: Staged) -> tuple[Float[jax.Array, "paths d"], Float[jax.Array, " d"], Geometry]:
+    def of_instance(
+        case: Staged,
+    ) -> tuple[Float[jax.Array, "paths d"], Float[jax.Array, " d"], Geometry]:
         starts, reference = train_paths(case, ORDERS, (*RETAIN, FORGET), mu)
         reached = span.reach(case.X[-1], case.X_test)
         floor = jax.vmap(lambda delta: span.floor(delta, reached, case.X_test))
@@ -72,7 +74,7 @@ def prepare(cases: Staged, mu: float) -> tuple[Prepared, Geometry]:
             Geometry(nothing, floor(starts - reference), shrunk, shrink, floor(apart)),
         )
 
-    starts, reference, geometry = jax.vmap(one)(cases)
+    starts, reference, geometry = jax.vmap(of_instance)(cases)
     return Prepared(cases, starts, reference), geometry
 
 
@@ -96,7 +98,7 @@ def trajectories(
     Method None is the informed gradient.
     """
 
-    def one(
+    def of_instance(
         case: Staged, starts: Float[jax.Array, "paths d"], reference: Float[jax.Array, " d"]
     ) -> Float[jax.Array, "paths points d"]:
         X, y = case.X[-1], case.y[-1]
@@ -109,14 +111,16 @@ def trajectories(
 
         return jax.vmap(path)(starts)
 
-    return jax.vmap(one)(*prepared)
+    return jax.vmap(of_instance)(*prepared)
 
 
 @jax.jit
 def follow(prepared: Prepared, thetas: Float[jax.Array, "batch paths points d"]) -> Followed:
     """How near the trajectories of a batch of instances came; call it inside `float64()`."""
 
-    def one(case: Staged, starts: Any, reference: Float[jax.Array, " d"], theta: Any) -> Followed:
+    def of_instance(
+        case: Staged, starts: Any, reference: Float[jax.Array, " d"], theta: Any
+    ) -> Followed:
         outputs = theta @ case.X_test.T  # (paths, points, m)
         distance = jnp.mean((outputs - case.X_test @ reference) ** 2, axis=-1)
         apart = jnp.mean((outputs[PAIRS[:, 0]] - outputs[PAIRS[:, 1]]) ** 2, axis=-1)
@@ -133,4 +137,4 @@ def follow(prepared: Prepared, thetas: Float[jax.Array, "batch paths points d"])
             jnp.argmin(apart, axis=-1),
         )
 
-    return jax.vmap(one)(*prepared, thetas)
+    return jax.vmap(of_instance)(*prepared, thetas)

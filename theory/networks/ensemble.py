@@ -98,12 +98,14 @@ def staged_paths(
     """The path of every order under every seed, the retrained model's order `kept` last; `names` as
     the task stacks.
     """
-    chosen = [[names.index(stage) for stage in order] for order in (*orders, kept)]
-    length = max(len(order) for order in orders)
-    by_seed = [training.stage_batches(names, rows, recipe, base=base, seed=seed) for seed in seeds]
-    return stacked(
-        [stacked([staged_path(b, order, length=length) for order in chosen]) for b in by_seed]
-    )
+    numbers = [[names.index(stage) for stage in order] for order in (*orders, kept)]
+    length = max(map(len, orders))
+    by_seed = []
+    for seed in seeds:
+        batches = training.stage_batches(names, rows, recipe, base=base, seed=seed)
+        paths = [staged_path(batches, order, length=length) for order in numbers]
+        by_seed.append(stacked(paths))
+    return stacked(by_seed)
 
 
 def mixture_paths(
@@ -142,10 +144,11 @@ def _unlearn(
     apply, prompts = models.apply(plan.network), given.prompts
 
     def measure(parameters: Parameters) -> dict[str, Array]:
-        told = unlearning.measured(
-            prompts, unlearning.part_logits(apply, parameters, prompts), reference
-        )
-        return told | ({"parameters": ravel_pytree(parameters)[0]} if plan.parameters else {})
+        logits = unlearning.part_logits(apply, parameters, prompts)
+        metrics = unlearning.measured(prompts, logits, reference)
+        if plan.parameters:
+            metrics["parameters"] = ravel_pytree(parameters)[0]
+        return metrics
 
     return unlearning.unlearn(
         apply,
@@ -163,23 +166,21 @@ def _unlearn(
 def _program(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, Array]]:
     apply = models.apply(plan.network)
 
-    def one(paths: Path) -> tuple[Trained, dict[str, Array]]:  # of one seed
+    def of_seed(paths: Path) -> tuple[Trained, dict[str, Array]]:
         train = partial(
             training.train, apply, given.start, given.inputs, given.answers, recipe=plan.recipe
         )
-        found = jax.vmap(lambda path: train(path=path))(paths)
-        logits = jax.vmap(lambda model: unlearning.part_logits(apply, model, given.prompts))(found)
-        leaves, reference = (
-            jax.tree.map(lambda leaf: leaf[:-1], found),
-            jax.tree.map(lambda leaf: leaf[-1], logits),
-        )
+        trained = jax.vmap(lambda path: train(path=path))(paths)
+        logits_of = jax.vmap(lambda model: unlearning.part_logits(apply, model, given.prompts))
+        logits = logits_of(trained)
+        leaves = jax.tree.map(lambda leaf: leaf[:-1], trained)
+        reference = jax.tree.map(lambda leaf: leaf[-1], logits)
         follow = partial(_unlearn, plan, given, reference=reference)
         by_path = jax.vmap(lambda start, method: follow(start, method=method), (0, None))
-        return Trained(found, logits), jax.vmap(by_path, (None, 0))(
-            leaves, jnp.arange(len(plan.methods))
-        )
+        by_method = jax.vmap(by_path, (None, 0))
+        return Trained(trained, logits), by_method(leaves, jnp.arange(len(plan.methods)))
 
-    return jax.vmap(one)(paths)
+    return jax.vmap(of_seed)(paths)
 
 
 def run(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, jax.Array]]:
@@ -192,5 +193,7 @@ def run(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, jax.Ar
     seeds = paths.rows.shape[0]
     mesh = devices_mesh()
     everywhere = jax.device_put(given, NamedSharding(mesh, PartitionSpec()))
-    found = _program(plan, everywhere, Path(*(_spread(part, mesh) for part in paths)))
-    return found if seeds % mesh.size == 0 else jax.tree.map(lambda leaf: leaf[:seeds], found)
+    padded = _program(plan, everywhere, Path(*(_spread(part, mesh) for part in paths)))
+    if seeds % mesh.size == 0:
+        return padded
+    return jax.tree.map(lambda leaf: leaf[:seeds], padded)

@@ -1,5 +1,4 @@
-"""Unlearning a network by GA, NPO or SimNPO on the whole forget set at once, and what is measured
-on the way.
+"""Unlearning a network by GA, NPO or SimNPO on the whole forget set at once, measured on the way.
 
 The losses are those of `protocol.objectives`, over log π of the forget answers; NPO's reference is
 the model before unlearning. Measured at steps 0..T, before each update; step T's update is computed
@@ -26,9 +25,7 @@ Array = Any
 
 
 class Prompts(NamedTuple):
-    """What the models are asked: the forget set, and held-out prompts of the retained and of the
-    forget stage.
-    """
+    """The forget set, and held-out prompts of the retained stages and of the forget stage."""
 
     forget: Shaped[Array, "forget ..."]
     forget_answers: Int[Array, " forget"]
@@ -38,10 +35,7 @@ class Prompts(NamedTuple):
 
 
 Logits = dict[str, Array]  # (prompts, c) by part
-HELD_OUT = (
-    "test",
-    "forget",
-)  # parts: held-out prompts of the retained stages and of the forget stage
+HELD_OUT = ("test", "forget")  # held-out prompts of the retained stages and of the forget stage
 PARTS = ("label", *HELD_OUT)  # label: the forget set itself
 
 
@@ -55,7 +49,7 @@ def part_logits(apply: Apply, parameters: Parameters, prompts: Prompts) -> Logit
     return dict(zip(PARTS, jnp.split(logits, ends[:-1]), strict=True))
 
 
-def _told(logits: Array, answers: Array) -> Array:
+def _log_pi(logits: Array, answers: Array) -> Array:
     """log π of the answers (n,)."""
     return jnp.take_along_axis(jax.nn.log_softmax(logits), answers[:, None], axis=1)[:, 0]
 
@@ -64,12 +58,12 @@ def distances(logits: Logits, reference: Logits) -> dict[str, Array]:
     """re_distance/part of probabilities and logit_distance/part of centred logits, by the names of
     the records.
     """
-    found = {}
+    metrics = {}
     for part in HELD_OUT:
-        ours, theirs = logits[part], reference[part]
-        found[f"re_distance/{part}"] = re_distance(jax.nn.softmax(ours), jax.nn.softmax(theirs))
-        found[f"logit_distance/{part}"] = re_distance(centred_logits(ours), centred_logits(theirs))
-    return found
+        both = (logits[part], reference[part])
+        metrics[f"re_distance/{part}"] = re_distance(*map(jax.nn.softmax, both))
+        metrics[f"logit_distance/{part}"] = re_distance(*map(centred_logits, both))
+    return metrics
 
 
 def measured(prompts: Prompts, logits: Logits, reference: Logits) -> dict[str, Array]:
@@ -81,11 +75,11 @@ def measured(prompts: Prompts, logits: Logits, reference: Logits) -> dict[str, A
     """
     right = jnp.argmax(logits["test"], axis=1) == prompts.test_answers
     levels = {
-        "label_loglik": jnp.mean(_told(logits["label"], prompts.forget_answers)),
-        "retain_loglik": jnp.mean(_told(logits["test"], prompts.test_answers)),
+        "label_loglik": jnp.mean(_log_pi(logits["label"], prompts.forget_answers)),
+        "retain_loglik": jnp.mean(_log_pi(logits["test"], prompts.test_answers)),
         "retain_accuracy": jnp.mean(right, dtype=float),
     }
-    outputs = {f"outputs/{part}": centred_logits(told) for part, told in logits.items()}
+    outputs = {f"outputs/{part}": centred_logits(values) for part, values in logits.items()}
     return levels | distances(logits, reference) | outputs
 
 
@@ -127,8 +121,8 @@ def unlearn(
     def step(carry: tuple, _: None) -> tuple:
         parameters, state = carry
         gradient = jax.grad(loss)(parameters)
-        found = {**measure(unravel(parameters)), "grad_norm": optax.global_norm(gradient)}
+        metrics = {**measure(unravel(parameters)), "grad_norm": optax.global_norm(gradient)}
         change, state = optimizer.update(gradient, state, parameters)
-        return (optax.apply_updates(parameters, change), state), found
+        return (optax.apply_updates(parameters, change), state), metrics
 
     return jax.lax.scan(step, (first, optimizer.init(first)), None, length=steps + 1)[1]
