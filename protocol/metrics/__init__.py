@@ -1,6 +1,4 @@
-"""The measures both worlds share: distance between models, forgetting and utility, growth rates,
-statistics.
-"""
+"""The measures both sides share: distances, forgetting and utility, growth rates, statistics."""
 
 from protocol.metrics.bootstrap import FEW_SEEDS, bootstrap_interval, mean_interval, mean_intervals
 from protocol.metrics.depth import DEEP, depth_score, ends_below, is_deep

@@ -29,8 +29,9 @@ def bootstrap_interval(
     draws: int = 2000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Bootstrap interval of the mean over seeds (and questions), values (S,) or (S, Q), through
-    scipy.stats.bootstrap.
+    """Bootstrap interval of the mean over seeds (and questions), values (S,) or (S, Q).
+
+    It is that of scipy.stats.bootstrap.
 
     Speaks of other seeds and other questions alike. Where what a seed does to a question makes the
     spread, that counts in both draws and the interval is too wide, by a factor up to √2 (Owen,

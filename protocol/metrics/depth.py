@@ -36,7 +36,8 @@ def ends_below(
     logp_u: Float[np.ndarray, "*runs points"],
     logp_r: Float[np.ndarray, "*runs points"],
 ) -> Bool[np.ndarray, "*runs"]:
-    """The caption's rule of Figure 4: both U and C end below R (it calls all six published curves
-    deep).
+    """The caption's rule of Figure 4: both U and C end below R.
+
+    (It calls all six published curves deep.)
     """
     return np.asarray((logp_u[..., -1] < logp_r[..., -1]) & (logp_c[..., -1] < logp_r[..., -1]))

@@ -1,5 +1,4 @@
-"""How much of the outcome is due to the order, and how much to chance: variance between paths,
-seeds and bases.
+"""How much of the outcome is due to the order: variance between paths, seeds and bases.
 
 Common random numbers: all paths of a seed share its base, shuffles, unlearning rows and sampling,
 so that seeds and paths are crossed and the seed's own effect does not blur the paths'. One value
@@ -34,8 +33,7 @@ class Components(NamedTuple):
 
 
 def variance_components(values: Float[np.ndarray, "bases shuffles paths"]) -> Components:
-    """Analysis of variance: paths crossed with bases and with the shuffles inside a base, all
-    random.
+    """Analysis of variance: paths crossed with bases and with shuffles inside a base, all random.
 
     B bases, S shuffles each, P paths. Mean squares MS_p, MS_b, MS_s (of shuffles within bases),
     MS_pb, MS_e have the expectations σ²_e + Sσ²_pb + BSσ²_p, σ²_e + Pσ²_s + Sσ²_pb + SPσ²_b, σ²_e +
@@ -71,9 +69,7 @@ def variance_components(values: Float[np.ndarray, "bases shuffles paths"]) -> Co
 
 
 class PathEffect(NamedTuple):
-    """σ²_p/(σ²_p + σ²_e): of the variance that is left once the seed is fixed, the share between
-    paths.
-    """
+    """σ²_p/(σ²_p + σ²_e): of the variance left once the seed is fixed, the share between paths."""
 
     share: float
     low: float
@@ -83,8 +79,9 @@ class PathEffect(NamedTuple):
 def path_effect(
     values: Float[np.ndarray, "seeds paths"], *, confidence: float = 0.95
 ) -> PathEffect:
-    """Share of variance between paths under common random numbers, with its exact interval for
-    normal values.
+    """Share of variance between paths under common random numbers, with its interval.
+
+    The interval is exact for normal values.
 
     With F = MS_p/MS_e of the two-way layout without repetition and its degrees of freedom P − 1, (S
     − 1)(P − 1): σ²_p/σ²_e = (F − 1)/S, its bounds (F/F_{1∓α/2} − 1)/S, both taken as at least 0

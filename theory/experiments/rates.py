@@ -131,9 +131,7 @@ def follow(
     steps: int,
     eta: float,
 ) -> Followed:
-    """Every path of a batch of instances along T = steps updates of one method; call it inside
-    `float64()`.
-    """
+    """Every path of a batch of instances along T = steps updates; call it inside `float64()`."""
 
     def of_instance(
         case: Staged, starts: Float[jax.Array, "paths d"], reference: Float[jax.Array, " d"]

@@ -43,8 +43,9 @@ class Models(NamedTuple):
 
 
 def _learned(case: Staged, order: Any, mu: float) -> Any:
-    """Along one order, given as indices of stages: θ_p, δ = T_U φ − φ, L_later δ, and T_later φ
-    replayed from φ.
+    """Models along one order, given as indices of stages.
+
+    θ_p, δ = T_U φ − φ, L_later δ, and T_later φ replayed from φ.
     """
 
     def learn(models: Any, s: Any) -> tuple[Any, None]:

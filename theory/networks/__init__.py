@@ -1,5 +1,6 @@
-"""Small networks: softmax regression, an MLP and a transformer, trained in stages and unlearned in
-compiled ensembles.
+"""Small networks: softmax regression, an MLP and a transformer.
+
+They are trained in stages and unlearned in compiled ensembles.
 
 `models` are classifiers, log π(y|x) = log softmax; `tasks` draw their stages; `training` follows a
 path, an array of row numbers, so that an order of stages is data; `unlearning` follows GA, NPO and

@@ -56,8 +56,9 @@ class Data(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """Parameters before unlearning and logits on the prompts of every part; the last path is the
-    retrained model.
+    """Parameters before unlearning and logits on the prompts of every part.
+
+    The last path is the retrained model.
     """
 
     models: Parameters  # (seeds, paths + 1, ...)
@@ -65,8 +66,9 @@ class Trained(NamedTuple):
 
 
 def data(network: Network, task: Task, base: int) -> Data:
-    """The task as the compiled program takes it; the forget stage stands last among the task's
-    stages.
+    """The task as the compiled program takes it.
+
+    The forget stage stands last among the task's stages.
     """
     rows = task.answers.size
     features, tests = task.inputs.shape[2:], task.test_inputs[:-1]
@@ -95,8 +97,9 @@ def staged_paths(
     base: int,
     seeds: Sequence[int],
 ) -> Path:
-    """The path of every order under every seed, the retrained model's order `kept` last; `names` as
-    the task stacks.
+    """The path of every order under every seed, the retrained model's order `kept` last.
+
+    names: the stages as the task stacks them.
     """
     numbers = [[names.index(stage) for stage in order] for order in (*orders, kept)]
     length = max(map(len, orders))
@@ -111,8 +114,9 @@ def staged_paths(
 def mixture_paths(
     names: Order, count: int, rows: int, recipe: Recipe, *, base: int, seeds: Sequence[int]
 ) -> Path:
-    """`count` shuffles of the mixture of all stages under every seed; last, one of the mixture
-    without the last stage.
+    """`count` shuffles of the mixture of all stages under every seed, and the retrained path.
+
+    The retrained path is the last: a shuffle of the mixture without the last stage.
 
     Shuffle 0 of seed s and of the retrained mixture are independent: what is mixed is part of the
     generator's seed.
@@ -129,9 +133,7 @@ def devices_mesh() -> Mesh:
 
 
 def _spread(array: np.ndarray, mesh: Mesh) -> jax.Array:
-    """`array` over the devices by its leading axis, padded by its last entry to a multiple of their
-    number.
-    """
+    """`array` over the devices by its leading axis, padded by its last entry to fill them."""
     missing = -array.shape[0] % mesh.size
     padded = np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
     return jax.device_put(padded, NamedSharding(mesh, PartitionSpec("seeds")))
@@ -184,8 +186,9 @@ def _program(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, A
 
 
 def run(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, jax.Array]]:
-    """Train every path, unlearn all but each seed's last by every method: by metric (seeds,
-    methods, paths, T + 1).
+    """Train every path, unlearn all but each seed's last by every method.
+
+    Returns arrays (seeds, methods, paths, T + 1) by metric.
 
     outputs/part are centred logits, (..., T + 1, prompts, c); parameters, where the plan asks for
     them, flat vectors, (..., T + 1, d). Arrays stay on the devices, spread over them by seed.

@@ -40,8 +40,9 @@ PARTS = ("label", *HELD_OUT)  # label: the forget set itself
 
 
 def part_logits(apply: Apply, parameters: Parameters, prompts: Prompts) -> Logits:
-    """Logits on the prompts of every part, in one pass: a pass more takes as long to compile as to
-    run.
+    """Logits on the prompts of every part, in one pass.
+
+    A second pass would take as long to compile as to run.
     """
     asked = (prompts.forget, prompts.test, prompts.held_out_forget)
     logits = jax.vmap(partial(apply, parameters))(jnp.concatenate(asked))
@@ -55,9 +56,7 @@ def _log_pi(logits: Array, answers: Array) -> Array:
 
 
 def distances(logits: Logits, reference: Logits) -> dict[str, Array]:
-    """re_distance/part of probabilities and logit_distance/part of centred logits, by the names of
-    the records.
-    """
+    """re_distance/part of probabilities and logit_distance/part of centred logits."""
     metrics = {}
     for part in HELD_OUT:
         both = (logits[part], reference[part])
@@ -67,8 +66,7 @@ def distances(logits: Logits, reference: Logits) -> dict[str, Array]:
 
 
 def measured(prompts: Prompts, logits: Logits, reference: Logits) -> dict[str, Array]:
-    """Mean log π of the forget set; mean log π and accuracy on the test prompts; distances to the
-    retrained model.
+    """Mean log π of the forget set, mean log π and accuracy on the test prompts, distances.
 
     logits are the model's own, reference the retrained model's; outputs/part are the model's,
     centred.
@@ -84,8 +82,9 @@ def measured(prompts: Prompts, logits: Logits, reference: Logits) -> dict[str, A
 
 
 def losses_of(methods: Sequence[Method]) -> Callable[[Array, Array, Array, Array], Array]:
-    """The reduced loss (number of the method, logp, ref_logp, length) -> (): which method is data,
-    as orders are.
+    """The reduced loss (number of the method, logp, ref_logp, length) -> ().
+
+    The method is data, as orders are.
     """
 
     def reduced(method: Method) -> Callable[[Array, Array, Array], Array]:
@@ -109,8 +108,9 @@ def unlearn(
     steps: int,
     measure: Callable[[Parameters], Mapping[str, Array]],
 ) -> dict[str, Array]:
-    """T = steps updates from `start` on the forget set; `measure` and grad_norm = ‖∇L‖ at steps
-    0..T, (T + 1, ...).
+    """T = steps updates from `start` on the forget set.
+
+    Returns `measure` and grad_norm = ‖∇L‖ at steps 0..T, (T + 1, ...).
     """
     length, (first, unravel) = jnp.ones(answers.shape), ravel_pytree(start)
     before = log_likelihood(apply, start, inputs, answers)
