@@ -184,7 +184,7 @@ def _row(name: str, sweep: Columns) -> tuple[str, ...]:
 
 
 def main() -> None:
-    """Measure, print and, if asked, draw."""
+    """Measure, print and, with --figure, draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--figure", type=Path, help="file to draw into (PNG, PDF or SVG)")
     options = parser.parse_args()

@@ -76,8 +76,7 @@ class Recorder:
     ) -> Run:
         """The head of one run's rows; position is 1-based, 0 if no forget stage was trained.
 
-        key: what tells this run from the others of the experiment, by default method, seed and
-        order.
+        key: the parts of its identifier that are its own, by default method, seed and order.
         """
         return Run(
             run=digest([self.spec, *((method, seed, order) if key is None else key)]),

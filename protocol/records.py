@@ -19,7 +19,7 @@ math_accuracy_flexible (graded on the last number), math_cut (share of sampled a
 token limit), label_loglik_held_out, mass/label, mass/paraphrases and mass/other (shares of the
 probability after a forget question), and answer_loglik/C, /U, /R (log π of whole answers,
 experiment "depth"). Runs of method "floor" (position 0, step 0) hold the same distances between two
-retrained models. Times are in timings.parquet, beside the tables and never compared.
+retrained models. Times are in timings.parquet, which is never compared.
 """
 
 import os
@@ -60,7 +60,7 @@ TIMING_SCHEMA = {"what": pl.String, "seconds": pl.Float64}
 
 
 def order_name(order: Order) -> str:
-    """An order as it stands in the tables: stage names joined by ">"."""
+    """The name of an order in the tables: stage names joined by ">"."""
     return ">".join(order)
 
 

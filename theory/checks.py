@@ -1,4 +1,4 @@
-"""Checks of what callers hand to the linear world's entry points; never called on traced values.
+"""Checks of the arguments of the linear side's entry points; never called on traced values.
 
 Each returns the value as NumPy float64 (or int, float) or raises InputError: which argument, what
 was expected, what came and what to do about it.

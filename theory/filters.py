@@ -5,7 +5,7 @@ A stage maps θ ↦ θ + Xᵀ g(K)(y − Xθ) with K = XXᵀ (n×n).
 The stage is affine with linear part I − Xᵀ g(K) X: along an eigenvector of K with eigenvalue λ the
 residual shrinks by 1 − λ g(λ). Ridge regression towards the previous model, gradient descent
 stopped early and the minimum-norm solution are all of this form, and every result of the linear
-world holds for any of them. A filter is a pytree whose numbers may be traced. Source: the ridge
+side holds for any of them. A filter is a pytree whose numbers may be traced. Source: the ridge
 stage is arXiv 2510.16629, section 2; the others follow from gradient descent's recursion.
 """
 

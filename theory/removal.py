@@ -26,9 +26,9 @@ Filters = Filter | Mapping[str, Filter] | None
 
 
 def _split(order: Sequence[str], stages: Stages, forget: str) -> tuple[Order, Order]:
-    """The stages before and after the forget stage, which stands in the order once."""
+    """The stages before and after the forget stage, which is in the order once."""
     checked = checks.order(order, stages)
-    retrained(checked, forget)  # raises where it is missing or a stage stands twice
+    retrained(checked, forget)  # raises if it is missing or a stage is there twice
     at = checked.index(forget)
     return checked[:at], checked[at + 1 :]
 
@@ -60,7 +60,7 @@ def stage_delta(
 
     It has to be stored while training.
 
-    Arguments and errors as for `linear.train`; `forget` must stand in the order, every stage once.
+    Arguments and errors as for `linear.train`; `forget` must be in the order, every stage once.
     """
     before, _ = _split(order, stages, forget)
     phi = linear.train(stages, before, mu=mu, filters=filters, start=start)

@@ -21,7 +21,7 @@ from protocol.errors import InputError
 from theory import checks, kernels
 from theory.numerics import float64
 
-# Of ‖θ_a‖ + ‖θ_b‖ for Δ₀, of ‖Δ₀‖ for its two parts: what is smaller is rounding and stands for 0.
+# Of ‖θ_a‖ + ‖θ_b‖ for Δ₀, of ‖Δ₀‖ for its two parts: a smaller norm is rounding and counts as 0.
 ROUNDING = 1e-13
 
 

@@ -1,4 +1,4 @@
-"""Forget score, utilities and recency (meanings settled for both worlds).
+"""Forget score, utilities and recency (one meaning on both sides).
 
 Curves are indexed by step = number of updates done; step 0 is before unlearning. Scores are "after
 minus before" with the sign chosen so that more forgetting, or more utility kept, is a larger

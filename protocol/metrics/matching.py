@@ -1,7 +1,7 @@
 """Comparisons at equal starts: forgetting from a log-likelihood that another path reached, too.
 
 A path that starts lower has already lost what another still has to lose; so curves are moved along
-the step until both stand at one level, and what falls from there in as many steps is compared.
+the step until both are at one level; the falls from there in as many steps are compared.
 Curves are log-likelihoods by step.
 """
 

@@ -38,7 +38,7 @@ def variance_components(values: Float[np.ndarray, "bases shuffles paths"]) -> Co
     B bases, S shuffles each, P paths. Mean squares MS_p, MS_b, MS_s (of shuffles within bases),
     MS_pb, MS_e have the expectations σ²_e + Sσ²_pb + BSσ²_p, σ²_e + Pσ²_s + Sσ²_pb + SPσ²_b, σ²_e +
     Pσ²_s, σ²_e + Sσ²_pb, σ²_e; solved for the components, which may come out negative. With one
-    base σ²_b and σ²_pb cannot be told (nan): σ²_p then holds σ²_pb, what the order does to that
+    base σ²_b and σ²_pb cannot be known (nan): σ²_p then holds σ²_pb, what the order does to that
     base. Raises InputError for fewer than 2 paths or 2 shuffles.
     """
     bases, shuffles, paths = values.shape

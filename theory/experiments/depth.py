@@ -29,7 +29,7 @@ from theory.networks.models import Network
 from theory.networks.training import Recipe
 from theory.numerics import float64
 
-ANSWERS = ("C", "R", "U")  # class 0, 1, 2; the forget stage stands last
+ANSWERS = ("C", "R", "U")  # class 0, 1, 2; the forget stage is last
 KEPT, FORGET = ANSWERS[:-1], ANSWERS[-1]
 ORDERS = tuple(itertools.permutations(ANSWERS))
 

@@ -1,7 +1,7 @@
 """Records of small networks, from the results (seeds, methods, paths, points, ...) of `ensemble`.
 
 Experiment "positions": metrics as in the linear model (protocol/records.py), with held-out prompts
-for both parts, logit_distance/part beside re_distance/part, and retain_accuracy (share of right
+for both parts, logit_distance/part as well as re_distance/part, and retain_accuracy (share of right
 answers on the held-out prompts of the retained stages). Runs of method "retrained" (step 0) hold
 retain_accuracy of the retrained model; of method "floor" (step 0) the distances between the
 retrained models of two seeds, order "SEED|SEED". Experiment "mixture": staged paths and as many

@@ -2,7 +2,7 @@
 
 Each check is one compiled program per shape, vmapped over instances in chunks. T1 is checked for
 the forget set U = B and for an independent U. One run per shape and forget set, whose order reads
-"A>B" for U = B and "A>B|U" for the independent U: it stands for the pair of paths A>B and B>A.
+"A>B" for U = B and "A>B|U" for the independent U: it names the pair of paths A>B and B>A.
 Values per instance go to the examples table, the step being the one checked (see
 protocol/claims/linear/theorem.py); `example` numbers the instances through all shapes.
 """
@@ -50,7 +50,7 @@ class Settings:
     lemma_steps: int = 200
     """Updates over which Lemma 3.2 is followed."""
     seed: int = 0
-    """Seed of all."""
+    """Seed of all instances."""
 
     def __post_init__(self) -> None:
         if self.instances < 1 or not self.shapes:

@@ -47,7 +47,7 @@ class Plan:
 
 
 class Data(NamedTuple):
-    """Initial parameters, the rows of all stages, and what the models are asked."""
+    """Initial parameters, the rows of all stages, and the prompts."""
 
     start: Parameters
     inputs: Array
@@ -68,7 +68,7 @@ class Trained(NamedTuple):
 def data(network: Network, task: Task, base: int) -> Data:
     """The task as the compiled program takes it.
 
-    The forget stage stands last among the task's stages.
+    The forget stage is the last of the task.
     """
     rows = task.answers.size
     features, tests = task.inputs.shape[2:], task.test_inputs[:-1]

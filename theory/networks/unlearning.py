@@ -44,9 +44,9 @@ def part_logits(apply: Apply, parameters: Parameters, prompts: Prompts) -> Logit
 
     A second pass would take as long to compile as to run.
     """
-    asked = (prompts.forget, prompts.test, prompts.held_out_forget)
-    logits = jax.vmap(partial(apply, parameters))(jnp.concatenate(asked))
-    ends = np.cumsum([len(part) for part in asked])
+    parts = (prompts.forget, prompts.test, prompts.held_out_forget)
+    logits = jax.vmap(partial(apply, parameters))(jnp.concatenate(parts))
+    ends = np.cumsum([len(part) for part in parts])
     return dict(zip(PARTS, jnp.split(logits, ends[:-1]), strict=True))
 
 

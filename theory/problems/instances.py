@@ -28,7 +28,7 @@ class Shape(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As it stands in the records, in the place of a model."""
+        """The model's name in the records."""
         return f"d{self.d}-n{self.n}-k{self.k}-m{self.m}"
 
 

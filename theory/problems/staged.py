@@ -1,6 +1,6 @@
 """The random problem of several stages that the linear experiments share, and its training.
 
-The paper's stages keep their names: three retained ones and the forget stage, which stands last
+The paper's stages keep their names: three retained ones and the forget stage, which is last
 among the data whatever the order of training. The stages share a part of their features and of
 their targets; a seed is an instance, drawn afresh. Drawn by NumPy outside compiled programs;
 instance i of a base is the same whatever else is drawn with it.
