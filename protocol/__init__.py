@@ -1,6 +1,6 @@
-"""The parts that both sides share, so that their results can be compared.
+"""What the theory side and the language-model side share, so that their results can be compared.
 
-Stage orders, experiment specs, unlearning objectives, metrics, claims and records. Nothing here
-imports torch or JAX: objectives and distances are written over the Python array API and work on
-whatever arrays they are given.
+Orders of stages, experiments, unlearning objectives, metrics, records, readings of records, and
+claims. Nothing here imports torch or JAX: objectives and distances are written over the Python
+array API and work on the arrays of either side.
 """

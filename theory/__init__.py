@@ -1,12 +1,12 @@
-"""The linear model, in which the theory of arXiv 2510.16629 holds exactly, and small networks.
+"""The theory side: the linear model, in which arXiv 2510.16629 is exact, and small networks.
 
-`linear` trains stages (any spectral filter of `filters`) and ascends in dual form; `unlearning`
-takes any objective and optimizer, step by step; `theorem` evaluates Theorem 3.1 and Corollary 1.
-Beyond the paper: `recency` explains why the stage learned last is forgotten slowest, `span` bounds
-what gradients on the forget set can undo, `retain` says how much retained data stops two paths from
-parting, `certified` when noise no longer hides them, `removal` which methods reach the retrained
-model. `networks` are small and not linear. `experiments` measure all of this; `run` runs every
-experiment. Entry points take and return NumPy float64; importing changes no JAX setting.
+`linear` trains stages (with any spectral filter of `filters`) and ascends in dual form,
+`unlearning` takes steps by any objective and optimizer, and `theorem` evaluates Theorem 3.1 and
+Corollary 1. Beyond the paper, `recency` explains why the stage that was learned last is forgotten
+slowest, `span` says what gradients on the forget set cannot undo, `retain` how much retained data
+stops a divergence, `certified` when noise no longer hides the order, and `removal` which methods
+reach the retrained model. `networks` holds small networks, and `experiments` measures every result.
+Entry points take and return NumPy float64, and importing changes no JAX setting.
 """
 
 from theory import (

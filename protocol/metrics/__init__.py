@@ -1,4 +1,8 @@
-"""The measures both sides share: distances, forgetting and utility, growth rates, statistics."""
+"""The measures that both sides share: distances, forgetting and utility, growth rates, statistics.
+
+Every function takes NumPy arrays, and the distances take any array of the array API. A module
+states the formula, shapes and units of each of its functions.
+"""
 
 from protocol.metrics.bootstrap import FEW_SEEDS, bootstrap_interval, mean_interval, mean_intervals
 from protocol.metrics.depth import DEEP, depth_score, ends_below, is_deep
