@@ -1,3 +1,1 @@
-"""How long the theory takes, each measured beside a plain implementation: `python -m
-benchmarks.NAME`.
-"""
+"""How long the theory takes, against a plain implementation: `python -m benchmarks.NAME`."""

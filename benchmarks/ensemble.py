@@ -1,5 +1,4 @@
-"""10,000 instances of the theory beside a loop in NumPy: `python -m benchmarks.ensemble
-[--instances N] [--chunk C]`.
+"""10,000 instances of the theory against a loop in NumPy: `python -m benchmarks.ensemble`.
 
 Prints one row with generation (the next chunk is drawn while one is computed) and, chunk by chunk
 on the same data drawn beforehand, our time, the loop's and their ratio; and by how much the two
@@ -16,26 +15,28 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 from benchmarks.survey import STEPS, Case, Survey, disagreement, draw, survey, textbook
-from benchmarks.table import peak_memory, table
+from benchmarks.table import listed, peak_memory, table
 from theory.numerics import float64
 
 SIZES = {"d": 200, "n": 40, "k": 40, "m": 60}
 
 
 def _compute(cases: Case) -> tuple[Survey, float]:
+    """Survey of a chunk by the library, and its seconds."""
     started = time.perf_counter()
     with float64():
         result = jax.block_until_ready(survey(cases))
-    return Survey(*(np.asarray(part) for part in result)), time.perf_counter() - started
+    arrays = Survey(*map(np.asarray, result))
+    return arrays, time.perf_counter() - started
 
 
 def _loop(cases: Case, threads: int) -> tuple[Survey, float]:
+    """Survey of a chunk by the textbook, one instance after another, and its seconds."""
     started = time.perf_counter()
     with threadpool_limits(limits=threads, user_api="blas"):
-        rows = [textbook(Case(*(part[i] for part in cases))) for i in range(len(cases.y_forget))]
-    return Survey(
-        *(np.stack(parts) for parts in zip(*rows, strict=True))
-    ), time.perf_counter() - started
+        rows = [textbook(Case(*arrays)) for arrays in zip(*cases, strict=True)]
+    stacked = Survey(*map(np.stack, zip(*rows, strict=True)))
+    return stacked, time.perf_counter() - started
 
 
 def _drawn_ahead(chunks: int, size: int) -> Iterator[Case]:
@@ -61,7 +62,8 @@ def main() -> None:
         help="BLAS threads of the loop (1 is faster than 2 at d = 200)",
     )
     options = parser.parse_args()
-    chunks, size = max(1, options.instances // options.chunk), options.chunk
+    size = options.chunk
+    chunks = max(1, options.instances // size)
     compilation = _compute(draw(0, size, **SIZES))[1]
     started = time.perf_counter()
     for cases in _drawn_ahead(chunks, size):
@@ -76,10 +78,10 @@ def main() -> None:
         ours.append(seconds)
         loop.append(loop_seconds)
         worst = max(worst, disagreement(result, expected))
-    ratios, count = np.array(loop) / np.array(ours), chunks * size
-    sizes = ", ".join(f"{name} = {value}" for name, value in SIZES.items())
+    ratios = np.array(loop) / np.array(ours)
+    count = chunks * size
     table(
-        f"{count} instances, {sizes}, four orders, {STEPS} steps",
+        f"{count} instances, {listed(SIZES)}, four orders, {STEPS} steps",
         [
             (
                 "with generation",

@@ -1,5 +1,4 @@
-"""64 MLPs × 4 orders × 3 algorithms × 3 stages in one compiled program, beside the same loop in
-torch.
+"""64 MLPs × 4 orders × 3 algorithms × 3 stages in one compiled program, and by a loop in torch.
 
 `python -m benchmarks.networks [--seeds N] [--loop-seeds N] [--threads N]`. Stages A, B and the
 forget set U, learned in four orders under every seed, and A, B for the retrained model; then 20
@@ -28,7 +27,12 @@ from theory.networks.models import Network
 from theory.networks.training import Path, Recipe
 
 NAMES, KEPT = ("A", "B", "U"), ("A", "B")
-ORDERS = (("U", "A", "B"), ("A", "U", "B"), ("A", "B", "U"), ("B", "A", "U"))
+ORDERS = (
+    ("U", "A", "B"),
+    ("A", "U", "B"),
+    ("A", "B", "U"),
+    ("B", "A", "U"),
+)
 
 Metrics = dict[str, np.ndarray]
 
@@ -64,20 +68,17 @@ def prepare(sizes: Sizes, seeds: int) -> tuple[Plan, Data, Path]:
 
 
 def compiled(plan: Plan, given: Data, paths: Path) -> tuple[Metrics, float]:
-    """All metrics (seeds, methods, orders, T + 1), and the seconds it took; the first call
-    compiles.
-    """
+    """All metrics (seeds, methods, orders, T + 1), and the seconds; the first call compiles."""
     started = time.perf_counter()
-    found = jax.block_until_ready(ensemble.run(plan, given, paths)[1])
+    measured = jax.block_until_ready(ensemble.run(plan, given, paths)[1])
     seconds = time.perf_counter() - started
-    return {
-        name: np.asarray(value) for name, value in found.items() if not name.startswith("outputs/")
-    }, seconds
+    names = [name for name in measured if not name.startswith("outputs/")]
+    return {name: np.asarray(measured[name]) for name in names}, seconds
 
 
 def _tensor(array: Any) -> torch.Tensor:
-    found = torch.from_numpy(np.array(array))
-    return found if found.is_floating_point() else found.long()
+    tensor = torch.from_numpy(np.array(array))
+    return tensor if tensor.is_floating_point() else tensor.long()
 
 
 def _linear(drawn: Any) -> nn.Linear:
@@ -89,53 +90,66 @@ def _linear(drawn: Any) -> nn.Linear:
 
 
 def _model(given: Data) -> nn.Sequential:
-    return nn.Sequential(_linear(given.start["hidden"]), nn.Tanh(), _linear(given.start["head"]))
+    """The network before training."""
+    hidden = _linear(given.start["hidden"])
+    head = _linear(given.start["head"])
+    return nn.Sequential(hidden, nn.Tanh(), head)
 
 
 def _train(given: Data, path: Path, lr: float) -> nn.Sequential:
-    model, inputs, answers = _model(given), _tensor(given.inputs), _tensor(given.answers)
+    """The network after a path, a fresh optimizer at the beginning of each stage."""
+    model = _model(given)
+    inputs = _tensor(given.inputs)
+    answers = _tensor(given.answers)
     for rows, begins in zip(_tensor(path.rows), path.begins, strict=True):
         if begins:
             optimizer = torch.optim.Adam(model.parameters(), lr=lr)
         if rows[0] < 0:  # the retrained model has a stage less
             break
         optimizer.zero_grad()
-        functional.cross_entropy(model(inputs[rows]), answers[rows]).backward()
+        logits = model(inputs[rows])
+        functional.cross_entropy(logits, answers[rows]).backward()
         optimizer.step()
     return model
 
 
 def _log_likelihood(model: nn.Sequential, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """log π of the answers (n,)."""
     return -functional.cross_entropy(model(x), y, reduction="none")
 
 
 @torch.no_grad()
 def _measure(model: nn.Sequential, retrained: nn.Sequential, prompts: Any) -> dict[str, float]:
-    told = model(prompts.test)
-    found = {
-        "label_loglik": _log_likelihood(model, prompts.forget, prompts.forget_answers)
-        .mean()
-        .item(),
-        "retain_loglik": -functional.cross_entropy(told, prompts.test_answers).item(),
-        "retain_accuracy": (told.argmax(dim=1) == prompts.test_answers).double().mean().item(),
+    """Every metric of a model, by the names of the records."""
+    logits = model(prompts.test)  # (tests, c)
+    right = logits.argmax(dim=1) == prompts.test_answers
+    label = _log_likelihood(model, prompts.forget, prompts.forget_answers)
+    metrics = {
+        "label_loglik": label.mean().item(),
+        "retain_loglik": -functional.cross_entropy(logits, prompts.test_answers).item(),
+        "retain_accuracy": right.double().mean().item(),
     }
-    for part, ask in (("test", prompts.test), ("forget", prompts.held_out_forget)):
-        ours, theirs = model(ask), retrained(ask)
+    for part, inputs in (("test", prompts.test), ("forget", prompts.held_out_forget)):
+        ours, theirs = model(inputs), retrained(inputs)
         probabilities = ours.softmax(dim=1) - theirs.softmax(dim=1)
-        apart = (ours - theirs) - (ours - theirs).mean(dim=1, keepdim=True)
-        found[f"re_distance/{part}"] = probabilities.square().sum(dim=1).mean().item()
-        found[f"logit_distance/{part}"] = apart.square().sum(dim=1).mean().item()
-    return found
+        gap = ours - theirs
+        centred = gap - gap.mean(dim=1, keepdim=True)
+        metrics[f"re_distance/{part}"] = probabilities.square().sum(dim=1).mean().item()
+        metrics[f"logit_distance/{part}"] = centred.square().sum(dim=1).mean().item()
+    return metrics
 
 
 def _unlearn(
     trained: nn.Sequential, retrained: nn.Sequential, prompts: Any, method: Method, plan: Plan
 ) -> list[dict[str, float]]:
+    """Metrics at steps 0..T of T updates on the forget set."""
     model = copy.deepcopy(trained)
     optimizer = torch.optim.SGD(model.parameters(), lr=plan.lr)
     with torch.no_grad():
         before = _log_likelihood(model, prompts.forget, prompts.forget_answers)
-    length, loss_of, rows = torch.ones_like(before), objectives.objective(method.objective), []
+    length = torch.ones_like(before)
+    loss_of = objectives.objective(method.objective)
+    rows = []
     for _ in range(plan.steps + 1):
         row = _measure(model, retrained, prompts)
         optimizer.zero_grad()
@@ -154,23 +168,20 @@ def loop(plan: Plan, given: Data, paths: Path, threads: int) -> tuple[Metrics, f
     torch.set_num_threads(threads)
     started = time.perf_counter()
     prompts = type(given.prompts)(*map(_tensor, given.prompts))
-    cells = []
+    runs: list[list[dict[str, float]]] = []
     for seed in range(paths.rows.shape[0]):
-        models = [
-            _train(given, Path(*(part[seed, p] for part in paths)), plan.recipe.lr)
-            for p in range(5)
-        ]
-        cells += [
-            _unlearn(model, models[-1], prompts, method, plan)
-            for method in plan.methods
-            for model in models[:-1]
-        ]
-    shape = (paths.rows.shape[0], len(plan.methods), len(ORDERS), plan.steps + 1)
-    found = {
-        name: np.array([[row[name] for row in rows] for rows in cells]).reshape(shape)
-        for name in cells[0][0]
-    }
-    return found, time.perf_counter() - started
+        of_seed = zip(paths.rows[seed], paths.begins[seed], strict=True)
+        models = [_train(given, Path(*path), plan.recipe.lr) for path in of_seed]
+        for method in plan.methods:
+            for model in models[:-1]:
+                runs.append(_unlearn(model, models[-1], prompts, method, plan))
+    seeds, points = len(paths.rows), plan.steps + 1
+    shape = (seeds, len(plan.methods), len(ORDERS), points)
+    measured: Metrics = {}
+    for name in runs[0][0]:
+        values = [row[name] for rows in runs for row in rows]
+        measured[name] = np.array(values).reshape(shape)
+    return measured, time.perf_counter() - started
 
 
 def main() -> None:
@@ -190,28 +201,29 @@ def main() -> None:
     few = Path(*(part[: options.loop_seeds] for part in paths))
     theirs, loop_seconds = loop(plan, given, few, options.threads)
     _, again = compiled(plan, given, paths)
-    each, loop_each = (seconds + again) / 2 / options.seeds, loop_seconds / options.loop_seeds
-    worst = {
-        name: np.max(np.abs(ours[name][: options.loop_seeds] - value))
-        for name, value in theirs.items()
-    }
+    whole = (seconds + again) / 2
+    loop_whole = loop_seconds / options.loop_seeds * options.seeds
+    worst = {}
+    for name, values in theirs.items():
+        difference = ours[name][: options.loop_seeds] - values
+        worst[name] = np.max(np.abs(difference))
     table(
         f"{options.seeds} MLPs × 4 orders × 3 algorithms × 3 stages, {plan.steps} unlearning steps",
         [
             (
                 "one compiled program",
-                f"{(seconds + again) / 2:.2f} s",
+                f"{whole:.2f} s",
                 f"{first - seconds:.1f} s more to compile",
             ),
             (
                 "loop in torch",
-                f"{loop_each * options.seeds:.1f} s",
+                f"{loop_whole:.1f} s",
                 f"{loop_seconds:.1f} s for {options.loop_seeds}",
             ),
             (
                 "ratio",
-                f"{loop_each / each:.1f}",
-                f"with compilation {loop_each * options.seeds / first:.1f}",
+                f"{loop_whole / whole:.1f}",
+                f"with compilation {loop_whole / first:.1f}",
             ),
             ("largest difference of label_loglik", f"{worst['label_loglik']:.1e}", "nats, float32"),
             (

@@ -2,7 +2,7 @@
 
 One of the four grows at a time, the others stay at their base; each point is the median of several
 runs of the compiled `survey`. The exponent is the slope of log time on log size over the upper half
-of the points, where overheads are gone. Beside it the exponent of the counted operations and bytes,
+of the points, where overheads are gone. The exponents of the counted operations and bytes are
 fitted on the same points: a time whose exponent is at most theirs scales as the formulas do.
 """
 
@@ -14,11 +14,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from benchmarks.survey import STEPS, draw, survey
-from benchmarks.table import table
+from benchmarks.table import listed, table
 from theory.numerics import float64
 
 BASE = {"d": 400, "n": 40, "k": 40, "instances": 16}
@@ -32,7 +33,7 @@ RUNS = 5
 
 
 class Point(NamedTuple):
-    """One size with its median time in seconds, floating-point operations and bytes of its arrays."""
+    """One size, its median time in seconds, its floating-point operations and bytes of arrays."""
 
     size: int
     seconds: float
@@ -47,17 +48,28 @@ def operations(*, d: int, n: int, k: int, m: int, instances: int) -> float:
     set: QR 4k²d and an SVD of k×k, about 20k³; the test inputs: readout 2mkd, its SVD 4mk², Gram
     matrix 2m²d and its SVD 2m³; curves: 4 paths × STEPS times 2mk.
     """
-    retained, forget = (
-        9 * (2 * n**2 * d + n**3 / 3 + 4 * n * d),
-        4 * (2 * k**2 * d + k**3 / 3 + 4 * k * d),
-    )
-    decomposed = 4 * k**2 * d + 20 * k**3 + 2 * m * k * d + 4 * m * k**2 + 2 * m**2 * d + 2 * m**3
-    return instances * (retained + forget + decomposed + 4 * STEPS * 2 * m * k)
+
+    def stages(count: int, rows: int) -> float:
+        gram = 2 * rows**2 * d
+        solve = rows**3 / 3
+        products = 4 * rows * d
+        return count * (gram + solve + products)
+
+    forget_modes = 4 * k**2 * d + 20 * k**3
+    readout = 2 * m * k * d + 4 * m * k**2
+    tests = 2 * m**2 * d + 2 * m**3
+    curves = 4 * STEPS * 2 * m * k
+    training = stages(9, n) + stages(4, k)
+    return instances * (training + forget_modes + readout + tests + curves)
 
 
 def array_bytes(*, d: int, n: int, k: int, m: int, instances: int) -> float:
     """Bytes read and written at least once: inputs, basis of the forget set, models and curves."""
-    return 8.0 * instances * ((3 * n + k + m) * d + k * d + 14 * d + 4 * STEPS * k)
+    inputs = (3 * n + k + m) * d
+    basis = k * d
+    models = 14 * d
+    curves = 4 * STEPS * k
+    return 8.0 * instances * (inputs + basis + models + curves)
 
 
 def measure(name: str, size: int) -> Point:
@@ -65,7 +77,8 @@ def measure(name: str, size: int) -> Point:
     sizes = {**BASE, name: size}
     instances = sizes.pop("instances")
     sizes["m"] = sizes["k"] * 3 // 2
-    cases, seconds = draw(0, instances, **sizes), []
+    cases = draw(0, instances, **sizes)
+    seconds = []
     with float64():
         jax.block_until_ready(survey(cases))
         for _ in range(RUNS):
@@ -73,78 +86,114 @@ def measure(name: str, size: int) -> Point:
             jax.block_until_ready(survey(cases))
             seconds.append(time.perf_counter() - started)
     count = {**sizes, "instances": instances}
-    return Point(size, float(np.median(seconds)), operations(**count), array_bytes(**count))
+    return Point(
+        size=size,
+        seconds=float(np.median(seconds)),
+        operations=operations(**count),
+        bytes=array_bytes(**count),
+    )
 
 
 def exponent(sizes: Float[np.ndarray, " points"], values: Float[np.ndarray, " points"]) -> float:
     """Slope of log value on log size over the upper half of the points."""
     upper = slice(len(sizes) // 2, None)
-    return float(np.polyfit(np.log(sizes[upper]), np.log(values[upper]), 1)[0])
+    log_size = np.log(sizes[upper])
+    log_value = np.log(values[upper])
+    slope, _ = np.polyfit(log_size, log_value, 1)
+    return float(slope)
+
+
+class Columns(NamedTuple):
+    """The points of one sweep, by size."""
+
+    size: Float[np.ndarray, " points"]
+    seconds: Float[np.ndarray, " points"]
+    operations: Float[np.ndarray, " points"]
+    bytes: Float[np.ndarray, " points"]
+
+
+def columns(points: list[Point]) -> Columns:
+    """Every field of the points as an array."""
+    return Columns(*map(np.array, zip(*points, strict=True)))
+
+
+def _draw_sweep(axes: Axes, name: str, sweep: Columns) -> None:
+    """Time by size, with operations and bytes drawn through the last point."""
+    axes.loglog(
+        sweep.size,
+        sweep.seconds,
+        "o-",
+        color="#1f77b4",
+        label=f"time, exponent {exponent(sweep.size, sweep.seconds):.2f}",
+    )
+    lines = (
+        ("operations", sweep.operations, "--", "#444444"),
+        ("bytes", sweep.bytes, ":", "#d62728"),
+    )
+    for label, counts, style, color in lines:
+        axes.loglog(
+            sweep.size,
+            counts * sweep.seconds[-1] / counts[-1],
+            style,
+            color=color,
+            label=f"{label}, {exponent(sweep.size, counts):.2f}",
+        )
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(name)
+    axes.set_ylabel("seconds")
+    axes.legend(fontsize=8, frameon=False)
+    axes.grid(color="#dddddd", linewidth=0.6)
 
 
 def draw_figure(sweeps: dict[str, list[Point]]) -> Figure:
-    """Time on log axes, one panel a size, with operations and bytes drawn through the last point."""
+    """Time on log axes, one panel a size."""
     figure = Figure(figsize=(12, 3.4), layout="constrained")
-    for axes, (name, points) in zip(figure.subplots(1, len(sweeps)), sweeps.items(), strict=True):
-        size, seconds, ops, moved = (np.array(column) for column in zip(*points, strict=True))
-        axes.loglog(
-            size,
-            seconds,
-            "o-",
-            color="#1f77b4",
-            label=f"time, exponent {exponent(size, seconds):.2f}",
-        )
-        axes.loglog(
-            size,
-            ops * seconds[-1] / ops[-1],
-            "--",
-            color="#444444",
-            label=f"operations, {exponent(size, ops):.2f}",
-        )
-        axes.loglog(
-            size,
-            moved * seconds[-1] / moved[-1],
-            ":",
-            color="#d62728",
-            label=f"bytes, {exponent(size, moved):.2f}",
-        )
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel(name)
-        axes.set_ylabel("seconds")
-        axes.legend(fontsize=8, frameon=False)
-        axes.grid(color="#dddddd", linewidth=0.6)
-    base = ", ".join(f"{name} = {value}" for name, value in BASE.items())
-    figure.suptitle(
-        f"Survey of instances: one size grows, the others stay at {base}, m = 3k/2", fontsize=10
-    )
+    panels = figure.subplots(1, len(sweeps))
+    for axes, (name, points) in zip(panels, sweeps.items(), strict=True):
+        _draw_sweep(axes, name, columns(points))
+    base = f"the others stay at {listed(BASE)}, m = 3k/2"
+    title = f"Survey of instances: one size grows, {base}"
+    figure.suptitle(title, fontsize=10)
     return figure
 
 
+HEADER = (
+    "size",
+    "from",
+    "to",
+    "seconds from",
+    "to",
+    "exponent of time",
+    "of operations",
+    "of bytes",
+)
+
+
+def _row(name: str, sweep: Columns) -> tuple[str, ...]:
+    """The table's row of one sweep."""
+    measured = (sweep.seconds, sweep.operations, sweep.bytes)
+    exponents = [f"{exponent(sweep.size, values):.2f}" for values in measured]
+    return (
+        name,
+        str(sweep.size[0]),
+        str(sweep.size[-1]),
+        f"{sweep.seconds[0]:.4f}",
+        f"{sweep.seconds[-1]:.3f}",
+        *exponents,
+    )
+
+
 def main() -> None:
-    """Measure, print and, where asked, draw."""
+    """Measure, print and, with --figure, draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--figure", type=Path, help="file to draw into (PNG, PDF or SVG)")
     options = parser.parse_args()
-    sweeps = {name: [measure(name, size) for size in sizes] for name, sizes in SWEEPS.items()}
-    rows: list[tuple[str, ...]] = [
-        (
-            "size",
-            "from",
-            "to",
-            "seconds from",
-            "to",
-            "exponent of time",
-            "of operations",
-            "of bytes",
-        )
-    ]
-    for name, points in sweeps.items():
-        size, seconds, ops, moved = (np.array(column) for column in zip(*points, strict=True))
-        fits = (f"{exponent(size, values):.2f}" for values in (seconds, ops, moved))
-        rows.append(
-            (name, str(size[0]), str(size[-1]), f"{seconds[0]:.4f}", f"{seconds[-1]:.3f}", *fits)
-        )
-    table("Survey of instances: one size grows, the others stay at their base", rows)
+    sweeps: dict[str, list[Point]] = {}
+    for name, sizes in SWEEPS.items():
+        sweeps[name] = [measure(name, size) for size in sizes]
+    rows = [_row(name, columns(points)) for name, points in sweeps.items()]
+    title = "Survey of instances: one size grows, the others stay at their base"
+    table(title, [HEADER, *rows])
     if options.figure:
         draw_figure(sweeps).savefig(options.figure, dpi=120)
 

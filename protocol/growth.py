@@ -1,25 +1,23 @@
-"""What trajectories of outputs tell about two paths parting: the part of experiment "rates" every
-model shares.
+"""How fast the outputs of two paths part: the part of experiment "rates" that every model shares.
 
-Trajectories of all paths of one seed, (paths, T + 1, m, *c) NumPy; pairs p < q in lexicographic
-order. What is measured is a `Measured`: by metric the steps it stands at and its values, a row per
-run (metrics: theory/experiments/rates.py).
+Trajectories of all paths of one seed are NumPy arrays (paths, T + 1, m, *c); pairs p < q are in
+lexicographic order. A `Measured` has by metric its steps and its values, a row per run (metrics:
+theory/experiments/rates.py).
 """
 
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import polars as pl
 from jaxtyping import Float
 
 from protocol import metrics
 from protocol.errors import InputError
 from protocol.orders import Order
-from protocol.records import Run, gathered, order_name
-from protocol.spec import digest
+from protocol.recorder import Recorder, pair_name
+from protocol.records import Run
 
 ALL_PATHS = "all paths"
 Measured = dict[str, tuple[Sequence[int], Any]]  # metric -> steps (points,), values (runs, points)
@@ -27,7 +25,7 @@ Measured = dict[str, tuple[Sequence[int], Any]]  # metric -> steps (points,), va
 
 @dataclass(frozen=True)
 class Reading:
-    """What is read off the trajectories."""
+    """What is read from the trajectories."""
 
     window: int = 20
     """First steps over which the growth is measured."""
@@ -39,8 +37,8 @@ class Reading:
     def __post_init__(self) -> None:
         if self.window < 2 or self.every < 1 or 0 not in self.starts or min(self.starts) < 0:
             raise InputError(
-                f"reading: expected a window of at least 2 steps, curves every 1 or more and "
-                f"starts ≥ 0, 0 among them; "
+                "reading: expected a window of at least 2 steps, curves every 1 or more and "
+                "starts ≥ 0, 0 among them; "
                 f"got window {self.window}, every {self.every}, starts {self.starts}"
             )
 
@@ -86,29 +84,26 @@ def pair_metrics(growths: Sequence[metrics.OutputGrowth], where: Reading) -> Mea
     """Curves, growth and horizons, a row per pair; the divergence is above 0."""
     log_d = np.log([growth.divergence for growth in growths])
     rate = np.array([growth.rate for growth in growths])
-    steps, points = range(0, rate.shape[1], where.every), range(0, log_d.shape[1], where.every)
-    horizons = np.array(
-        [
-            [_horizons(g, log, s) for s in where.starts]
-            for g, log in zip(growths, log_d, strict=True)
-        ]
-    )
-    first = [metrics.growth_rate(growth.divergence[: where.window + 1]).rate for growth in growths]
+    every = where.every
+    measured: Measured = {
+        "output_rate": (range(0, rate.shape[1], every), rate[:, ::every]),
+        "log_divergence": (range(0, log_d.shape[1], every), log_d[:, ::every]),
+    }
+    window = [metrics.growth_rate(growth.divergence[: where.window + 1]) for growth in growths]
     at_start = {
-        "growth/measured": np.array(first),
+        "growth/measured": np.array([fit.rate for fit in window]),
         "growth/rate": np.asarray(metrics.growth_by_rate(rate[:, 0])),
         "growth/ratio": log_d[:, 1] - log_d[:, 0],
         "identity_error/outputs": np.array([_identity_error(growth) for growth in growths]),
     }
-    named = zip(
-        ("rate", "ratio", "constant"), np.moveaxis(horizons.astype(np.float64), -1, 0), strict=True
-    )
-    return {
-        "output_rate": (steps, rate[:, :: where.every]),
-        "log_divergence": (points, log_d[:, :: where.every]),
-        **{name: ((0,), values[:, None]) for name, values in at_start.items()},
-        **{f"horizon/{name}": (where.starts, values) for name, values in named},
-    }
+    measured |= {name: ((0,), values[:, None]) for name, values in at_start.items()}
+    horizons = np.zeros((3, len(growths), len(where.starts)))
+    for i, growth in enumerate(growths):
+        for j, start in enumerate(where.starts):
+            horizons[:, i, j] = _horizons(growth, log_d[i], start)
+    for name, steps in zip(("rate", "ratio", "constant"), horizons, strict=True):
+        measured[f"horizon/{name}"] = (where.starts, steps)
+    return measured
 
 
 def secant_rates(
@@ -123,9 +118,7 @@ def secant_rates(
 
 
 def in_parameters(rates: Float[np.ndarray, "pairs steps"], every: int) -> Measured:
-    """What the secant rates of pairs tell: the curve, every so many steps, and the growth ρ_0
-    promises.
-    """
+    """The curve of the secant rates of pairs, every so many steps, and the growth ρ_0 promises."""
     return {
         "secant_rate": (range(0, rates.shape[1], every), rates[:, ::every]),
         "growth/secant": ((0,), metrics.growth_by_rate(rates[:, :1])),
@@ -134,9 +127,8 @@ def in_parameters(rates: Float[np.ndarray, "pairs steps"], every: int) -> Measur
 
 def half_diameters(growths: Sequence[metrics.OutputGrowth]) -> Float[np.ndarray, " points"]:
     """½ max √d over all pairs at every step, from their growth."""
-    return np.array(
-        [metrics.half_diameter(d) for d in np.array([growth.divergence for growth in growths]).T]
-    )
+    divergence = np.array([growth.divergence for growth in growths])  # (pairs, points)
+    return np.array([metrics.half_diameter(at_step) for at_step in divergence.T])
 
 
 def farthest(
@@ -151,74 +143,48 @@ def read_off(
     reading: Reading,
     retrained: Float[np.ndarray, "runs m *c"] | None = None,
 ) -> tuple[Measured, Measured]:
-    """What outputs tell: the pairs' metrics, a row per run and pair, and those of all paths, a row
-    per run.
-    """
+    """Metrics of the pairs, a row per run and pair, and metrics of all paths, a row per run."""
     of_pairs: list[Measured] = []
     of_paths: list[Measured] = []
-    for i, one in enumerate(outputs):
-        growths = grown(one)
+    for i, paths in enumerate(outputs):
+        growths = grown(paths)
         of_pairs.append(pair_metrics(growths, reading))
-        together = {"half_diameter": half_diameters(growths)}
+        curves = {"half_diameter": half_diameters(growths)}
         if retrained is not None:
-            together["retrained_distance"] = farthest(one, retrained[i])
-        of_paths.append(
-            {name: (range(values.size), values[None]) for name, values in together.items()}
-        )
+            curves["retrained_distance"] = farthest(paths, retrained[i])
+        of_paths.append({name: (range(curve.size), curve[None]) for name, curve in curves.items()})
     return _stacked(of_pairs), _stacked(of_paths)
 
 
-def _stacked(measured: Sequence[Measured]) -> Measured:
+def _stacked(parts: Sequence[Measured]) -> Measured:
     """The rows of several as one."""
     return {
-        name: (steps, np.concatenate([one[name][1] for one in measured]))
-        for name, (steps, _) in measured[0].items()
+        name: (steps, np.concatenate([part[name][1] for part in parts]))
+        for name, (steps, _) in parts[0].items()
     }
 
 
-class Source(NamedTuple):
-    """Where trajectories come from; orders are those of their paths."""
+def record(
+    recorder: Recorder,
+    orders: Sequence[Order],
+    seeds: Sequence[int],
+    *,
+    method: str,
+    of_pairs: Measured,
+    of_paths: Measured,
+) -> None:
+    """Add what `read_off` measured: a run per seed and pair of paths, and a run per seed for all.
 
-    spec: str
-    world: str
-    model: str
-    method: str
-    orders: tuple[Order, ...]
-    reference: Order
-
-
-def runs(source: Source, seeds: Sequence[int]) -> tuple[list[Run], list[Run]]:
-    """A run per seed and pair of paths, and one per seed for all of its paths, as `read_off` has
-    its rows.
+    orders: those of the paths · seeds: those of the rows, whose number is that of `read_off`.
     """
-    names = [order_name(order) for order in source.orders]
 
     def run(seed: int, order: str, position: int) -> Run:
-        return Run(
-            run=digest([source.spec, source.model, source.method, seed, order]),
-            spec=source.spec,
-            experiment="rates",
-            world=source.world,
-            model=source.model,
-            order=order,
-            position=position,
-            reference=order_name(source.reference),
-            method=source.method,
-            seed=seed,
-        )
+        key = (recorder.model, method, seed, order)
+        return recorder.run(order=order, position=position, method=method, seed=seed, key=key)
 
-    of_pairs = [
-        run(seed, f"{names[a]}|{names[b]}", a + 1) for seed in seeds for a, b in pairs(len(names))
-    ]
-    return of_pairs, [run(seed, ALL_PATHS, 0) for seed in seeds]
-
-
-def frames(runs: Sequence[Run], measured: Measured) -> list[pl.DataFrame]:
-    """Records of everything measured; row i belongs to runs[i]."""
-    found = []
-    for name, (steps, values) in measured.items():
-        which, column = np.divmod(np.arange(values.size), values.shape[1])
-        found.append(
-            gathered(runs, which, step=np.asarray(steps)[column], metric=name, value=values.ravel())
-        )
-    return found
+    compared = [(pair_name(orders[a], orders[b]), a + 1) for a, b in pairs(len(orders))]
+    pair_runs = [run(seed, order, position) for seed in seeds for order, position in compared]
+    path_runs = [run(seed, ALL_PATHS, 0) for seed in seeds]
+    for runs, measured in ((pair_runs, of_pairs), (path_runs, of_paths)):
+        for metric, (steps, values) in measured.items():
+            recorder.curves(runs, {metric: values}, steps)

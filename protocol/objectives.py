@@ -49,8 +49,9 @@ def npo(logp: Array, ref_logp: Array, length: Array, *, beta: float = 0.5) -> Ar
 
 
 def simnpo(logp: Array, ref_logp: Array, length: Array, *, beta: float = 0.2) -> Array:
-    """SimNPO as the paper writes it: L = −(2/β) log σ(−β log π): no length normalisation, no
-    margin, β > 0.
+    """SimNPO as the paper writes it: L = −(2/β) log σ(−β log π), β > 0.
+
+    It has no length normalisation and no margin.
 
     Its gradient is 2σ(β log π) ∇log π, so it goes silent where β|log π| is large; take β with β|log
     π| of order 1. Source: arXiv 2510.16629, section 4.

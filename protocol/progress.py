@@ -1,4 +1,4 @@
-"""How a long computation tells its caller how far it is."""
+"""How a long computation reports to its caller how far it is."""
 
 from collections.abc import Callable
 

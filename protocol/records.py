@@ -1,5 +1,6 @@
-"""The one result table: what was measured, in which run, at which step. Figures and claims read
-records, never models.
+"""The one result table: what was measured, in which run, at which step.
+
+Figures and claims read records, never models.
 
 Three tables in long form, Parquet, no times in them (those are in timings.parquet), sorted so that
 equal results are equal files:
@@ -18,7 +19,7 @@ math_accuracy_flexible (graded on the last number), math_cut (share of sampled a
 token limit), label_loglik_held_out, mass/label, mass/paraphrases and mass/other (shares of the
 probability after a forget question), and answer_loglik/C, /U, /R (log π of whole answers,
 experiment "depth"). Runs of method "floor" (position 0, step 0) hold the same distances between two
-retrained models. Times are in timings.parquet, beside the tables and never compared.
+retrained models. Times are in timings.parquet, which is never compared.
 """
 
 import os
@@ -59,7 +60,7 @@ TIMING_SCHEMA = {"what": pl.String, "seconds": pl.Float64}
 
 
 def order_name(order: Order) -> str:
-    """An order as it stands in the tables: stage names joined by ">"."""
+    """The name of an order in the tables: stage names joined by ">"."""
     return ">".join(order)
 
 
@@ -81,9 +82,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Tables:
-    """Records and per-example values, each sorted by all its columns, and configurations their
-    column spec names.
-    """
+    """Records and examples, each sorted by all its columns, and the configurations of the specs."""
 
     records: pl.DataFrame
     examples: pl.DataFrame
@@ -155,8 +154,7 @@ def gathered(
     value: Float[np.ndarray, " rows"],
     example: Int[np.ndarray, " rows"] | None = None,
 ) -> pl.DataFrame:
-    """Rows of one metric in bulk, row i of runs[which[i]]: records, or examples where `example` is
-    given.
+    """Rows of one metric in bulk, row i of runs[which[i]]: records, or examples with `example`.
 
     For tables of many runs, where `tables` would take seconds; `Tables.from_frames` sorts them.
     """
@@ -170,7 +168,7 @@ def gathered(
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """Write a Parquet file beside its place and rename it into it: a reader never sees half a file."""
+    """Write a Parquet file under another name, then rename it: a reader never sees half a file."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     frame.write_parquet(partial, statistics=False)
     partial.replace(path)
@@ -178,8 +176,7 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment returns: its tables, its configurations by hash, and how long its parts
-    took in seconds.
+    """The tables of an experiment, its configurations by hash, and the seconds its parts took.
 
     The tables get the configurations, too: claims and figures, which see tables alone, ask them for
     constants.

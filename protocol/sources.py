@@ -1,8 +1,7 @@
-"""Where records come from: every folder under OUT/records with the command that made it, and what
-it holds.
+"""Sources of records: every folder under OUT/records, the command that made it, and its content.
 
-A folder's name is its command: `retrace llm positions` writes OUT/records/llm/positions. Beside its
-tables lies origin.json: the command as it was typed and the versions it ran on.
+A folder's name is its command: `retrace llm positions` writes OUT/records/llm/positions. The file
+origin.json next to its tables has the command as it was typed and the versions it ran on.
 """
 
 import json
@@ -23,9 +22,9 @@ class Source:
     """A folder of tables."""
 
     folder: str  # below OUT/records, as "llm/positions"
-    # as typed; where that was not noted, the one that writes the folder, with words that say so
+    # as typed; if that was not noted, the command that writes the folder, with words that say so
     command: str
-    environment: Mapping[str, str]  # name -> version or description; empty where it was not noted
+    environment: Mapping[str, str]  # name -> version or description; empty if it was not noted
     holds: frozenset[Held]
 
 
@@ -39,11 +38,10 @@ def note_origin(folder: Path, command: str, environment: Mapping[str, str]) -> N
 
 def _held(tables: Tables) -> frozenset[Held]:
     columns = ["experiment", "world", "model"]
-    return frozenset(
-        row
-        for frame in (tables.records, tables.examples)
-        for row in frame.select(columns).unique().iter_rows()
-    )
+    rows: set[Held] = set()
+    for frame in (tables.records, tables.examples):
+        rows.update(frame.select(columns).unique().iter_rows())
+    return frozenset(rows)
 
 
 def _source(folder: Path, root: Path, tables: Tables) -> Source:
@@ -55,23 +53,21 @@ def _source(folder: Path, root: Path, tables: Tables) -> Source:
 
 
 def by_name(folder: str) -> str:
-    """The command that writes a folder of this name: "llm/positions" is written by `retrace llm
-    positions`.
-    """
+    """The command that writes a folder: `retrace llm positions` writes "llm/positions"."""
     return f"retrace {folder.replace('/', ' ')}"
 
 
 def _noted(path: Path) -> tuple[str | None, dict[str, str]]:
-    """What origin.json says: None and nothing where there is none; InputError where it is not as it
-    was written.
+    """Command and environment of origin.json: None and nothing if there is no such file.
+
+    InputError if the file is not as it was written.
     """
     if not path.is_file():
         return None, {}
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
-        return str(noted["command"]), {
-            str(name): str(value) for name, value in noted["environment"].items()
-        }
+        environment = noted["environment"].items()
+        return str(noted["command"]), {str(name): str(value) for name, value in environment}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: expected command and environment as JSON; remove the file, or run again"
@@ -79,8 +75,9 @@ def _noted(path: Path) -> tuple[str | None, dict[str, str]]:
 
 
 def read_all(out: Path) -> tuple[Result, tuple[Source, ...]]:
-    """Everything under OUT/records as one result, and its sources by folder; InputError where there
-    is nothing.
+    """Everything under OUT/records as one result, and its sources by folder.
+
+    InputError if there is nothing.
     """
     root = out / "records"
     if not root.is_dir():
@@ -93,31 +90,27 @@ def read_all(out: Path) -> tuple[Result, tuple[Source, ...]]:
             f"out: expected tables in {root}; found none: run `retrace theory` or `retrace llm`"
         )
     results = [records.read(folder) for folder in folders]
-    sources = (
-        _source(folder, root, result.tables)
-        for folder, result in zip(folders, results, strict=True)
-    )
-    return Result.concat(results), tuple(sources)
+    pairs = zip(folders, results, strict=True)
+    sources = tuple(_source(folder, root, result.tables) for folder, result in pairs)
+    return Result.concat(results), sources
 
 
 def sources_of(
     sources: Iterable[Source], experiments: tuple[str, ...], world: str, models: str
 ) -> list[Source]:
-    """The sources that hold records of one of the experiments (NAME stands for NAME/VALUE, too) in
-    a world.
+    """The sources with records of one of the experiments (NAME includes NAME/VALUE) in a world.
 
-    models: names joined by " + ", as a claim has them; it narrows the choice where some source
-    holds one of them.
+    models: names joined by " + ", as a claim has them; they narrow the choice if some source holds
+    one of them.
     """
     names = set(models.split(" + "))
 
     def models_held(source: Source) -> set[str]:
-        return {
-            model
-            for experiment, of, model in source.holds
-            if of == world
-            and (experiment in experiments or experiment.split("/")[0] in experiments)
-        }
+        held = set()
+        for experiment, side, model in source.holds:
+            if side == world and {experiment, experiment.split("/")[0]} & set(experiments):
+                held.add(model)
+        return held
 
-    found = [source for source in sources if models_held(source)]
-    return [source for source in found if models_held(source) & names] or found
+    matching = [source for source in sources if models_held(source)]
+    return [source for source in matching if models_held(source) & names] or matching

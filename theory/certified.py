@@ -1,5 +1,4 @@
-"""Certified unlearning against the divergence of two paths: how soon it shows through noise, how
-much hides it.
+"""Certified unlearning against the divergence of two paths: when noise no longer hides it.
 
 Add N(0, s²I) to both outcomes of two orders with one retained order. If both were (ε, δ)-close to
 one distribution (of retraining), they would be (2ε, (1 + e^ε)δ)-close to each other, in both
@@ -63,9 +62,7 @@ def ascent_modes(difference: Float[jax.Array, " d"], X: Float[jax.Array, "k d"])
 
 
 def first_step(difference: retain.Modes, eta: Scalar, log_size: Scalar) -> Scalar:
-    """The first integer t ≥ 0 with log ‖Δ_t‖ > log_size by bisection, ∞ where none up to
-    `FARTHEST`.
-    """
+    """The first integer t ≥ 0 with log ‖Δ_t‖ > log_size by bisection, ∞ if > `FARTHEST`."""
 
     def halve(_: Any, bracket: tuple[Any, Any]) -> tuple[Any, Any]:
         low, high = bracket
@@ -74,8 +71,8 @@ def first_step(difference: retain.Modes, eta: Scalar, log_size: Scalar) -> Scala
         return jnp.where(above, low, middle), jnp.where(above, middle, high)
 
     start = (jnp.full((), -1.0), jnp.full((), FARTHEST))
-    found = jax.lax.fori_loop(0, 51, halve, start)[1]
-    return jnp.where(log_difference(difference, eta, found) > log_size, found, jnp.inf)
+    first = jax.lax.fori_loop(0, 51, halve, start)[1]
+    return jnp.where(log_difference(difference, eta, first) > log_size, first, jnp.inf)
 
 
 def _distances(value: Any) -> np.ndarray:
@@ -95,8 +92,9 @@ def _log_allowed(epsilon: float, delta: Any) -> float:
 
 
 def hockey_stick(distance: Any, noise: float, epsilon: float) -> Float[np.ndarray, "*n"]:
-    """Φ(D/2s − εs/D) − e^ε Φ(−D/2s − εs/D): sup over sets A of P(A) − e^ε Q(A), P = N(u, s²I), Q =
-    N(v, s²I).
+    """Φ(D/2s − εs/D) − e^ε Φ(−D/2s − εs/D).
+
+    This is the supremum over sets A of P(A) − e^ε Q(A) with P = N(u, s²I) and Q = N(v, s²I).
 
     distance: D = ‖u − v‖ ≥ 0, a number or an array · noise: s > 0 · epsilon: ε ≥ 0. In [0, 1]; 0
     where D = 0. Raises InputError for values outside these ranges. Source: Balle & Wang, arXiv
@@ -128,8 +126,9 @@ def violated(distance: Any, noise: float, epsilon: float, delta: float) -> Bool[
 
 
 def critical_ratio(epsilon: float, delta: float) -> float:
-    """The D/s beyond which (ε, δ) is violated: hockey_stick(x, 1, 2ε) = (1 + e^ε)δ; ∞ where the
-    right side is ≥ 1.
+    """The D/s beyond which (ε, δ) is violated: hockey_stick(x, 1, 2ε) = (1 + e^ε)δ.
+
+    It is ∞ if the right side is ≥ 1.
 
     Raises InputError for ε < 0 and δ outside (0, 1).
     """
@@ -183,8 +182,9 @@ def _pair(
 def first_violating_step(
     difference: Any, X_forget: Any, *, eta: float, noise: float, epsilon: float, delta: float
 ) -> float:
-    """The first step at which noise s no longer hides that two paths differ; it is violated at
-    every later one, too.
+    """The first step at which noise s no longer hides that two paths differ.
+
+    Every later step violates the certificate, too.
 
     difference: Δ₀ (d,) before unlearning · X_forget (k, d) · eta: η > 0 of gradient ascent · noise:
     s > 0 · ε ≥ 0, 0 < δ < 1. ∞ where it never is: (1 + e^ε)δ ≥ 1, or Δ₀ has no part in X_forget's
@@ -199,8 +199,9 @@ def first_violating_step(
 def log_noise_needed(
     difference: Any, X_forget: Any, *, eta: float, epsilon: float, delta: float, at: Any
 ) -> Float[np.ndarray, " times"]:
-    """log s(t), s(t) = ‖Δ_t‖/critical ratio: the least noise with no violation up to step t, for
-    integer t of any size.
+    """log s(t), s(t) = ‖Δ_t‖/critical ratio: the least noise with no violation up to step t.
+
+    t is an integer of any size.
 
     Grows by log(1 + 2ηλ_max/k) a step in the end. −∞ where none is needed. Arguments as for
     `first_violating_step`.

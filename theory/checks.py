@@ -1,4 +1,4 @@
-"""Checks of what callers hand to the linear world's entry points; never called on traced values.
+"""Checks of the arguments of the linear side's entry points; never called on traced values.
 
 Each returns the value as NumPy float64 (or int, float) or raises InputError: which argument, what
 was expected, what came and what to do about it.
@@ -135,17 +135,16 @@ def stage(
 
 
 def _named(argument: str, value: Any, name: str) -> tuple[str, Any]:
-    """One value for all stages, or the stage's own out of a mapping; with what it is to be called
-    in a message.
-    """
+    """One value for all stages, or the stage's own out of a mapping, and its name in a message."""
     if not isinstance(value, Mapping):
         return argument, value
     return f"{argument}[{name!r}]", value[known(argument, name, list(value))]
 
 
 def spectral_filter(mu: Any, filters: Any, name: str, X: Float[np.ndarray, "n d"]) -> Filter:
-    """How stage `name` is learned: Ridge(μ) from mu, or its filter from filters; exactly one of the
-    two is given.
+    """How stage `name` is learned: Ridge(μ) from mu, or its filter from filters.
+
+    Exactly one of the two is given.
     """
     if (mu is None) == (filters is None):
         raise InputError("mu: expected either mu (ridge weights) or filters; got both or neither")
@@ -178,8 +177,9 @@ def spectral_filter(mu: Any, filters: Any, name: str, X: Float[np.ndarray, "n d"
 def independent_rows(
     argument: str, X: Float[np.ndarray, "k d"], *, otherwise: str
 ) -> Float[np.ndarray, "k d"]:
-    """A matrix whose rows are linearly independent (so k ≤ d); `otherwise` says what to do about
-    dependent ones.
+    """A matrix whose rows are linearly independent (so k ≤ d).
+
+    `otherwise` says what to do about dependent ones.
     """
     rank = int(np.linalg.matrix_rank(X))
     if rank < X.shape[0]:

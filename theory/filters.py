@@ -1,10 +1,11 @@
-"""How a stage is learned: spectral filters g, so that a stage maps θ ↦ θ + Xᵀ g(K)(y − Xθ) with K =
-XXᵀ (n×n).
+"""How a stage is learned: by a spectral filter g.
+
+A stage maps θ ↦ θ + Xᵀ g(K)(y − Xθ) with K = XXᵀ (n×n).
 
 The stage is affine with linear part I − Xᵀ g(K) X: along an eigenvector of K with eigenvalue λ the
 residual shrinks by 1 − λ g(λ). Ridge regression towards the previous model, gradient descent
 stopped early and the minimum-norm solution are all of this form, and every result of the linear
-world holds for any of them. A filter is a pytree whose numbers may be traced. Source: the ridge
+side holds for any of them. A filter is a pytree whose numbers may be traced. Source: the ridge
 stage is arXiv 2510.16629, section 2; the others follow from gradient descent's recursion.
 """
 
@@ -39,8 +40,9 @@ class GradientDescent:
     eta: Scalar
 
     def response(self, eigenvalues: Float[Array, " n"]) -> Float[Array, " n"]:
-        """g(λ) at the eigenvalues of K; through expm1 and log1p, exact for small ηλ and for many
-        steps.
+        """g(λ) at the eigenvalues of K.
+
+        expm1 and log1p keep it exact for small ηλ and for many steps.
         """
         step = 2 * self.eta / eigenvalues.shape[0]
         positive = eigenvalues > 0
@@ -57,8 +59,9 @@ class GradientDescent:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class MinimumNorm:
-    """g(λ) = 1/λ, g(0) = 0: the solution of Xθ' = y (in least squares) nearest to θ; the limit of
-    ridge as μ → 0.
+    """g(λ) = 1/λ, g(0) = 0: the solution of Xθ' = y (in least squares) nearest to θ.
+
+    It is the limit of ridge as μ → 0.
 
     Eigenvalues of K up to n · eps · λ_max are rounding and count as 0.
     """
@@ -87,8 +90,9 @@ def stage(
     filter_: Filter,
     gram: Float[Array, "n n"] | None = None,
 ) -> Float[Array, " d"]:
-    """One stage, θ + Xᵀ g(K)(y − Xθ): a Cholesky solve for ridge, one n×n eigendecomposition
-    otherwise.
+    """One stage, θ + Xᵀ g(K)(y − Xθ).
+
+    It takes a Cholesky solve for ridge, one n×n eigendecomposition otherwise.
 
     O(n²d), or O(nd + n³) where gram = K = XXᵀ is given. With y = 0 it is the stage's linear part
     applied to θ.
@@ -101,6 +105,6 @@ def stage(
 
 
 def largest_step(X: Float[np.ndarray, "n d"]) -> float:
-    """n/λ_max: gradient descent on (1/n)‖Xθ − y‖² converges for step sizes below it; ∞ for X = 0."""
+    """n/λ_max: gradient descent on (1/n)‖Xθ − y‖² converges for smaller steps; ∞ for X = 0."""
     largest = np.linalg.norm(X @ X.T, 2)
     return float(X.shape[0] / largest) if largest > 0 else np.inf

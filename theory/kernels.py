@@ -1,5 +1,6 @@
-"""The formulas of the linear world as pure JAX functions: no checks, no float64 switch, usable
-under jit and vmap.
+"""The formulas of the linear model as pure JAX functions, without checks, for jit and vmap.
+
+They switch nothing to float64.
 
 Everything is in dual form: matrices are k×k or k×d, never d×d. With X_U of shape (k, d), K = X_U
 X_Uᵀ, ascent of step size η on (1/k)‖X_U θ − y_U‖² multiplies the residual's component along an
@@ -26,8 +27,9 @@ def ridge_stage(
     mu: Scalar,
     gram: Float[Array, "n n"] | None = None,
 ) -> Float[Array, " d"]:
-    """One stage, θ + Xᵀ(K + μI)⁻¹(y − Xθ): the minimiser of ‖Xθ' − y‖² + μ‖θ' − θ‖² over θ'; gram:
-    K = XXᵀ if known.
+    """One stage, θ + Xᵀ(K + μI)⁻¹(y − Xθ): the minimiser of ‖Xθ' − y‖² + μ‖θ' − θ‖² over θ'.
+
+    gram: K = XXᵀ if known.
     """
     K = X @ X.T if gram is None else gram
     shifted = K + mu * jnp.eye(X.shape[0], dtype=X.dtype)
@@ -46,8 +48,9 @@ class Ascent(NamedTuple):
 def ascent(
     theta: Float[Array, " d"], X: Float[Array, "k d"], y: Float[Array, " k"], eta: Scalar
 ) -> Ascent:
-    """The one k×k eigendecomposition behind an ascent of any length; rounding below zero is cut
-    off.
+    """The one k×k eigendecomposition behind an ascent of any length.
+
+    Rounding below zero is cut off.
     """
     eigenvalues, vectors = jnp.linalg.eigh(X @ X.T)
     return Ascent(
@@ -56,8 +59,9 @@ def ascent(
 
 
 def ascent_weights(moved: Ascent, time: Scalar) -> Float[Array, " k"]:
-    """α with θ_t = θ_0 + X_Uᵀ α; a component with λ = 0 moves by its limit 2ηt/k, one without
-    residual never.
+    """α with θ_t = θ_0 + X_Uᵀ α.
+
+    A component with λ = 0 moves by its limit 2ηt/k, a component without residual never.
 
     expm1 and log1p keep the quotient exact for small g; the quotient overflows once t · log(1 + g)
     exceeds 709.
@@ -79,8 +83,9 @@ class Modes(NamedTuple):
 
 
 def forget_modes(X_forget: Float[Array, "k d"]) -> Modes:
-    """Modes of X_U through QR of X_Uᵀ and a k×k SVD: V is orthonormal to rounding whatever the
-    condition of X_U.
+    """Modes of X_U through QR of X_Uᵀ and a k×k SVD.
+
+    V is orthonormal to rounding whatever the condition of X_U.
     """
     basis, triangle = jnp.linalg.qr(X_forget.T)
     right, values, left = jnp.linalg.svd(triangle)
@@ -106,8 +111,9 @@ class BoundTerms(NamedTuple):
 def bound_terms(
     delta: Float[Array, " d"], modes: Modes, X_test: Float[Array, "m d"], eta: Scalar
 ) -> BoundTerms:
-    """Terms of the bound for Δ₀ = delta: ρ* = Σ_j g_j a_j²/Σ_j a_j² with a = VᵀΔ₀, σ_U =
-    σ_min(X_test V), m ≥ k.
+    """Terms of Theorem 3.1's bound for Δ₀ = delta.
+
+    ρ* = Σ_j g_j a_j²/Σ_j a_j² with a = VᵀΔ₀, σ_U = σ_min(X_test V), m ≥ k.
 
     X_test P = (X_test V)Vᵀ has the singular values of the m×k matrix X_test V.
     """
@@ -135,15 +141,14 @@ def threshold_step(terms: BoundTerms) -> Scalar:
 def log_bound(
     rho: Scalar, reach: Scalar, tests: int, time: Float[Array, "*times"] | float
 ) -> Float[Array, "*times"]:
-    """Logarithm of Theorem 3.1's bound, reach²/(4m) · (1 + ρ*)^{2t} with reach = σ_U‖PΔ₀‖ and m =
-    tests.
-    """
+    """log[reach²/(4m) · (1 + ρ*)^{2t}], Theorem 3.1's bound; reach = σ_U‖PΔ₀‖, m = tests."""
     return 2 * jnp.log(reach) - math.log(4 * tests) + 2 * time * jnp.log1p(rho)
 
 
 def violation_step(rho: Scalar, reach: Scalar, t0: Scalar, tests: int, epsilon: Scalar) -> Scalar:
-    """Smallest integer ≥ max(0, t₀, [log(16mε) − log(reach²)]/(2 log(1 + ρ*))), reach = σ_U‖PΔ₀‖
-    (Corollary 1).
+    """Smallest integer ≥ max(0, t₀, [log(16mε) − log(reach²)]/(2 log(1 + ρ*))) (Corollary 1).
+
+    reach = σ_U‖PΔ₀‖, m = tests.
     """
     needed = jnp.log(16 * tests * epsilon) - 2 * jnp.log(reach)
     return jnp.maximum(jnp.maximum(0.0, t0), jnp.ceil(needed / (2 * jnp.log1p(rho))))
@@ -156,13 +161,12 @@ def log_distance(
     rate: Float[Array, " k"],
     time: Scalar,
 ) -> Scalar:
-    """log[(1/m)‖start + Σ_j (e^{t·rate_j} − 1) amplitude_j readout_j‖²] without overflow, for t ≥
-    0.
+    """log[(1/m)‖start + Σ_j (e^{t·rate_j} − 1) amplitude_j readout_j‖²] for t ≥ 0.
 
-    For the divergence of two paths start = X_test Δ₀, readout = X_test V, amplitude = VᵀΔ₀; for the
-    distance of one path to a fixed model amplitude = Qᵀr₀/s. The largest exponent is factored out
-    of start and modes alike, so what does not grow is kept exactly as long as it matters; (e^x −
-    1)e^{−c} is written −e^{x−c} expm1(−x).
+    Nothing overflows. For the divergence of two paths start = X_test Δ₀, readout = X_test V,
+    amplitude = VᵀΔ₀; for the distance of one path to a fixed model amplitude = Qᵀr₀/s. The largest
+    exponent is factored out of start and modes alike, so what does not grow is kept exactly as long
+    as it matters; (e^x − 1)e^{−c} is written −e^{x−c} expm1(−x).
     """
     exponent = time * rate
     size = exponent + jnp.log(jnp.abs(amplitude))
@@ -175,8 +179,9 @@ def log_distance(
 def log_norm(
     fixed: Scalar, amplitude: Float[Array, " k"], rate: Float[Array, " k"], time: Scalar
 ) -> Scalar:
-    """log √(fixed² + Σ_j amplitude_j² e^{2t·rate_j}) without overflow, for t > 0 or finite rates;
-    −∞ for a zero vector.
+    """log √(fixed² + Σ_j amplitude_j² e^{2t·rate_j}) without overflow, for t > 0 or finite rates.
+
+    It is −∞ for a zero vector.
 
     For a difference Δ_t in parameters: fixed is the norm of its part that never moves, amplitude
     the components of the rest along orthonormal directions.

@@ -37,8 +37,9 @@ def train_orders(
     filters: Filter | Mapping[str, Filter] | None = None,
     start: Any = None,
 ) -> Float[np.ndarray, "orders d"]:
-    """The models after each of several orders, one a row; beginnings that orders have in common are
-    trained once.
+    """The models after each of several orders, one a row.
+
+    Beginnings that orders have in common are trained once.
 
     Arguments and errors as for `train`.
     """
@@ -189,8 +190,9 @@ def _log_curve(
 def log_distance(
     theta: Any, target: Any, X: Any, y: Any, X_test: Any, *, eta: float, at: Any
 ) -> Float[np.ndarray, " times"]:
-    """log d(θ_t, target) along the ascent of `ascend` from θ_0 = theta, d the RE distance over the
-    inputs X_test.
+    """log d(θ_t, target) along the ascent of `ascend` from θ_0 = theta.
+
+    d is the RE distance over the inputs X_test.
 
     theta, target (d,), X (k, d) with independent rows, y (k,), X_test (m, d), η > 0, at: integer
     times of any size: exponents are carried as logarithms, so that 10⁵ steps and more overflow
@@ -207,8 +209,9 @@ def log_distance(
 def log_divergence(
     theta_a: Any, theta_b: Any, X: Any, X_test: Any, *, eta: float, at: Any
 ) -> Float[np.ndarray, " times"]:
-    """log d(θ_a^t, θ_b^t) where both ascend on the same forget set, (I + M)^tΔ₀ with M = (2η/k)XᵀX
-    (Lemma 3.2).
+    """log d(θ_a^t, θ_b^t) if both ascend on the same forget set (Lemma 3.2).
+
+    Their difference is (I + M)^tΔ₀ with M = (2η/k)XᵀX.
 
     The targets y cancel. Arguments, limits and errors as for `log_distance`. Source: arXiv
     2510.16629, Section 3.

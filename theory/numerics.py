@@ -1,7 +1,6 @@
-"""How the linear world computes: float64, one BLAS thread inside compiled programs, and threads
-enough for all of them.
+"""How the linear side computes: in float64, one BLAS thread a call, enough threads for all calls.
 
-XLA runs independent LAPACK calls of one program side by side. If each of them starts BLAS threads
+XLA runs independent LAPACK calls of one program at once. If each of them starts BLAS threads
 of its own they fight for the cores, and a program of a second takes a minute on a busy machine. And
 each call on a batch hands its parts to the pool of XLA's threads and waits for them inside that
 pool, which has as many threads as cores: with as many calls waiting as there are threads, none of
@@ -39,7 +38,7 @@ def _start_with_enough_threads() -> None:
 
 @contextmanager
 def float64() -> Iterator[None]:
-    """Inside, JAX arrays are float64 and BLAS calls use one thread; on leaving, both are as before."""
+    """Inside, JAX arrays are float64 and BLAS calls use one thread; both as before afterwards."""
     _start_with_enough_threads()
     with threadpool_limits(limits=1, user_api="blas"), jax.enable_x64(True):
         yield

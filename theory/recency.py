@@ -1,5 +1,4 @@
-"""Why what was learned last is forgotten slowest: gradient ascent in the eigendirections of the
-forget set.
+"""Why the stage learned last is forgotten slowest: ascent in eigendirections of the forget set.
 
 With X_U X_Uᵀ = Q diag(λ) Qᵀ and c = Qᵀ(X_U θ₀ − y_U), λ in descending order, the forget loss after
 t steps of size η is f(t) = (1/k) Σ_j (1 + 2ηλ_j/k)^{2t} c_j², and what was forgotten is its growth
@@ -24,9 +23,7 @@ from theory.numerics import float64
 
 
 class Residuals(NamedTuple):
-    """Residuals of several models on one forget set, in its eigendirections: λ and c_j = ⟨q_j, X_U
-    θ − y_U⟩.
-    """
+    """Residuals c_j = ⟨q_j, X_U θ − y_U⟩ of several models in a forget set's eigendirections."""
 
     eigenvalues: Float[Array, "*batch k"]  # of X_U X_Uᵀ, descending, ≥ 0
     components: Float[Array, "*batch models k"]
@@ -48,8 +45,9 @@ def log_loss(measured: Residuals, gain: Scalar, time: Scalar) -> Float[Array, " 
 
 
 def log_growth(measured: Residuals, gain: Scalar, time: Scalar) -> Float[Array, " models"]:
-    """log[f(t) − f(0)], gain = 2η/k; e^x − 1 is written e^x(1 − e^{−x}): exact for small x, finite
-    for large ones.
+    """log[f(t) − f(0)], gain = 2η/k; e^x − 1 is written e^x(1 − e^{−x}).
+
+    That is exact for small x and finite for large ones.
     """
     exponent = 2 * time * jnp.log1p(gain * measured.eigenvalues)
     terms = exponent + jnp.log(-jnp.expm1(-exponent)) + 2 * jnp.log(jnp.abs(measured.components))
@@ -59,8 +57,9 @@ def log_growth(measured: Residuals, gain: Scalar, time: Scalar) -> Float[Array, 
 def below(
     power: Float[np.ndarray, "*batch models k"], *, summed: bool
 ) -> Bool[np.ndarray, "*batch models models"]:
-    """[a, b]: every component's power of a is at most b's, or (summed) every sum of powers from the
-    top down is.
+    """[a, b] true: every component's power of a is at most b's.
+
+    With summed, every sum of powers from the top down is.
     """
     compared = np.cumsum(power, axis=-1) if summed else power
     return np.all(compared[..., :, None, :] <= compared[..., None, :, :], axis=-1)
@@ -77,8 +76,9 @@ def _curves(
 
 
 def residual_components(thetas: Any, X: Any, y: Any) -> Residuals:
-    """λ (k,), descending, and c (P, k), c_pj = ⟨q_j, Xθ_p − y⟩, of models thetas (P, d) on the
-    forget set X (k, d), y.
+    """λ (k,), descending, and c (P, k), c_pj = ⟨q_j, Xθ_p − y⟩.
+
+    thetas (P, d): the models; X (k, d), y (k,): the forget set.
 
     The signs of a column of c are arbitrary; so is the basis within an eigenspace of several
     dimensions. Raises InputError for bad shapes or values.
@@ -103,11 +103,10 @@ def _log_curves(
 def log_forget_loss(
     thetas: Any, X: Any, y: Any, *, eta: float, at: Any
 ) -> Float[np.ndarray, "models times"]:
-    """log f(t), f(t) = (1/k) Σ_j (1 + 2ηλ_j/k)^{2t} c_j² = (1/k)‖Xθ_t − y‖², at integer times of
-    any size.
+    """log f(t), f(t) = (1/k) Σ_j (1 + 2ηλ_j/k)^{2t} c_j² = (1/k)‖Xθ_t − y‖².
 
-    thetas (P, d), X (k, d), y (k,), η > 0. −∞ where the forget set is fitted. Raises InputError for
-    bad shapes or values.
+    at: integer times of any size; thetas (P, d), X (k, d), y (k,), η > 0. The value is −∞ if the
+    forget set is fitted. Raises InputError for bad shapes or values.
     """
     return _log_curves(log_loss, thetas, X, y, eta, at)
 
@@ -115,8 +114,7 @@ def log_forget_loss(
 def log_forget_growth(
     thetas: Any, X: Any, y: Any, *, eta: float, at: Any
 ) -> Float[np.ndarray, "models times"]:
-    """log[f(t) − f(0)] = log[(1/k) Σ_j ((1 + 2ηλ_j/k)^{2t} − 1) c_j²]: the forget score as a
-    logarithm.
+    """log[f(t) − f(0)] = log[(1/k) Σ_j ((1 + 2ηλ_j/k)^{2t} − 1) c_j²], the log of the forget score.
 
     Arguments and errors as for `log_forget_loss`; −∞ at t = 0 and where only directions with λ = 0
     are left.
@@ -125,11 +123,11 @@ def log_forget_growth(
 
 
 def shrinkage(X: Any, *, mu: float | None = None, filters: Any = None) -> Float[np.ndarray, " k"]:
-    """What learning (X, y) leaves of each component of its residual, 1 − λ_j g(λ_j), eigenvalues
-    descending.
+    """1 − λ_j g(λ_j): the share of each residual component that is left after learning (X, y).
 
-    μ/(μ + λ_j) for ridge (mu, μ > 0), 0 for the minimum norm: then ascent never moves. Exactly one
-    of mu and filters (one `theory.filters` filter) is given. Raises InputError for bad values.
+    Eigenvalues descend. It is μ/(μ + λ_j) for ridge (mu, μ > 0) and 0 for the minimum norm, from
+    which ascent never moves. Exactly one of mu and filters (one `theory.filters` filter) is given.
+    Raises InputError for bad values.
     """
     X = checks.matrix("X", X)
     filter_ = checks.spectral_filter(mu, filters, "U", X)
@@ -139,8 +137,9 @@ def shrinkage(X: Any, *, mu: float | None = None, filters: Any = None) -> Float[
 
 
 def _power(measured: Residuals) -> Float[np.ndarray, "models spaces"]:
-    """Σ c_j² over each eigenspace, λ descending; eigenvalues equal to rounding are one, λ = 0
-    counts as fitted.
+    """Σ c_j² over each eigenspace, λ descending.
+
+    Eigenvalues that are equal but for rounding share a space; λ = 0 counts as fitted.
     """
     eigenvalues = np.asarray(measured.eigenvalues)
     rounding = eigenvalues.size * np.finfo(np.float64).eps * eigenvalues[0]
@@ -150,8 +149,7 @@ def _power(measured: Residuals) -> Float[np.ndarray, "models spaces"]:
 
 
 def dominates(measured: Residuals, *, summed: bool = False) -> Bool[np.ndarray, "models models"]:
-    """[a, b] true: model a forgets no faster than b at every step and step size, by the components
-    alone.
+    """[a, b] true: model a forgets no faster than b at every step and step size.
 
     Criterion: |c_j^a| ≤ |c_j^b| for all j with λ_j > 0. With summed the weaker one Σ_{i≤j} (c_i^a)²
     ≤ Σ_{i≤j} (c_i^b)² for all j, λ descending, which is enough: f(t) − f(0) = (1/k) Σ_j w_j c_j²
@@ -162,8 +160,9 @@ def dominates(measured: Residuals, *, summed: bool = False) -> Bool[np.ndarray, 
 
 
 def slower_in_the_limit(measured: Residuals) -> Bool[np.ndarray, "models models"]:
-    """[a, b] true: a forgets slower than b for all large t, since its component is smaller in the
-    top eigendirection.
+    """[a, b] true: a forgets slower than b for all large t.
+
+    Its component in the top eigendirection is smaller.
 
     Where two models agree there to rounding, the next eigendirection in which they do not decides.
     """

@@ -1,5 +1,4 @@
-"""Unlearning that remembers how the model was trained: what it takes to land on the retrained model
-itself.
+"""Unlearning that knows how the model was trained: methods that reach the retrained model itself.
 
 A stage is affine in the model it starts from: T_s θ = L_s θ + T_s 0 with L_s = I − X_sᵀ
 g_s(K_s)X_s. Let φ be the model before the forget stage U, δ = T_U φ − φ what U moved, and L_later
@@ -27,9 +26,9 @@ Filters = Filter | Mapping[str, Filter] | None
 
 
 def _split(order: Sequence[str], stages: Stages, forget: str) -> tuple[Order, Order]:
-    """The stages before and after the forget stage, which stands in the order once."""
+    """The stages before and after the forget stage, which is in the order once."""
     checked = checks.order(order, stages)
-    retrained(checked, forget)  # raises where it is missing or a stage stands twice
+    retrained(checked, forget)  # raises if it is missing or a stage is there twice
     at = checked.index(forget)
     return checked[:at], checked[at + 1 :]
 
@@ -57,10 +56,11 @@ def stage_delta(
     filters: Filters = None,
     start: Any = None,
 ) -> Float[np.ndarray, " d"]:
-    """δ = T_U φ − φ (d,), φ the model before stage `forget` of the order: what is to be stored
-    while training.
+    """δ = T_U φ − φ (d,), φ the model before stage `forget` of the order.
 
-    Arguments and errors as for `linear.train`; `forget` must stand in the order, every stage once.
+    It has to be stored while training.
+
+    Arguments and errors as for `linear.train`; `forget` must be in the order, every stage once.
     """
     before, _ = _split(order, stages, forget)
     phi = linear.train(stages, before, mu=mu, filters=filters, start=start)
@@ -70,8 +70,9 @@ def stage_delta(
 def carried(
     stages: Stages, delta: Any, later: Sequence[str], *, mu: Weights = None, filters: Filters = None
 ) -> Float[np.ndarray, " d"]:
-    """L_later δ (d,): what the stages `later`, in their order, leave of a displacement delta (d,)
-    before them.
+    """L_later δ (d,): the part of a displacement δ that the stages `later` leave.
+
+    delta (d,) is the displacement before them; they follow in their order.
 
     Only their inputs are used. Arguments and errors as for `linear.train`.
     """
@@ -81,8 +82,9 @@ def carried(
 
 
 def stage_delta_negation(theta: Any, delta: Any) -> Float[np.ndarray, " d"]:
-    """θ_p − δ, theta = θ_p (d,) and delta = δ (d,) stored while training: exact where U was learned
-    last.
+    """θ_p − δ, theta = θ_p (d,) and delta = δ (d,) stored while training.
+
+    It is exact if U was learned last.
 
     InputError for vectors that do not fit. Source: task arithmetic (arXiv 2212.04089) with a
     stage's own displacement.
@@ -100,8 +102,9 @@ def history_aware_removal(
     filters: Filters = None,
     start: Any = None,
 ) -> Float[np.ndarray, " d"]:
-    """θ_p − L_later(T_U φ − φ) (d,): the retrained model, by the displacement of U carried through
-    the later stages.
+    """θ_p − L_later(T_U φ − φ) (d,), the retrained model.
+
+    The displacement of U is carried through the later stages.
 
     Exact up to rounding for any order, ridge weights or filters. Arguments and errors as for
     `stage_delta`.
@@ -120,8 +123,9 @@ def rewind(
     mu: Weights = None,
     filters: Filters = None,
 ) -> Float[np.ndarray, " d"]:
-    """T_later φ (d,): restore the checkpoint φ (d,) taken before U and replay the later stages,
-    targets and all.
+    """T_later φ (d,): the later stages replayed, targets and all.
+
+    They start from the checkpoint φ (d,) taken before U.
 
     Exact by definition. Arguments and errors as for `linear.train`.
     """

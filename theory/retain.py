@@ -1,5 +1,4 @@
-"""Ascent on a forget set U with descent on a retained sample R: which weight λ on R stops two paths
-from parting.
+"""Ascent on a forget set U, descent on a retained sample R: which weight stops two paths parting.
 
 One step of size η ascends on (1/k)‖X_U θ − y_U‖² and descends on (λ/n_R)‖R θ − y_R‖², so two paths'
 difference obeys Δ_{t+1} = (I + ηA)Δ_t, A = (2/k)X_UᵀX_U − (2λ/n_R)RᵀR, whatever the targets. With B
@@ -26,8 +25,9 @@ SPANNED = float(np.sqrt(np.finfo(np.float64).eps))
 
 
 class Sample(NamedTuple):
-    """Row space of a retained sample: R = (left) diag(s) W, rank r; s is 0 and W meaningless beyond
-    r.
+    """Row space of a retained sample: R = (left) diag(s) W, rank r.
+
+    Beyond r, s is 0 and W meaningless.
     """
 
     values: Float[Array, " q"]  # s, descending
@@ -36,16 +36,14 @@ class Sample(NamedTuple):
 
 
 class Extremes(NamedTuple):
-    """Largest and smallest eigenvalue of A on all of R^d: the difference grows where largest > 0."""
+    """Largest and smallest eigenvalue of A on R^d: the difference grows if largest > 0."""
 
     largest: float
     smallest: float
 
 
 class Modes(NamedTuple):
-    """Δ in A's eigendirections, and the size of what lies on none of X_U's and R's rows, where A is
-    0.
-    """
+    """Δ in A's eigendirections; outside: its norm off the rows of X_U and R, where A is 0."""
 
     eigenvalues: Float[Array, " q"]  # ascending
     components: Float[Array, " q"]
@@ -59,7 +57,7 @@ def retained_sample(R: Float[Array, "n d"]) -> Sample:
 
 
 def critical_weight(X_forget: Float[Array, "k d"], sample: Sample, rows: Scalar) -> Scalar:
-    """λ* = (n_R/k) σ_max(X_U R⁺)², n_R = rows; ∞ where a part of X_U above `SPANNED` lies on ker R."""
+    """λ* = (n_R/k) σ_max(X_U R⁺)², n_R = rows; ∞ if more than `SPANNED` of X_U is on ker R."""
     read = jnp.where(sample.kept, X_forget @ sample.right.T, 0.0)
     beyond = jnp.linalg.norm(X_forget - read @ sample.right) > SPANNED * jnp.linalg.norm(X_forget)
     scaled = read / jnp.where(sample.kept, sample.values, 1.0)
@@ -82,7 +80,7 @@ def basis(
 def spectrum(
     C: Float[Array, "q rows"], k: int, rows: Scalar, weight: Scalar
 ) -> tuple[Array, Array]:
-    """Eigenvalues (q,), ascending, and eigenvectors (q, q) of CSCᵀ, the matrix of A in the basis V."""
+    """Eigenvalues (q,), ascending, and eigenvectors (q, q) of CSCᵀ, A in the basis V."""
     signed = jnp.where(jnp.arange(C.shape[1]) < k, 2 / k, -2 * weight / rows)
     return jnp.linalg.eigh((C * signed) @ C.T)
 
@@ -143,8 +141,9 @@ def _log_norms(
 
 
 def critical_retain_weight(X_forget: Any, X_retain: Any) -> float:
-    """λ* = (n_R/k) σ_max(X_U R⁺)²: the difference of two paths grows for weights below it and for
-    none above.
+    """λ* = (n_R/k) σ_max(X_U R⁺)².
+
+    The difference of two paths grows for weights below it and for none above.
 
     X_forget (k, d), X_retain (n_R, d). ∞ where X_U's rows are not all in the row space of R (up to
     `SPANNED` of the norm of X_U), so that no weight stops the growth; n_R ≥ rank X_U is necessary
@@ -156,18 +155,17 @@ def critical_retain_weight(X_forget: Any, X_retain: Any) -> float:
 
 
 def growth_rate_with_retain(X_forget: Any, X_retain: Any, *, weight: float) -> Extremes:
-    """Largest and smallest eigenvalue of A = (2/k)X_UᵀX_U − (2λ/n_R)RᵀR, λ = weight ≥ 0, per step
-    and η.
+    """Largest and smallest eigenvalue of A = (2/k)X_UᵀX_U − (2λ/n_R)RᵀR, per step and η.
 
-    The difference grows if largest > 0 (like (1 + η · largest)^t), for η with 1 + η · smallest >
-    −1. Raises InputError for bad shapes or values and λ < 0.
+    weight = λ ≥ 0. The difference grows if largest > 0 (like (1 + η · largest)^t), for η with
+    1 + η · smallest > −1. Raises InputError for bad shapes or values and λ < 0.
     """
     X, R = _pair(X_forget, X_retain)
     with float64():
-        found = np.asarray(_eigenvalues(X, R, checks.nonnegative("weight", weight)))
-    if found.size < X.shape[1]:
-        found = np.append(found, 0.0)  # whatever no row reads
-    return Extremes(float(found.max()), float(found.min()))
+        values = np.asarray(_eigenvalues(X, R, checks.nonnegative("weight", weight)))
+    if values.size < X.shape[1]:
+        values = np.append(values, 0.0)  # A is 0 where no row reads
+    return Extremes(float(values.max()), float(values.min()))
 
 
 def log_difference_with_retain(
@@ -195,8 +193,9 @@ def log_difference_with_retain(
 
 
 def lasting_difference(delta: Any, X_retain: Any) -> Float[np.ndarray, " d"]:
-    """The component of Δ₀ on ker R: what is left for ever of a difference whose growth a weight
-    above λ* has stopped.
+    """The component of Δ₀ on ker R, which stays for ever.
+
+    It is all that is left of a difference whose growth a weight above λ* has stopped.
 
     delta (d,), X_retain (n_R, d). Where λ* = ∞ it grows instead. Raises InputError for bad shapes
     or values.

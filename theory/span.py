@@ -1,5 +1,6 @@
-"""The span barrier: what no gradient method on the forget set can undo, whatever its loss, schedule
-or stopping time.
+"""The span barrier: the distance no gradient method on the forget set can undo.
+
+It holds for any loss, schedule and stopping time.
 
 Every gradient of a loss on the predictions X_U θ lies in row(X_U). A span method (gradient steps,
 momentum, clipping; its loss may even know the path) therefore ends at θ + X_Uᵀα for some α, and its
@@ -45,8 +46,9 @@ def row_basis(X: Float[Array, "k d"]) -> Float[Array, "d r"]:
 
 
 def reach(X_forget: Float[Array, "k d"], X_test: Float[Array, "m d"]) -> Reach:
-    """Pure kernel: bases of row(X_U) and of its image under X_test; the range of X_test X_Uᵀ is
-    that of X_test V.
+    """Pure kernel: bases of row(X_U) and of its image under X_test.
+
+    The range of X_test X_Uᵀ is that of X_test V.
 
     Two decompositions, not one of X_test X_Uᵀ, whose condition would be the square of what the rank
     is judged by.
@@ -85,8 +87,9 @@ def shrunk(
     reached: Reach,
     X_test: Float[Array, "m d"],
 ) -> tuple[Scalar, Scalar]:
-    """Pure kernel: min over α and 0 ≤ c ≤ 1 of d(cθ + X_Uᵀα, θ_r), and the c; joint least squares,
-    c then clipped.
+    """Pure kernel: min over α and 0 ≤ c ≤ 1 of d(cθ + X_Uᵀα, θ_r), and the c.
+
+    Both by joint least squares; c is then clipped.
     """
     own, aim = unseen(reached, X_test @ theta), unseen(reached, X_test @ retrained)
     size = jnp.sum(own**2)
@@ -138,8 +141,9 @@ def span_floors(
 
 
 def span_floor(theta: Any, theta_retrained: Any, X_forget: Any, X_test: Any) -> float:
-    """min_α d(θ + X_Uᵀα, θ_r) = (1/m)‖(I − Π)X_test(θ − θ_r)‖²: no span method from θ comes nearer
-    to θ_r.
+    """min_α d(θ + X_Uᵀα, θ_r) = (1/m)‖(I − Π)X_test(θ − θ_r)‖².
+
+    No span method from θ comes nearer to θ_r.
 
     theta, theta_retrained (d,), X_forget (k, d), X_test (m, d). For U learned last it is 0 up to
     rounding, since then θ − θ_r lies in row(X_U). Raises InputError for bad shapes or values.
@@ -155,8 +159,9 @@ def span_floor(theta: Any, theta_retrained: Any, X_forget: Any, X_test: Any) -> 
 def span_optimum(
     theta: Any, theta_retrained: Any, X_forget: Any, X_test: Any
 ) -> Float[np.ndarray, " d"]:
-    """θ + X_Uᵀα* at the floor, the one nearest to θ where several are: θ + V (X_test V)⁺ X_test(θ_r
-    − θ).
+    """θ + X_Uᵀα* at the floor, that is θ + V (X_test V)⁺ X_test(θ_r − θ).
+
+    If several models are at the floor, this is the one nearest to θ.
 
     An oracle: it knows θ_r. Arguments and errors as for `span_floor`.
     """
@@ -171,8 +176,9 @@ def span_optimum(
 def shrunk_floor(
     theta: Any, theta_retrained: Any, X_forget: Any, X_test: Any
 ) -> tuple[float, float]:
-    """min over α and 0 ≤ c ≤ 1 of d(cθ + X_Uᵀα, θ_r), and the minimiser c: what weight decay adds
-    to a span method.
+    """min over α and 0 ≤ c ≤ 1 of d(cθ + X_Uᵀα, θ_r), and the minimiser c.
+
+    This is the floor of a span method with weight decay.
 
     Below the floor wherever c < 1; no more data are used. Arguments and errors as for `span_floor`.
     """
@@ -185,8 +191,9 @@ def shrunk_floor(
 
 
 def pair_floor(theta_a: Any, theta_b: Any, X_forget: Any, X_test: Any) -> float:
-    """(1/m)‖(I − Π)X_test(θ_a − θ_b)‖²: d(u_a, u_b) ≥ it for any two span methods, however long
-    they run.
+    """(1/m)‖(I − Π)X_test(θ_a − θ_b)‖², a lower bound of d(u_a, u_b).
+
+    It holds for any two span methods, however long they run.
 
     So max(d(u_a, r), d(u_b, r)) is at least a quarter of it for any common target r. Arguments and
     errors as for `span_floor`.
@@ -199,8 +206,9 @@ def pair_floor(theta_a: Any, theta_b: Any, X_forget: Any, X_test: Any) -> float:
 
 
 def share_outside(displacement: Any, X_forget: Any) -> float:
-    """‖(I − P)u‖²/‖u‖² of a displacement u (d,), P the projector on row(X_U): 0 for span methods, 0
-    for u = 0.
+    """‖(I − P)u‖²/‖u‖² of a displacement u (d,), P the projector on row(X_U).
+
+    It is 0 for span methods, and for u = 0.
 
     Raises InputError for bad shapes or values.
     """

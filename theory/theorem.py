@@ -1,5 +1,6 @@
-"""Theorem 3.1 and Corollary 1: how fast two paths diverge under gradient ascent, and from which
-step on that violates retrain equivalence.
+"""Theorem 3.1 and Corollary 1: how fast two paths diverge under gradient ascent.
+
+The corollary says from which step on the divergence violates retrain equivalence.
 
 Two models θ_a, θ_b (two orders of the same stages) ascend on the same forget set X_U (k, d) with
 step size η on (1/k)‖X_U θ − y_U‖²; d(·,·) is the RE distance over m test inputs. Symbols as in the
@@ -20,7 +21,7 @@ from protocol.errors import InputError
 from theory import checks, kernels
 from theory.numerics import float64
 
-# Of ‖θ_a‖ + ‖θ_b‖ for Δ₀, of ‖Δ₀‖ for its two parts: what is smaller is rounding and stands for 0.
+# Of ‖θ_a‖ + ‖θ_b‖ for Δ₀, of ‖Δ₀‖ for its two parts: a smaller norm is rounding and counts as 0.
 ROUNDING = 1e-13
 
 
@@ -42,7 +43,7 @@ class DivergenceBound:
     tests: int
 
     def log_lower_bound(self, t: float) -> float:
-        """log[σ_U²‖PΔ₀‖²/(4m) · (1 + ρ*)^{2t}], t in steps; finite where `lower_bound` overflows."""
+        """log[σ_U²‖PΔ₀‖²/(4m) · (1 + ρ*)^{2t}], t in steps; finite if `lower_bound` overflows."""
         if self.projected_difference == 0:
             return -math.inf
         with jax.enable_x64(True):
@@ -53,15 +54,17 @@ class DivergenceBound:
             )
 
     def lower_bound(self, t: float) -> float:
-        """σ_U²‖PΔ₀‖²/(4m) · (1 + ρ*)^{2t}, t in steps; +∞ beyond float64. Bounds d(θ_a^t, θ_b^t)
-        from max(t0, 0) on.
+        """σ_U²‖PΔ₀‖²/(4m) · (1 + ρ*)^{2t}, t in steps; +∞ beyond float64.
+
+        Bounds d(θ_a^t, θ_b^t) from max(t0, 0) on.
         """
         with np.errstate(over="ignore"):
             return float(np.exp(self.log_lower_bound(t)))
 
     def violation_step(self, epsilon: float) -> float:
-        """Smallest integer ≥ max(0, t0, [log(16mε) − log(σ_U²‖PΔ₀‖²)]/(2 log(1 + ρ*))), ε > 0; +∞
-        where PΔ₀ = 0.
+        """Smallest integer ≥ max(0, t0, [log(16mε) − log(σ_U²‖PΔ₀‖²)]/(2 log(1 + ρ*))), ε > 0.
+
+        It is +∞ if PΔ₀ = 0.
 
         From that step on the bound is at least 4ε, and since d(a, b) ≤ 4 max(d(a, r), d(b, r)) at
         most one of the two models is within ε of any common target r. Source: arXiv 2510.16629,
@@ -85,11 +88,11 @@ def _terms(
     """One decomposition of the forget set for all pairs."""
     modes = kernels.forget_modes(X_forget)
 
-    def one(delta: Float[jax.Array, " d"]) -> tuple[kernels.BoundTerms, kernels.Scalar]:
+    def of_pair(delta: Float[jax.Array, " d"]) -> tuple[kernels.BoundTerms, kernels.Scalar]:
         terms = kernels.bound_terms(delta, modes, X_test, eta)
         return terms, kernels.threshold_step(terms)
 
-    return modes, *jax.vmap(one)(deltas)
+    return modes, *jax.vmap(of_pair)(deltas)
 
 
 def _enough_tests(X_forget: Float[np.ndarray, "k d"], X_test: Float[np.ndarray, "m d"]) -> None:
@@ -101,8 +104,7 @@ def _enough_tests(X_forget: Float[np.ndarray, "k d"], X_test: Float[np.ndarray, 
     if m < k:
         raise InputError(
             f"X_test: expected m ≥ k = {k} rows, or a difference could hide from the test "
-            f"inputs; got m = {m}; "
-            "add test inputs"
+            f"inputs; got m = {m}; add test inputs"
         )
 
 
@@ -114,8 +116,7 @@ def _full_rank(modes: kernels.Modes, sigma: float, X_test: Float[np.ndarray, "m 
     if rank < k:
         raise InputError(
             f"X_forget: expected {k} linearly independent rows; got rank {rank}; drop dependent "
-            f"rows, or use "
-            "linear.ascend, which takes them"
+            "rows, or use linear.ascend, which takes them"
         )
     seen = X_test @ right
     if sigma <= np.linalg.norm(seen) * max(seen.shape) * eps:
@@ -142,8 +143,9 @@ def _bound(
 def divergence_bounds(
     thetas: Any, X_forget: Any, X_test: Any, *, eta: float
 ) -> dict[tuple[int, int], DivergenceBound]:
-    """Theorem 3.1 for every pair p < q of P models: thetas (P, d), forget inputs (k, d), test
-    inputs (m, d), η > 0.
+    """Theorem 3.1 for every pair p < q of P models.
+
+    thetas (P, d), forget inputs (k, d), test inputs (m, d), η > 0.
 
     Keys are the pairs of indices. Limits and errors as for `divergence_bound`; the forget set is
     decomposed once.
@@ -175,8 +177,9 @@ def divergence_bounds(
 def divergence_bound(
     theta_a: Any, theta_b: Any, X_forget: Any, X_test: Any, *, eta: float
 ) -> DivergenceBound:
-    """Theorem 3.1's quantities for models theta_a, theta_b (d,), forget inputs (k, d), test inputs
-    (m, d) and η > 0.
+    """Theorem 3.1's quantities for two models.
+
+    theta_a, theta_b (d,), forget inputs (k, d), test inputs (m, d), η > 0.
 
     C₀ = ‖X_test‖_op‖(I − P)Δ₀‖, t₀ = ⌈log(2C₀/(σ_U‖PΔ₀‖))/log(1 + ρ*)⌉. Parts of Δ₀ below
     `ROUNDING` count as 0. Raises InputError where X_forget has rank below k, where m < k or X_test

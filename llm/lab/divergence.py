@@ -26,6 +26,7 @@ from llm.training.unlearning import takes_one_step
 from protocol import growth, metrics, orders, records
 from protocol.growth import Reading
 from protocol.orders import Order
+from protocol.recorder import Recorder
 from protocol.records import Run, gathered, order_name
 from protocol.spec import Experiment, Method, digest
 
@@ -94,18 +95,25 @@ def _rates(
         return
     logits = np.stack([metrics.centred_logits(path["test"].astype(np.float64)) for path in outputs])
     target = read_outputs(retrained_folder(lab, reference))["test"][0].double().numpy()
-    source = growth.Source(
-        digest(experiment), "llm", experiment.model, method.name, experiment.paths, reference
-    )
+    spec, model = digest(experiment), experiment.model
+    recorder = Recorder("rates", "llm", experiment, spec=spec, model=model, reference=reference)
     reading = Reading(min(WINDOW, steps), 1, tuple(start for start in (0, 10) if start < steps - 1))
-    measured = growth.read_off(logits[None], reading, metrics.centred_logits(target)[None])
+    of_pairs, of_paths = growth.read_off(
+        logits[None], reading, metrics.centred_logits(target)[None]
+    )
     kept = [weights for folder in folders if (weights := read_parameters(folder)) is not None]
     if len(kept) == len(folders):
         parameters = np.stack([weights.numpy() for weights in kept])  # (paths, points, d)
-        rates = growth.secant_rates(parameters)
-        measured[0].update(growth.in_parameters(rates, reading.every))
-    for runs, values in zip(growth.runs(source, [lab.seed]), measured, strict=True):
-        yield from growth.frames(runs, values)
+        of_pairs |= growth.in_parameters(growth.secant_rates(parameters), reading.every)
+    growth.record(
+        recorder,
+        experiment.paths,
+        [lab.seed],
+        method=method.name,
+        of_pairs=of_pairs,
+        of_paths=of_paths,
+    )
+    yield recorder.tables().records
 
 
 def _numpy(folder: Path) -> Outputs:

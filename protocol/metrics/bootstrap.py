@@ -29,8 +29,9 @@ def bootstrap_interval(
     draws: int = 2000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Bootstrap interval of the mean over seeds (and questions), values (S,) or (S, Q), through
-    scipy.stats.bootstrap.
+    """Bootstrap interval of the mean over seeds (and questions), values (S,) or (S, Q).
+
+    It is that of scipy.stats.bootstrap.
 
     Speaks of other seeds and other questions alike. Where what a seed does to a question makes the
     spread, that counts in both draws and the interval is too wide, by a factor up to √2 (Owen,
@@ -45,13 +46,14 @@ def bootstrap_interval(
     rng = np.random.default_rng(seed)
 
     def mean(drawn: Int[np.ndarray, "*draws seeds"], axis: int) -> Float[np.ndarray, " *draws"]:
-        chosen = values[drawn]  # (*draws, S) or (*draws, S, Q)
+        sample = values[drawn]  # (*draws, S) or (*draws, S, Q)
         if values.ndim == 2:
-            questions = rng.integers(values.shape[1], size=(*chosen.shape[:-2], 1, values.shape[1]))
-            chosen = np.take_along_axis(chosen, questions, axis=-1).mean(axis=-1)
-        return chosen.mean(axis=axis)
+            count = values.shape[1]
+            questions = rng.integers(count, size=(*sample.shape[:-2], 1, count))
+            sample = np.take_along_axis(sample, questions, axis=-1).mean(axis=-1)
+        return sample.mean(axis=axis)
 
-    found = stats.bootstrap(
+    result = stats.bootstrap(
         (np.arange(values.shape[0]),),
         mean,
         vectorized=True,
@@ -61,15 +63,14 @@ def bootstrap_interval(
         confidence_level=_widened(values.shape[0], confidence),
         rng=rng,
     )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    interval = result.confidence_interval
+    return float(interval.low), float(interval.high)
 
 
 def mean_interval(
     values: Float[np.ndarray, " seeds *questions"], *, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Interval of the mean over seeds and questions: Student's below 8 seeds, the bootstrap from
-    there on.
-    """
+    """Interval of the mean over seeds and questions: Student's t below 8 seeds, else bootstrap."""
     if values.shape[0] >= FEW_SEEDS:
         return bootstrap_interval(values, confidence=confidence)
     return t_interval(values.reshape(values.shape[0], -1).mean(axis=1), confidence=confidence)
@@ -85,7 +86,7 @@ def mean_intervals(
             lambda column: t_interval(column, confidence=confidence), 0, flat
         )
     else:
-        found = stats.bootstrap(
+        interval = stats.bootstrap(
             (flat,),
             np.mean,
             axis=0,
@@ -96,5 +97,5 @@ def mean_intervals(
             confidence_level=_widened(values.shape[0], confidence),
             rng=np.random.default_rng(0),
         ).confidence_interval
-        low, high = found.low, found.high
+        low, high = interval.low, interval.high
     return np.asarray(low).reshape(values.shape[1:]), np.asarray(high).reshape(values.shape[1:])

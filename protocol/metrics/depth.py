@@ -19,8 +19,8 @@ def depth_score(
 ) -> Float[np.ndarray, "*runs"]:
     """(C_0 − C_t)/(U_0 − U_t) at `step` (the last one): how much of U's fall C shared, 1 = as much.
 
-    nan where U did not fall: then nothing was unlearned whose depth could be told.
-    Source: read off the curves of arXiv 2510.16629, Figure 4.
+    nan if U did not fall: then nothing was unlearned that has a depth.
+    Source: read from the curves of arXiv 2510.16629, Figure 4.
     """
     fallen = logp_u[..., 0] - logp_u[..., step]
     return np.asarray((logp_c[..., 0] - logp_c[..., step]) / np.where(fallen > 0, fallen, np.nan))
@@ -36,7 +36,8 @@ def ends_below(
     logp_u: Float[np.ndarray, "*runs points"],
     logp_r: Float[np.ndarray, "*runs points"],
 ) -> Bool[np.ndarray, "*runs"]:
-    """The caption's rule of Figure 4: both U and C end below R (it calls all six published curves
-    deep).
+    """The caption's rule of Figure 4: both U and C end below R.
+
+    (It calls all six published curves deep.)
     """
     return np.asarray((logp_u[..., -1] < logp_r[..., -1]) & (logp_c[..., -1] < logp_r[..., -1]))

@@ -17,8 +17,9 @@ Array = Any
 
 
 def re_distance(a: Array, b: Array) -> Array:
-    """Retrain-equivalence distance d(a, b) = (1/m) Σ_i ‖a_i − b_i‖², a and b of one shape (m,) or
-    (m, c).
+    """Retrain-equivalence distance d(a, b) = (1/m) Σ_i ‖a_i − b_i‖².
+
+    a and b are of one shape, (m,) or (m, c).
 
     Retrain equivalence at ε means d(θ_u, θ_r) ≤ ε. Raises InputError where the shapes differ or m =
     0.
@@ -36,8 +37,9 @@ def re_distance(a: Array, b: Array) -> Array:
 
 
 def pairwise_divergence(predictions: Float[np.ndarray, "P m *c"]) -> Float[np.ndarray, "P P"]:
-    """d(u_p, u_q) for every pair of P outcomes; predictions is (P, m) or (P, m, c), the result
-    symmetric with zeros.
+    """d(u_p, u_q) for every pair of P outcomes.
+
+    predictions is (P, m) or (P, m, c); the result is symmetric, 0 on its diagonal.
     """
     count = predictions.shape[0]
     result = np.zeros((count, count))
@@ -50,8 +52,9 @@ def pairwise_divergence(predictions: Float[np.ndarray, "P m *c"]) -> Float[np.nd
 def distance_curve(
     trajectory: Float[np.ndarray, "points m *c"], target: Float[np.ndarray, " m *c"]
 ) -> Float[np.ndarray, " points"]:
-    """d(f_t, target) at every step of a trajectory (T + 1, m) or (T + 1, m, c), target the outputs
-    of a fixed model.
+    """d(f_t, target) at every step of a trajectory (T + 1, m) or (T + 1, m, c).
+
+    target: the outputs of a fixed model.
     """
     return np.array(
         [re_distance(np.asarray(outputs, np.float64), target) for outputs in trajectory]
@@ -59,8 +62,9 @@ def distance_curve(
 
 
 def centred_logits(logits: Array) -> Array:
-    """Logits (..., c) minus their mean over the c classes, which no probability depends on. Over
-    the array API.
+    """Logits (..., c) minus their mean over the c classes, which no probability depends on.
+
+    Any library of the array API will do.
 
     Probabilities are bounded: growth of a divergence without bound can be seen in logits alone.
     """
@@ -69,8 +73,9 @@ def centred_logits(logits: Array) -> Array:
 
 
 def half_diameter(divergence: Float[np.ndarray, "..."]) -> float:
-    """½ max_{p,q} √d(u_p, u_q): whatever the common target r, some outcome keeps √d(u_p, r) at
-    least this large.
+    """½ max_{p,q} √d(u_p, u_q).
+
+    Whatever the common target r, some outcome keeps √d(u_p, r) at least this large.
 
     divergence: d of every pair, as of `pairwise_divergence` or each pair once. So the spread of the
     outcomes alone falsifies retrain equivalence at every ε < `falsified_epsilon`. Outcomes must
@@ -82,7 +87,8 @@ def half_diameter(divergence: Float[np.ndarray, "..."]) -> float:
 
 
 def falsified_epsilon(divergence: Float[np.ndarray, "..."]) -> float:
-    """half_diameter² = ¼ max_{p,q} d(u_p, u_q): at every ε below it some outcome misses retrain
-    equivalence.
+    """half_diameter² = ¼ max_{p,q} d(u_p, u_q).
+
+    At every ε below it some outcome misses retrain equivalence.
     """
     return 0.25 * float(np.max(divergence))

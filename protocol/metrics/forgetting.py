@@ -1,4 +1,4 @@
-"""Forget score, utilities and recency (meanings settled for both worlds).
+"""Forget score, utilities and recency (one meaning on both sides).
 
 Curves are indexed by step = number of updates done; step 0 is before unlearning. Scores are "after
 minus before" with the sign chosen so that more forgetting, or more utility kept, is a larger
@@ -22,8 +22,9 @@ def _at(loglik: Float[np.ndarray, "*runs points"], step: int) -> Float[np.ndarra
 def forget_score(
     loglik: Float[np.ndarray, "*runs points"], step: int
 ) -> Float[np.ndarray, "*runs"]:
-    """Decrease of the mean token log-likelihood up to `step`: ℓ_0 − ℓ_step, in nats; positive =
-    forgotten.
+    """Decrease of the mean token log-likelihood up to `step`: ℓ_0 − ℓ_step, in nats.
+
+    It is positive if something was forgotten.
 
     Primary on the label alone (what Table 1 prints); second on the mean over the phrase means of
     label and paraphrases.
@@ -32,8 +33,9 @@ def forget_score(
 
 
 def area_score(loglik: Float[np.ndarray, "*runs points"]) -> Float[np.ndarray, "*runs"]:
-    """Mean forget score over steps 1..T, (1/T) Σ_t (ℓ_0 − ℓ_t): the area under the curve per step,
-    in nats.
+    """Mean forget score over steps 1..T, (1/T) Σ_t (ℓ_0 − ℓ_t).
+
+    This is the area under the curve per step, in nats.
     """
     return loglik[..., 0] - np.mean(loglik[..., 1:], axis=-1)
 
@@ -53,8 +55,9 @@ def math_utility(
 
 
 def recency(scores: Float[np.ndarray, "*seeds paths"]) -> Float[np.ndarray, "*seeds"]:
-    """Rank of p = last by forget score, 1 = slowest: 1 + number of other paths that forgot less or
-    as much.
+    """Rank of p = last by forget score, 1 = slowest.
+
+    It is 1 + the number of other paths that forgot less or as much.
 
     Ties count against recency. Under no path effect each rank 1..P has probability 1/P.
     """

@@ -1,8 +1,7 @@
-"""Comparisons at equal starts: what a path forgets from a level of log-likelihood that another path
-has reached too.
+"""Comparisons at equal starts: forgetting from a log-likelihood that another path reached, too.
 
 A path that starts lower has already lost what another still has to lose; so curves are moved along
-the step until both stand at one level, and what falls from there in as many steps is compared.
+the step until both are at one level; the falls from there in as many steps are compared.
 Curves are log-likelihoods by step.
 """
 
@@ -13,8 +12,9 @@ from protocol.errors import InputError
 
 
 def crossing(loglik: Float[np.ndarray, " points"], level: float) -> float | None:
-    """The first step, linear between steps, at which the curve is at or below `level`; None where
-    it never is.
+    """The first step, linear between steps, at which the curve is at or below `level`.
+
+    It is None if the curve never is.
     """
     below = np.flatnonzero(loglik <= level)
     if below.size == 0:
@@ -27,8 +27,9 @@ def crossing(loglik: Float[np.ndarray, " points"], level: float) -> float | None
 
 
 def fall_from(loglik: Float[np.ndarray, " points"], level: float, ahead: int) -> float | None:
-    """How far the curve falls in `ahead` steps after it reached `level`, in nats; None where the
-    run is too short.
+    """How far the curve falls in `ahead` steps after it reached `level`, in nats.
+
+    It is None if the run is too short.
 
     A curve that starts below the level is not moved to it: None.
     """
@@ -43,8 +44,9 @@ def fall_from(loglik: Float[np.ndarray, " points"], level: float, ahead: int) ->
 def equal_level_differences(
     loglik: Float[np.ndarray, "paths points"], ahead: int
 ) -> dict[int, float]:
-    """For each path p < P (1-based): the fall of p = P minus that of path p in `ahead` steps from
-    their common level.
+    """For each path p < P (1-based): the fall of p = P minus that of path p in `ahead` steps.
+
+    Both start from their common level.
 
     The level is the lower of both starts. Negative: p = last falls slower even from there. Paths
     whose pair has no such stretch, as where p = last never falls to the start of the other, are

@@ -1,5 +1,4 @@
-"""Rank tests of recency: how low p = last stands among the paths, and whether forgetting falls with
-the position.
+"""Rank tests of recency: the rank of p = last among the paths, and the trend with the position.
 
 Forget scores (seeds, paths), p = 1..P in order. Under "the path makes no difference" every ranking
 of a seed's paths is equally likely and seeds are independent; both tests are exact under that null
@@ -24,8 +23,9 @@ class RankTest(NamedTuple):
 
 
 def last_rank_test(scores: Float[np.ndarray, "seeds paths"]) -> RankTest:
-    """Mean rank of p = last by forget score (1 = slowest, no effect: (P + 1)/2) and P(mean rank ≤
-    observed).
+    """Mean rank of p = last by forget score (1 = slowest), and P(mean rank ≤ observed).
+
+    Without an effect, the mean rank is (P + 1)/2.
 
     Exact: the sum of S independent ranks, each uniform on 1..P. Ties count against recency.
     """
@@ -40,8 +40,9 @@ def last_rank_test(scores: Float[np.ndarray, "seeds paths"]) -> RankTest:
 
 
 def position_trend(scores: Float[np.ndarray, "seeds paths"]) -> RankTest:
-    """Page's L against "forgetting falls with the position of the forget set": L = Σ_p (P + 1 − p)
-    Σ_seeds rank.
+    """Page's L against "forgetting falls with the position of the forget set".
+
+    L = Σ_p (P + 1 − p) Σ_seeds rank.
 
     Through scipy.stats.page_trend_test (exact for small samples). Raises InputError for fewer than
     3 paths or 2 seeds.

@@ -1,5 +1,4 @@
-"""Growth of the divergence of two runs along unlearning: rates, extrapolations, and how long they
-hold.
+"""Growth of the divergence of two runs: rates, extrapolations, and how long these hold.
 
 Time is counted in steps, step 0 before unlearning; rates are per step. The same rates are read in
 parameters (ρ_t) and in outputs (r_t): the second needs no weights, so that it works at any size.
@@ -20,8 +19,9 @@ Array = Any
 
 
 def secant_rate(delta: Array, update_difference: Array) -> Array:
-    """ρ_t = ⟨Δ_t, u_a − u_b⟩/‖Δ_t‖², per step: the secant Rayleigh quotient of two runs, whatever
-    their optimizers.
+    """ρ_t = ⟨Δ_t, u_a − u_b⟩/‖Δ_t‖², per step.
+
+    This is the secant Rayleigh quotient of two runs, whatever their optimizers.
 
     delta: Δ_t = θ_a − θ_b (*points, d) · update_difference: u_a − u_b, the same shape. Returns
     (*points,); nan where Δ_t = 0. Exactly ‖Δ_{t+1}‖² = ‖Δ_t‖²(1 + 2ρ_t) + ‖u_a − u_b‖². For
@@ -112,8 +112,9 @@ def growth_by_ratio(log_divergence: Float[np.ndarray, " points"]) -> float:
 
 
 def extrapolate(log_start: float, growth: float, steps: int) -> Float[np.ndarray, " points"]:
-    """log d_0 + t · growth for t = 0..steps: (1 + r_0)^{2t} d_0 or d_0(d_1/d_0)^t as a logarithm,
-    without overflow.
+    """log d_0 + t · growth for t = 0..steps.
+
+    This is (1 + r_0)^{2t} d_0 or d_0(d_1/d_0)^t as a logarithm, without overflow.
     """
     return log_start + growth * np.arange(steps + 1)
 
@@ -124,8 +125,7 @@ def horizon(
     *,
     factor: float = 2.0,
 ) -> int:
-    """For how many steps the predicted d stays within a factor of the measured one, above and
-    below.
+    """For how many steps the predicted d stays within a factor of the measured d, either way.
 
     The largest h with |log d_t − log d̂_t| ≤ log factor for all t ≤ h; T where it holds to the end
     (then a lower bound of the true horizon), 0 where it fails at the first step. Raises InputError
@@ -153,8 +153,9 @@ def exponential_span(
     *,
     factor: float = 2.0,
 ) -> int:
-    """For how many steps a divergence grows exponentially: its rate stays within a factor of that
-    it began with.
+    """For how many steps a divergence grows exponentially.
+
+    That long its rate stays within a factor of the first rate.
 
     The rate between two recorded steps is Δ log d/Δt. The largest recorded step up to which every
     rate lies between g_0/factor and factor·g_0, g_0 the first of them; 0 where g_0 ≤ 0. At most the
@@ -166,7 +167,7 @@ def exponential_span(
 
 
 class GrowthRate(NamedTuple):
-    """Slope of log d per step with its interval; exp(rate) is the growth factor of d in one step."""
+    """Slope of log d per step with its interval; d grows by the factor exp(rate) in one step."""
 
     rate: float
     low: float

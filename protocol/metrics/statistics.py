@@ -1,5 +1,6 @@
-"""Intervals and tests behind the claims: exact for counts, t for means, F and permutation for path
-effects.
+"""Intervals and tests of the claims: for counts, means and path effects.
+
+Exact for counts, Student's t for means, F and permutation for path effects.
 
 Below 8 seeds intervals are t or exact (the percentile bootstrap covers 76% at 3 seeds).
 """
@@ -47,8 +48,7 @@ def t_interval(values: Float[np.ndarray, " n"], *, confidence: float = 0.95) -> 
 def median_interval(
     values: Float[np.ndarray, " n"], *, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Bounds of the median from order statistics, each one-sided at `confidence`, for any
-    distribution.
+    """Bounds of the median by order statistics, one-sided at `confidence`, for any distribution.
 
     x_(j) and x_(n+1−j) with the largest j such that P(Bin(n, ½) < j) ≤ 1 − confidence; (−∞, ∞)
     below 5 values at 95%.
@@ -60,8 +60,9 @@ def median_interval(
 
 
 def rank_correlation(x: Real[np.ndarray, " n"], y: Real[np.ndarray, " n"]) -> float:
-    """Kendall's τ-b in [−1, 1]; 0 where one of them does not vary. Values may be infinite: only
-    their order counts.
+    """Kendall's τ-b in [−1, 1]; 0 where one of them does not vary.
+
+    Values may be infinite: only their order counts.
     """
     constant = np.ptp(stats.rankdata(x)) == 0 or np.ptp(stats.rankdata(y)) == 0
     return (
@@ -82,8 +83,9 @@ class FTest(NamedTuple):
 def f_test(
     between: float, within: float, degrees: tuple[int, int], *, confidence: float = 0.95
 ) -> FTest:
-    """F = between/within against F with these degrees of freedom; ∞ where within = 0 < between, 0
-    where both are 0.
+    """F = between/within against F with these degrees of freedom.
+
+    F is ∞ if within = 0 < between, 0 if both are 0.
     """
     statistic = float(between / within) if within > 0 else float("inf") if between > 0 else 0.0
     threshold, p_value = stats.f.ppf(confidence, *degrees), stats.f.sf(statistic, *degrees)
@@ -113,8 +115,7 @@ def summary_f_test(
     *,
     confidence: float = 0.95,
 ) -> FTest:
-    """`path_f_test` from summaries: the mean of each of P paths over S seeds and the variance over
-    these seeds.
+    """`path_f_test` from the mean and the variance of each of P paths over S seeds.
 
     F = S · Var(means) / Mean(variances) against F(P − 1, P(S − 1)). Raises InputError for a single
     seed.
@@ -156,8 +157,9 @@ def partial_f_test(
     *,
     confidence: float = 0.95,
 ) -> FTest:
-    """Do the columns `added` explain more of `values` than `known` ones do? Least squares, with q
-    columns of rank more.
+    """Do the columns `added` explain more of `values` than the columns `known` do?
+
+    By least squares, with q columns of rank more.
 
     F = (RSS_known − RSS_both)/q over RSS_both/(n − rank), both = known and added. Columns may
     depend on each other. Raises InputError where `added` adds no rank or no degree of freedom is
@@ -195,8 +197,7 @@ def path_spread_test(
     draws: int = 4000,
     seed: int = 0,
 ) -> SpreadTest:
-    """Permutation test of max_p − min_p of the mean over units, against "the path makes no
-    difference".
+    """Permutation test of max_p − min_p of the mean over units: does the path make a difference?
 
     A unit is what the paths have in common (one question under one seed; one instance): under the
     null its values may be exchanged between the paths. p_value = (1 + #{null ≥ observed}) / (1 +

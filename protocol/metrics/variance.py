@@ -1,5 +1,4 @@
-"""How much of the outcome is due to the order, and how much to chance: variance between paths,
-seeds and bases.
+"""How much of the outcome is due to the order: variance between paths, seeds and bases.
 
 Common random numbers: all paths of a seed share its base, shuffles, unlearning rows and sampling,
 so that seeds and paths are crossed and the seed's own effect does not blur the paths'. One value
@@ -26,21 +25,20 @@ class Components(NamedTuple):
 
     @property
     def shares(self) -> "Components":
-        """Each as a share of their sum, negative estimates taken as 0; all nan where the sum is 0."""
-        found = np.maximum(np.nan_to_num(np.array(self)), 0.0)
-        total = found.sum()
-        shares = found / total if total > 0 else np.full(5, np.nan)
+        """Each as a share of their sum, negative estimates taken as 0; all nan if the sum is 0."""
+        parts = np.maximum(np.nan_to_num(np.array(self)), 0.0)
+        total = parts.sum()
+        shares = parts / total if total > 0 else np.full(5, np.nan)
         return Components(*np.where(np.isnan(np.array(self)), np.nan, shares).tolist())
 
 
 def variance_components(values: Float[np.ndarray, "bases shuffles paths"]) -> Components:
-    """Analysis of variance: paths crossed with bases and with the shuffles inside a base, all
-    random.
+    """Analysis of variance: paths crossed with bases and with shuffles inside a base, all random.
 
     B bases, S shuffles each, P paths. Mean squares MS_p, MS_b, MS_s (of shuffles within bases),
     MS_pb, MS_e have the expectations σ²_e + Sσ²_pb + BSσ²_p, σ²_e + Pσ²_s + Sσ²_pb + SPσ²_b, σ²_e +
     Pσ²_s, σ²_e + Sσ²_pb, σ²_e; solved for the components, which may come out negative. With one
-    base σ²_b and σ²_pb cannot be told (nan): σ²_p then holds σ²_pb, what the order does to that
+    base σ²_b and σ²_pb cannot be known (nan): σ²_p then holds σ²_pb, what the order does to that
     base. Raises InputError for fewer than 2 paths or 2 shuffles.
     """
     bases, shuffles, paths = values.shape
@@ -71,9 +69,7 @@ def variance_components(values: Float[np.ndarray, "bases shuffles paths"]) -> Co
 
 
 class PathEffect(NamedTuple):
-    """σ²_p/(σ²_p + σ²_e): of the variance that is left once the seed is fixed, the share between
-    paths.
-    """
+    """σ²_p/(σ²_p + σ²_e): of the variance left once the seed is fixed, the share between paths."""
 
     share: float
     low: float
@@ -83,8 +79,9 @@ class PathEffect(NamedTuple):
 def path_effect(
     values: Float[np.ndarray, "seeds paths"], *, confidence: float = 0.95
 ) -> PathEffect:
-    """Share of variance between paths under common random numbers, with its exact interval for
-    normal values.
+    """Share of variance between paths under common random numbers, with its interval.
+
+    The interval is exact for normal values.
 
     With F = MS_p/MS_e of the two-way layout without repetition and its degrees of freedom P − 1, (S
     − 1)(P − 1): σ²_p/σ²_e = (F − 1)/S, its bounds (F/F_{1∓α/2} − 1)/S, both taken as at least 0

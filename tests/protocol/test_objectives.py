@@ -103,7 +103,7 @@ def test_npo_tends_to_ga_as_beta_vanishes() -> None:
 
 
 def test_the_two_forms_of_simnpo_differ_by_orders_of_magnitude_in_gradient() -> None:
-    """A 60-token answer at 0.2 nats a token, β = 1: 2σ(−12) ≈ 1e-5 against (2/60) σ(−0.2) ≈ 1.5e-2."""
+    """60 tokens at 0.2 nats a token, β = 1: 2σ(−12) ≈ 1e-5 against (2/60) σ(−0.2) ≈ 1.5e-2."""
     logp = torch.tensor([-12.0], requires_grad=True)
     (paper,) = torch.autograd.grad(simnpo(logp, logp, torch.tensor([60.0]), beta=1.0).sum(), logp)
     (original,) = torch.autograd.grad(

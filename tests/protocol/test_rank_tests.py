@@ -31,7 +31,7 @@ def test_the_p_value_counts_all_rankings(ranks: tuple[int, ...]) -> None:
 
 
 def test_pages_trend_of_a_perfect_fall() -> None:
-    """Every seed ranks P, P − 1, …, 1: the one ranking of P! with the largest L, under each seed."""
+    """Every seed ranks P, P − 1, …, 1: under each seed the ranking of P! with the largest L."""
     falling = np.array([[3.0, 2.0, 1.0], [9.0, 5.0, 4.0]])
     found = metrics.position_trend(falling)
     assert found.statistic == 2 * (9 + 4 + 1)

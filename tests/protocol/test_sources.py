@@ -1,4 +1,4 @@
-"""Where records come from: read together, each folder with its command, found again from a claim."""
+"""Sources of records: read together, each folder with its command, found again from a claim."""
 
 import pytest
 

@@ -142,7 +142,7 @@ def test_a_stage_without_targets_is_the_linear_part(filter_):
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.1, 10), st.sampled_from(FILTERS))
 def test_bases_and_units_do_not_matter(seed, scale, filter_):
-    """X → XO turns θ into Oᵀθ; y → cy scales θ; X → cX with μ → c²μ or η → η/c² scales it by 1/c."""
+    """X → XO turns θ into Oᵀθ; y → cy scales θ by c; X → cX with μ → c²μ or η → η/c² by 1/c."""
     X, y = stage(seed)
     theta = linear.train({"A": (X, y)}, ("A",), filters=filter_)
     turn = np.linalg.qr(RNG(seed).normal(size=(D, D)))[0]

@@ -54,7 +54,7 @@ def test_training_is_the_primal_formula(order):
 
 
 def test_equation_3_gives_the_difference_of_the_two_paths():
-    """Δ₀ = (I − μ_A A)B X_Bᵀy_B + (μ_B B − I)A X_Aᵀy_A, with A = (X_AᵀX_A + μ_A I)⁻¹ and B alike."""
+    """Δ₀ = (I − μ_A A)B X_Bᵀy_B + (μ_B B − I)A X_Aᵀy_A, A = (X_AᵀX_A + μ_A I)⁻¹ and B alike."""
     stages, mu = problem(2), {"A": 0.2, "B": 3.0}
     (X_a, y_a), (X_b, y_b), one = stages["A"], stages["B"], np.eye(D)
     A, B = np.linalg.inv(X_a.T @ X_a + mu["A"] * one), np.linalg.inv(X_b.T @ X_b + mu["B"] * one)

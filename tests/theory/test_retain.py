@@ -65,7 +65,7 @@ def test_the_critical_weight_is_the_pencils_largest_eigenvalue(n, rank):
 
 @pytest.mark.parametrize(("n", "rank"), [(3, 12), (11, 12), (5, 6)])
 def test_a_sample_that_does_not_span_stops_nothing(n, rank):
-    """At any weight A grows at least along the part v of X_U's rows on ker R, where vᵀAv/‖v‖² > 0."""
+    """At any weight A grows along the part v of X_U's rows on ker R, as vᵀAv/‖v‖² > 0."""
     X, R, _ = instance(n=n, rank=rank)
     assert critical_retain_weight(X, R) == math.inf
     outside = X @ (np.eye(D) - np.linalg.pinv(R) @ R)

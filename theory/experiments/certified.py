@@ -1,5 +1,4 @@
-"""Certified unlearning in the linear model: when two orders show through added noise, and how much
-noise hides them.
+"""Certified unlearning in the linear model: from which step on added noise no longer hides orders.
 
 Forget set first and last, gradient ascent on both models, N(0, s²I) added to both; s in units of
 ‖Δ₀‖. Experiment "certified", world "linear":
@@ -13,8 +12,7 @@ Forget set first and last, gradient ascent on both models, N(0, s²I) added to b
   promised, log(1 + 2ηλ_max/k).
 """
 
-import time
-from collections.abc import Iterator
+import itertools
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,14 +20,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import polars as pl
 from jaxtyping import Float
 
 from protocol.errors import InputError
 from protocol.orders import positions
 from protocol.progress import Progress
-from protocol.records import Result, Run, Tables, gathered, order_name
-from protocol.spec import canonical, digest
+from protocol.recorder import Recorder, pair_name
+from protocol.records import Result, Run
 from theory import certified
 from theory.numerics import float64
 from theory.problems.staged import (
@@ -73,14 +70,14 @@ class Settings:
             raise InputError(f"instances, steps, every: expected at least 1 of each; got {counts}")
         if not self.noises or not self.epsilons or min(self.noises) <= 0:
             raise InputError(
-                f"noises, epsilons: expected some, noises > 0; got {self.noises} and "
-                f"{self.epsilons}"
+                "noises, epsilons: expected some, noises > 0; "
+                f"got {self.noises} and {self.epsilons}"
             )
         for epsilon in self.epsilons:
             if np.isinf(certified.critical_ratio(epsilon, self.delta)):
                 raise InputError(
-                    f"delta: expected (1 + e^ε)δ < 1, or nothing is ever violated; got ε = "
-                    f"{epsilon:g}"
+                    "delta: expected (1 + e^ε)δ < 1, or nothing is ever violated; "
+                    f"got ε = {epsilon:g}"
                 )
 
 
@@ -101,7 +98,7 @@ class Measured(NamedTuple):
 def _measure(
     cases: Staged, mu: float, eta: float, steps: int, log_sizes: Float[jax.Array, " cells"]
 ) -> Measured:
-    def one(case: Staged) -> Measured:
+    def of_instance(case: Staged) -> Measured:
         X, y = case.X[-1], case.y[-1]
         models = train_paths(case, ORDERS, (*RETAIN, FORGET), mu)[0]
 
@@ -118,111 +115,70 @@ def _measure(
         promised = jnp.log1p(2 * eta / X.shape[0] * jnp.linalg.norm(X, ord=2) ** 2)
         return Measured(stepped - exact[0], exact - exact[0], first, slope, promised)
 
-    return jax.vmap(one)(cases)
+    return jax.vmap(of_instance)(cases)
 
 
 def measure(settings: Settings, progress: Progress) -> Measured:
     """All instances; cells are noises × ε, ε running faster."""
-    critical = [
-        np.log(certified.critical_ratio(epsilon, settings.delta)) for epsilon in settings.epsilons
-    ]
-    sizes = np.add.outer(np.log(settings.noises), critical).ravel()
-    parts = []
+    ratios = [certified.critical_ratio(epsilon, settings.delta) for epsilon in settings.epsilons]
+    sizes = np.add.outer(np.log(settings.noises), np.log(ratios)).ravel()
+    parts, problem = [], settings.problem
     for seeds in batches(range(settings.instances), BATCH):
-        cases, problem = draw_many(settings.problem, 0, seeds), settings.problem
+        cases = draw_many(problem, 0, seeds)
         with float64():
-            found = _measure(cases, problem.mu, problem.eta, settings.steps, jnp.asarray(sizes))
-            parts.append(tuple(map(np.asarray, found)))
+            part = _measure(cases, problem.mu, problem.eta, settings.steps, jnp.asarray(sizes))
+            parts.append(tuple(map(np.asarray, part)))
         progress("certified unlearning", seeds[-1] + 1, settings.instances)
     return Measured(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _run(spec: str, cell: tuple[float, ...]) -> Run:
-    order = "|".join(map(order_name, ORDERS))
-    return Run(
-        run=digest([spec, *cell]),
-        spec=spec,
-        experiment="certified",
-        world="linear",
-        model="linear",
-        order=order,
-        position=0,
-        reference=order_name(RETAIN),
-        method="GA",
-        seed=0,
-    )
-
-
-def _curves(
-    run: Run, name: str, values: Float[np.ndarray, "instances points"], every: int
-) -> Iterator[pl.DataFrame]:
-    """Median and quartiles over instances by step."""
-    step = np.arange(0, values.shape[1], every)
+def _record_curves(
+    recorder: Recorder,
+    run: Run,
+    name: str,
+    values: Float[np.ndarray, "instances points"],
+    every: int,
+) -> None:
+    """Median and quartiles over instances, every so many steps."""
+    steps = np.arange(0, values.shape[1], every)
     for ending, share in QUARTILES.items():
-        middle = np.quantile(values[:, step], share, axis=0)
-        yield gathered([run], 0 * step, step=step, metric=name + ending, value=middle)
+        quantile = np.quantile(values[:, steps], share, axis=0)
+        recorder.curves(run, {name + ending: quantile}, steps=steps)
 
 
-def _settings(run: Run, values: dict[str, float]) -> Iterator[pl.DataFrame]:
-    here = np.zeros(1, np.int64)
-    for name, value in values.items():
-        yield gathered([run], here, step=here, metric=f"setting/{name}", value=np.array([value]))
-
-
-def _examples(
-    run: Run, values: dict[str, Float[np.ndarray, " instances"]]
-) -> Iterator[pl.DataFrame]:
-    for name, told in values.items():
-        instance = np.arange(told.size)
-        yield gathered(
-            [run],
-            0 * instance,
-            step=0 * instance,
-            metric=name,
-            value=told.astype(float),
-            example=instance,
-        )
-
-
-def _cell(
+def _violations(
     measured: Measured, noise: float, epsilon: float, delta: float
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Divergence at 2ε (instances, points), and what the stepped models say of the first violation."""
-    ratio = np.exp(measured.stepped) / noise
-    seen = certified.violated(ratio, 1.0, epsilon, delta)
+) -> dict[str, Float[np.ndarray, " instances"]]:
+    """The first violating step of the stepped models, nan if none, and later steps without one."""
+    seen = certified.violated(np.exp(measured.stepped) / noise, 1.0, epsilon, delta)
     stepped = np.where(seen.any(axis=1), seen.argmax(axis=1), np.nan)
     later = np.arange(seen.shape[1]) > stepped[:, None]
-    return certified.hockey_stick(ratio, 1.0, 2 * epsilon), {
-        "stepped": stepped,
-        "relapses": np.sum(later & ~seen, axis=1),
-    }
+    return {"stepped": stepped, "relapses": np.sum(later & ~seen, axis=1)}
 
 
-def _frames(
-    settings: Settings, spec: str, measured: Measured
-) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
-    records: list[pl.DataFrame] = []
-    examples: list[pl.DataFrame] = []
-    cells = [(noise, epsilon) for noise in settings.noises for epsilon in settings.epsilons]
+def _record(recorder: Recorder, settings: Settings, measured: Measured) -> None:
+    """Add a run per noise and ε, and a run per ε."""
+
+    def run(*cell: float) -> Run:
+        return recorder.run(order=pair_name(*ORDERS), method="GA", key=cell)
+
+    delta, every = settings.delta, settings.every
+    cells = itertools.product(settings.noises, settings.epsilons)
     for i, (noise, epsilon) in enumerate(cells):
-        run = _run(spec, (noise, epsilon))
-        curve, told = _cell(measured, noise, epsilon, settings.delta)
-        values = {
-            "noise": noise,
-            "epsilon": epsilon,
-            "delta": settings.delta,
-            "steps": float(settings.steps),
-        }
-        records += _settings(run, values)
-        records += _curves(run, "hockey_stick", curve, settings.every)
-        examples += _examples(run, {"first_step": measured.first[:, i], **told})
+        cell = run(noise, epsilon)
+        values = {"noise": noise, "epsilon": epsilon, "delta": delta, "steps": settings.steps}
+        recorder.curves(cell, {f"setting/{name}": value for name, value in values.items()})
+        divergence = certified.hockey_stick(np.exp(measured.stepped) / noise, 1.0, 2 * epsilon)
+        _record_curves(recorder, cell, "hockey_stick", divergence, every)
+        steps = {"first_step": measured.first[:, i]} | _violations(measured, noise, epsilon, delta)
+        recorder.examples(cell, {name: step[None] for name, step in steps.items()})
     for epsilon in settings.epsilons:
-        run = _run(spec, (epsilon,))
-        ratio = np.log(certified.critical_ratio(epsilon, settings.delta))
-        records += _settings(run, {"epsilon": epsilon, "delta": settings.delta})
-        records += _curves(run, "log_noise", measured.exact - ratio, settings.every)
-        examples += _examples(run, {"slope": measured.slope, "promised": measured.promised})
-    return records, examples
+        cell = run(epsilon)
+        recorder.curves(cell, {"setting/epsilon": epsilon, "setting/delta": delta})
+        ratio = np.log(certified.critical_ratio(epsilon, delta))
+        _record_curves(recorder, cell, "log_noise", measured.exact - ratio, every)
+        growth = {"slope": measured.slope[None], "promised": measured.promised[None]}
+        recorder.examples(cell, growth)
 
 
 def run(settings: Settings, progress: Progress) -> Result:
@@ -231,7 +187,6 @@ def run(settings: Settings, progress: Progress) -> Result:
     progress(label, done, total) counts instances. Source: arXiv 2510.16629, Lemma 3.2; arXiv
     1805.06530, Theorem 8.
     """
-    started, spec = time.perf_counter(), digest(["certified", canonical(settings)])
-    records, examples = _frames(settings, spec, measure(settings, progress))
-    timing = ("theory: certified unlearning", time.perf_counter() - started)
-    return Result(Tables.from_frames(records, examples), {spec: canonical(settings)}, (timing,))
+    recorder = Recorder("certified", "linear", settings, reference=RETAIN)
+    _record(recorder, settings, measure(settings, progress))
+    return recorder.result("theory: certified unlearning")

@@ -1,5 +1,4 @@
-"""Depth of forgetting in softmax regression: does unlearning answer U take the related answer C
-with it?
+"""Depth of forgetting in softmax regression: does unlearning U unlearn the related answer C, too?
 
 C, U, R answer the same prompts; C and U have features of correlation `alike`, R's are orthogonal to
 both. The three stages are learned in all six orders, then U is unlearned. Why the order must
@@ -12,26 +11,25 @@ of the answer.
 """
 
 import itertools
-import time
 from dataclasses import dataclass
 
 import jax
 import numpy as np
-import polars as pl
 from jaxtyping import Float
 
 from protocol.errors import InputError
 from protocol.orders import retrained
 from protocol.progress import Progress
-from protocol.records import Result, Run, Tables, gathered, order_name
-from protocol.spec import canonical, digest, named_methods
+from protocol.recorder import Recorder
+from protocol.records import Result
+from protocol.spec import named_methods
 from theory.networks import ensemble, tasks
 from theory.networks.ensemble import Plan
 from theory.networks.models import Network
 from theory.networks.training import Recipe
 from theory.numerics import float64
 
-ANSWERS = ("C", "R", "U")  # class 0, 1, 2; the forget stage stands last
+ANSWERS = ("C", "R", "U")  # class 0, 1, 2; the forget stage is last
 KEPT, FORGET = ANSWERS[:-1], ANSWERS[-1]
 ORDERS = tuple(itertools.permutations(ANSWERS))
 
@@ -95,43 +93,31 @@ def log_likelihoods(settings: Settings) -> Float[np.ndarray, "answers seeds meth
         seeds=range(settings.seeds),
     )
     with float64():
-        found = ensemble.run(plan, ensemble.data(network, task, settings.base), paths)[1]
-        told = jax.nn.log_softmax(
-            found["outputs/label"]
-        )  # (seeds, methods, orders, points, prompts, answers)
-        return np.moveaxis(np.asarray(told.mean(axis=-2)), -1, 0)
+        outputs = ensemble.run(plan, ensemble.data(network, task, settings.base), paths)[1]
+        # (seeds, methods, orders, points, prompts, answers)
+        log_likelihood = jax.nn.log_softmax(outputs["outputs/label"])
+        return np.moveaxis(np.asarray(log_likelihood.mean(axis=-2)), -1, 0)
 
 
 def run(settings: Settings, progress: Progress) -> Result:
-    """Learn in six orders, unlearn U; experiment "depth". Source: arXiv 2510.16629, Figure 4, at
-    small size.
+    """Learn in six orders, unlearn U; experiment "depth".
 
-    progress(label, done, total) counts programs run.
+    progress(label, done, total) counts programs run. Source: arXiv 2510.16629, Figure 4, at small
+    size.
     """
-    started, spec = time.perf_counter(), digest(["depth", canonical(settings)])
-    values = log_likelihoods(settings)
+    recorder = Recorder("depth", "network", settings, model="softmax")
+    cells = itertools.product(range(settings.seeds), settings.methods, ORDERS)
     runs = [
-        Run(
-            run=digest([spec, method, seed, order]),
-            spec=spec,
-            experiment="depth",
-            world="network",
-            model="softmax",
-            order=order_name(order),
+        recorder.run(
+            order=order,
             position=order.index(FORGET) + 1,
-            reference=order_name(retrained(order, FORGET)),
+            reference=retrained(order, FORGET),
             method=method,
             seed=seed,
         )
-        for seed in range(settings.seeds)
-        for method in settings.methods
-        for order in ORDERS
+        for seed, method, order in cells
     ]
-    which, step = np.divmod(np.arange(values[0].size), values.shape[-1])
-    frames: list[pl.DataFrame] = [
-        gathered(runs, which, step=step, metric=f"answer_loglik/{answer}", value=told.ravel())
-        for answer, told in zip(ANSWERS, values, strict=True)
-    ]
+    for answer, values in zip(ANSWERS, log_likelihoods(settings), strict=True):
+        recorder.curves(runs, {f"answer_loglik/{answer}": values})
     progress("depth of forgetting", 1, 1)
-    timing = ("theory: depth of forgetting", time.perf_counter() - started)
-    return Result(Tables.from_frames(frames), {spec: canonical(settings)}, (timing,))
+    return recorder.result("theory: depth of forgetting")

@@ -1,11 +1,10 @@
-"""What is checked on one instance: Theorem 3.1, Corollary 1 and Lemma 3.2, each far past its
-threshold (pure JAX).
+"""Checks of one instance in pure JAX: Theorem 3.1, Corollary 1 and Lemma 3.2 past their thresholds.
 
 Distances and bounds are compared as logarithms, since the threshold t₀ can be 10⁵ steps. Stages A
 and B, paths A>B and B>A from θ₀ = 0; Corollary 1 and Lemma 3.2 for U = B, whose retrained model is
 θ_A. Time is counted in steps. The four checks are four functions, to be compiled one by one: two
-batched LAPACK calls that run side by side in one program fight for the same BLAS threads, which
-made the largest shape sixty times slower.
+batched LAPACK calls that run at once in one program fight for the same BLAS threads, which made
+the largest shape sixty times slower.
 """
 
 from collections.abc import Callable
@@ -44,9 +43,7 @@ def trained(case: Instance) -> Paths:
 
 
 class Bound(NamedTuple):
-    """Theorem 3.1 for one forget set, checked at max(t₀, 0), one step later and at 2 max(t₀, 0) +
-    20.
-    """
+    """Theorem 3.1 for one forget set, checked at t = max(t₀, 0), t + 1 and 2t + 20."""
 
     modes: kernels.Modes
     terms: kernels.BoundTerms
@@ -62,9 +59,7 @@ def _later(step: Scalar) -> Float[Array, " 3"]:
 def log_divergence(
     delta: Float[Array, " d"], modes: kernels.Modes, X_test: Float[Array, "m d"], eta: Scalar
 ) -> LogDistance:
-    """t ↦ log d(θ_a^t, θ_b^t) for Δ₀ = delta; its amplitude along the right singular vector v_j is
-    ⟨v_j, Δ₀⟩.
-    """
+    """t ↦ log d(θ_a^t, θ_b^t) for Δ₀ = delta; ⟨v_j, Δ₀⟩ is the amplitude along v_j."""
     return partial(
         kernels.log_distance,
         X_test @ delta,
@@ -93,7 +88,7 @@ def bound(
 def _log_distance_to(
     theta: Float[Array, " d"], target: Float[Array, " d"], case: Instance, modes: kernels.Modes
 ) -> LogDistance:
-    """t ↦ log d(θ^t, target) for an ascent on stage B from θ; the amplitudes are Qᵀ(X_B θ − y_B)/s."""
+    """t ↦ log d(θ^t, target) for an ascent on stage B from θ; amplitudes Qᵀ(X_B θ − y_B)/s."""
     amplitude = (modes.left.T @ (case.X_b @ theta - case.y_b)) / modes.values
     return partial(
         kernels.log_distance,
@@ -127,8 +122,9 @@ def violation(paths: Paths, checked: Bound, case: Instance) -> Violation:
 
 
 def lemma_error(paths: Paths, case: Instance, steps: int) -> Scalar:
-    """T3: largest ‖Δ_t − (I + M)^tΔ₀‖/‖(I + M)^tΔ₀‖ over t ≤ steps, Δ_t by gradient steps and in
-    closed form.
+    """T3: largest ‖Δ_t − (I + M)^tΔ₀‖/‖(I + M)^tΔ₀‖ over t ≤ steps.
+
+    Δ_t both by gradient steps and in closed form.
     """
     X, k = case.X_b, case.X_b.shape[0]
     targets = jnp.stack([case.y_b, case.y_b, jnp.zeros(k)], axis=1)

@@ -1,8 +1,7 @@
-"""Records of small networks from what `theory.networks.ensemble` computed; arrays (seeds, methods,
-paths, points, ...).
+"""Records of small networks, from the results (seeds, methods, paths, points, ...) of `ensemble`.
 
 Experiment "positions": metrics as in the linear model (protocol/records.py), with held-out prompts
-for both parts, logit_distance/part beside re_distance/part, and retain_accuracy (share of right
+for both parts, logit_distance/part as well as re_distance/part, and retain_accuracy (share of right
 answers on the held-out prompts of the retained stages). Runs of method "retrained" (step 0) hold
 retain_accuracy of the retrained model; of method "floor" (step 0) the distances between the
 retrained models of two seeds, order "SEED|SEED". Experiment "mixture": staged paths and as many
@@ -17,103 +16,83 @@ divergence, of centred logits on the test prompts and of parameters.
 import itertools
 
 import numpy as np
-import polars as pl
 from jaxtyping import Float, Int
 from scipy.special import softmax
 
 from protocol import growth, metrics
 from protocol.growth import Reading
-from protocol.records import Run, gathered, order_name
+from protocol.recorder import Recorder
+from protocol.records import Result, Run, order_name
 from protocol.spec import Experiment, digest
 from theory.networks.unlearning import HELD_OUT
 
-Found = dict[str, Float[np.ndarray, "seeds methods paths points *shape"]]
-Curve = Float[np.ndarray, "runs points"]
+Measured = dict[str, Float[np.ndarray, "seeds methods paths points *shape"]]
 NUMBER = 4  # axes of what is one number at each point
 RATED = ("GA", "NPO", "SimNPO")  # methods whose rates are read
 
 
-def _run(
-    spec: Experiment, order: str, *, position: int = 0, method: str, seed: int, experiment: str
-) -> Run:
-    name = digest(spec)
-    return Run(
-        run=digest([name, experiment, method, seed, order, position]),
-        spec=name,
-        experiment=experiment,
-        world=spec.world,
+def recorder(spec: Experiment, experiment: str | None = None) -> Recorder:
+    """The recorder of an experiment of one model; by default named as the spec is."""
+    return Recorder(
+        spec.name if experiment is None else experiment,
+        spec.world,
+        spec,
+        spec=digest(spec),
         model=spec.model,
-        order=order,
-        position=position,
-        reference=order_name(spec.retain),
-        method=method,
-        seed=seed,
+        reference=spec.retain,
     )
 
 
-def _frames(runs: list[Run], curves: dict[str, Curve]) -> list[pl.DataFrame]:
-    """Records of curves, a row per run."""
-    frames = []
-    for metric, values in curves.items():
-        which, step = np.divmod(np.arange(values.size), values.shape[1])
-        frames.append(gathered(runs, which, step=step, metric=metric, value=values.ravel()))
-    return frames
+def _run(recorder: Recorder, order: str, method: str, seed: int, position: int = 0) -> Run:
+    key = (recorder.experiment, method, seed, order, position)
+    return recorder.run(order=order, position=position, method=method, seed=seed, key=key)
 
 
-def _paths(spec: Experiment) -> list[Run]:
-    """A run per seed, method and path, as `Found` has its axes."""
+def _paths(recorder: Recorder, spec: Experiment) -> list[Run]:
+    """A run per seed, method and path, as `Measured` has its axes."""
+    names = [(p, order_name(order)) for p, order in enumerate(spec.orders, start=1)]
     return [
-        _run(
-            spec, order_name(order), position=p, method=method.name, seed=seed, experiment=spec.name
-        )
-        for seed, method, (p, order) in itertools.product(
-            spec.seeds, spec.methods, enumerate(spec.orders, start=1)
-        )
+        _run(recorder, order, method.name, seed, p)
+        for seed, method, (p, order) in itertools.product(spec.seeds, spec.methods, names)
     ]
 
 
-def on_base(spec: Experiment, found: Found) -> list[pl.DataFrame]:
+def on_base(spec: Experiment, measured: Measured) -> Result:
     """Records of label_loglik of every run on one of several bases."""
-    runs = _paths(spec)
-    return _frames(runs, {"label_loglik": found["label_loglik"].reshape(len(runs), -1)})
+    recorded = recorder(spec)
+    label = measured["label_loglik"][..., : spec.steps + 1]
+    recorded.curves(_paths(recorded, spec), {"label_loglik": label})
+    return recorded.result()
 
 
-def positions(spec: Experiment, found: Found) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
-    """Records of every run; examples of retain_loglik before and after, a seed being one example."""
-    runs = _paths(spec)
-    curves = {
-        m: values.reshape(len(runs), -1) for m, values in found.items() if values.ndim == NUMBER
-    }
-    which, step = np.repeat(np.arange(len(runs)), 2), np.tile([0, spec.steps], len(runs))
-    value, example = curves["retain_loglik"][:, [0, -1]].ravel(), np.zeros_like(which)
-    examples = gathered(
-        runs, which, step=step, metric="retain_loglik", value=value, example=example
-    )
-    return _frames(runs, curves), [examples]
+def positions(recorded: Recorder, spec: Experiment, measured: Measured) -> None:
+    """Add every run; examples of retain_loglik before and after, a seed being one example."""
+    runs = _paths(recorded, spec)
+    curves = {metric: values for metric, values in measured.items() if values.ndim == NUMBER}
+    recorded.curves(runs, curves)
+    ends = curves["retain_loglik"][..., [0, -1]].reshape(len(runs), 1, 2)
+    recorded.examples(runs, {"retain_loglik": ends}, steps=np.array([0, spec.steps]))
 
 
 def retrained(
+    recorded: Recorder,
     spec: Experiment,
     logits: dict[str, Float[np.ndarray, "seeds prompts c"]],
     answers: Int[np.ndarray, " tests"],
-) -> list[pl.DataFrame]:
-    """Accuracy of the retrained models, and the distances between any two of them."""
+) -> None:
+    """Add the accuracy of the retrained models, and the distances between any two of them."""
     right = (logits["test"].argmax(axis=-1) == answers).mean(axis=-1, keepdims=True)
     order, seeds = order_name(spec.retain), spec.seeds
-    runs = [
-        _run(spec, order, method="retrained", seed=seed, experiment=spec.name) for seed in seeds
-    ]
+    runs = [_run(recorded, order, "retrained", seed) for seed in seeds]
+    recorded.curves(runs, {"retain_accuracy": right})
     pairs = growth.pairs(len(seeds))
-    floors = [
-        _run(spec, f"{a}|{b}", method="floor", seed=seeds[a], experiment=spec.name)
-        for a, b in pairs
-    ]
-    between: dict[str, Curve] = {}
+    floors = [_run(recorded, f"{a}|{b}", "floor", seeds[a]) for a, b in pairs]
     for part in HELD_OUT:
-        apart = metrics.centred_logits(logits[part])
-        for name, told in (("re_distance", softmax(apart, axis=-1)), ("logit_distance", apart)):
-            between[f"{name}/{part}"] = np.array([[_distance(told[a], told[b])] for a, b in pairs])
-    return [*_frames(runs, {"retain_accuracy": right}), *_frames(floors, between)]
+        centred = metrics.centred_logits(logits[part])
+        outputs = {"re_distance": softmax(centred, axis=-1), "logit_distance": centred}
+        for name, values in outputs.items():
+            between = [_distance(values[a], values[b]) for a, b in pairs]
+            recorded.curves(floors, {f"{name}/{part}": between})
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -121,51 +100,43 @@ def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(np.mean(np.sum((a - b) ** 2, axis=-1), axis=-1))
 
 
-def control(spec: Experiment, order: str, found: Found) -> list[pl.DataFrame]:
-    """How far apart the paths of one seed are; order "staged" or "mixture"."""
+def control(spec: Experiment, order: str, measured: Measured) -> Result:
+    """Records of how far apart the paths of one seed are; order "staged" or "mixture"."""
+    recorded = recorder(spec, "mixture")
     cells = itertools.product(spec.seeds, spec.methods)
-    runs = [
-        _run(spec, order, method=method.name, seed=seed, experiment="mixture")
-        for seed, method in cells
-    ]
-    label = found["label_loglik"]
-    curves = {"label_loglik": label.mean(axis=2), "label_variance": label.var(axis=2, ddof=1)}
+    runs = [_run(recorded, order, method.name, seed) for seed, method in cells]
+    label = measured["label_loglik"]  # (seeds, methods, paths, points)
+    recorded.curves(runs, {"label_loglik": label.mean(axis=2)})
+    recorded.curves(runs, {"label_variance": label.var(axis=2, ddof=1)})
+    pairs = growth.pairs(label.shape[2])
     for part in HELD_OUT:
-        predicted = softmax(found[f"outputs/{part}"], axis=-1)
-        apart = [
-            _distance(predicted[:, :, a], predicted[:, :, b])
-            for a, b in growth.pairs(label.shape[2])
-        ]
-        curves[f"path_distance/{part}"] = np.mean(apart, axis=0)
-    return _frames(
-        runs, {metric: values.reshape(len(runs), -1) for metric, values in curves.items()}
-    )
+        predicted = softmax(measured[f"outputs/{part}"], axis=-1)
+        apart = [_distance(predicted[:, :, a], predicted[:, :, b]) for a, b in pairs]
+        recorded.curves(runs, {f"path_distance/{part}": np.mean(apart, axis=0)})
+    return recorded.result()
 
 
 def rates(
+    recorded: Recorder,
     spec: Experiment,
-    name: str,
     reading: Reading,
-    found: Found,
+    measured: Measured,
     logits: dict[str, Float[np.ndarray, "seeds prompts c"]],
-) -> list[pl.DataFrame]:
-    """Rates of divergence of every pair of paths, on the test prompts and in parameters; `name` of
-    their settings.
-    """
-    frames: list[pl.DataFrame] = []
+) -> None:
+    """Add the rates of divergence of every pair of paths, on the test prompts and in parameters."""
     target = metrics.centred_logits(logits["test"])
     for number, method in enumerate(spec.methods):
-        if method.name in RATED:
-            source = growth.Source(
-                name, spec.world, spec.model, method.name, spec.orders, spec.retain
-            )
-            of_pairs, of_paths = growth.read_off(found["outputs/test"][:, number], reading, target)
-            secant = [
-                growth.secant_rates(parameters) for parameters in found["parameters"][:, number]
-            ]
-            of_pairs |= growth.in_parameters(np.concatenate(secant), reading.every)
-            for runs, measured in zip(
-                growth.runs(source, spec.seeds), (of_pairs, of_paths), strict=True
-            ):
-                frames += growth.frames(runs, measured)
-    return frames
+        if method.name not in RATED:
+            continue
+        outputs = measured["outputs/test"][:, number]
+        of_pairs, of_paths = growth.read_off(outputs, reading, target)
+        secant = [growth.secant_rates(paths) for paths in measured["parameters"][:, number]]
+        of_pairs |= growth.in_parameters(np.concatenate(secant), reading.every)
+        growth.record(
+            recorded,
+            spec.orders,
+            spec.seeds,
+            method=method.name,
+            of_pairs=of_pairs,
+            of_paths=of_paths,
+        )

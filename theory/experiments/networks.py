@@ -1,11 +1,9 @@
-"""The paths p = 1..P in small networks, the mixture control, and the rates of divergence; world
-"network", float32.
+"""The paths p = 1..P in small networks, their mixture control and rates of divergence, in float32.
 
 A seed shuffles the rows on one base (data, initial parameters). One program trains and unlearns all
 staged paths, one all mixtures. Their records: theory/experiments/network_records.py.
 """
 
-import time
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,7 +14,8 @@ from protocol.errors import InputError, known
 from protocol.growth import Reading
 from protocol.orders import positions
 from protocol.progress import Progress
-from protocol.records import Result, Tables
+from protocol.recorder import Recorder
+from protocol.records import Result
 from protocol.spec import Experiment, canonical, digest, named_methods
 from theory.experiments import network_records as records
 from theory.networks import ensemble, tasks
@@ -60,9 +59,7 @@ TRANSFORMER = World(
 
 @dataclass(frozen=True)
 class Settings:
-    """The positions experiment of the MLP and the transformer, with the mixture control and the
-    rates of divergence.
-    """
+    """The positions experiment of the MLP and the transformer, with mixture control and rates."""
 
     models: tuple[str, ...] = ("mlp", "transformer")
     """Models to run."""
@@ -71,9 +68,9 @@ class Settings:
     steps: int = 20
     """Unlearning updates."""
     ahead: int = 60
-    """Updates followed to measure how far ahead the rate of divergence tells."""
+    """Updates followed to measure how far ahead the rate of divergence holds."""
     reading: Reading = Reading()
-    """What is read off these for the rates."""
+    """What is read from these for the rates."""
     methods: tuple[str, ...] = ("GA", "NPO", "SimNPO", "SimNPO-beta1")
     """Unlearning methods."""
     base: int = 0
@@ -92,9 +89,8 @@ class Settings:
             )
         if self.ahead < self.steps or self.ahead <= self.reading.last:
             raise InputError(
-                f"ahead: expected at least steps = {self.steps} and more than "
-                f"{self.reading.last}, the window and "
-                f"every start of the reading; got {self.ahead}"
+                f"ahead: expected at least steps = {self.steps} and more than {self.reading.last}, "
+                f"the window and every start of the reading; got {self.ahead}"
             )
         if self.bases < 1:
             raise InputError(f"bases: expected at least 1; got {self.bases}")
@@ -106,9 +102,8 @@ class Settings:
     @property
     def worlds(self) -> tuple[World, ...]:
         """The models in turn."""
-        return tuple(
-            {"mlp": self.mlp, "transformer": self.transformer}[name] for name in self.models
-        )
+        worlds = {"mlp": self.mlp, "transformer": self.transformer}
+        return tuple(worlds[name] for name in self.models)
 
 
 QUICK = Settings(models=("mlp",), seeds=3)
@@ -157,54 +152,58 @@ def prepared(spec: Experiment, steps: int) -> tuple[Plan, Data, Path]:
 def _computed(
     plan: Plan, given: Data, paths: Path
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Logits of the retrained models by part, and every metric of the runs; float64 but for the
-    parameters.
+    """Logits of the retrained models by part, and every metric of the runs.
+
+    Float64 but for the parameters.
     """
-    trained, found = ensemble.run(plan, given, paths)
-    kept = {"parameters": np.asarray(found.pop("parameters"))}
+    trained, measured = ensemble.run(plan, given, paths)
+    kept = {"parameters": np.asarray(measured.pop("parameters"))}
     retrained = {part: logits[:, -1] for part, logits in trained.logits.items()}
-    retrained, found = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (retrained, found))
-    return retrained, found | kept
+    both = (retrained, measured)
+    retrained, measured = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), both)
+    return retrained, measured | kept
 
 
-def _staged(spec: Experiment, settings: Settings, plan: Plan, given: Data, paths: Path) -> Tables:
-    """Everything the staged paths tell; the positions stop at the experiment's last step."""
-    retrained, found = _computed(plan, given, paths)
-    short = {metric: values[:, :, :, : spec.steps + 1] for metric, values in found.items()}
-    rows, examples = records.positions(spec, short)
-    answers = np.asarray(given.prompts.test_answers)
-    rows += records.retrained(spec, retrained, answers) + records.control(spec, "staged", short)
+def _short(measured: dict[str, np.ndarray], steps: int) -> dict[str, np.ndarray]:
+    """The metrics (seeds, methods, paths, points, ...) up to the experiment's last step."""
+    return {metric: values[:, :, :, : steps + 1] for metric, values in measured.items()}
+
+
+def _staged(spec: Experiment, settings: Settings, plan: Plan, given: Data, paths: Path) -> Result:
+    """The staged paths; their positions stop at the experiment's last step, their rates do not."""
+    recorder, ahead = records.recorder(spec), ["rates", canonical(spec), settings.ahead]
+    rated = [*ahead, canonical(settings.reading)]  # the configuration of the rates
+    rates = Recorder(
+        "rates", spec.world, rated, spec=digest(rated), model=spec.model, reference=spec.retain
+    )
+    retrained, measured = _computed(plan, given, paths)
+    short = _short(measured, spec.steps)
+    records.positions(recorder, spec, short)
+    records.retrained(recorder, spec, retrained, np.asarray(given.prompts.test_answers))
+    records.rates(rates, spec, settings.reading, measured, retrained)
+    results = [rates.result(), records.control(spec, "staged", short)]
     if settings.bases > 1:
-        rows += records.on_base(_of_base(spec, spec.base), short)
-    rows += records.rates(spec, digest(_rated(spec, settings)), settings.reading, found, retrained)
-    return Tables.from_frames(rows, examples)
-
-
-def _rated(spec: Experiment, settings: Settings) -> list[str | int]:
-    """The configuration behind the rates."""
-    return ["rates", canonical(spec), settings.ahead, canonical(settings.reading)]
+        results.append(records.on_base(_of_base(spec, spec.base), short))
+    return Result.concat([recorder.result(f"theory: networks, {spec.model}"), *results])
 
 
 def _of_base(spec: Experiment, base: int) -> Experiment:
     return replace(spec, name=f"bases/{base}", base=base)
 
 
-def _on_base(spec: Experiment, settings: Settings) -> Tables:
-    """What the staged paths of another base forget."""
-    found = _computed(*prepared(spec, settings.ahead))[1]
-    return Tables.from_frames(
-        records.on_base(spec, {"label_loglik": found["label_loglik"][..., : spec.steps + 1]})
-    )
+def _on_base(spec: Experiment, settings: Settings) -> Result:
+    """The forgetting of the staged paths of another base."""
+    return records.on_base(spec, _computed(*prepared(spec, settings.ahead))[1])
 
 
-def _mixed(spec: Experiment, plan: Plan, given: Data) -> Tables:
-    world = spec.settings
+def _mixed(spec: Experiment, plan: Plan, given: Data) -> Result:
+    """The control: as many shuffles of the mixture of the same rows."""
+    world, shuffles = spec.settings, len(ORDERS)
     paths = ensemble.mixture_paths(
-        NAMES, len(ORDERS), world.rows, world.recipe, base=spec.base, seeds=spec.seeds
+        NAMES, shuffles, world.rows, world.recipe, base=spec.base, seeds=spec.seeds
     )
-    found = _computed(plan, given, paths)[1]
-    short = {metric: values[:, :, :, : spec.steps + 1] for metric, values in found.items()}
-    return Tables.from_frames(records.control(spec, "mixture", short))
+    measured = _computed(plan, given, paths)[1]
+    return records.control(spec, "mixture", _short(measured, spec.steps))
 
 
 def run(settings: Settings, progress: Progress) -> Result:
@@ -213,27 +212,17 @@ def run(settings: Settings, progress: Progress) -> Result:
     Experiments "positions", "mixture", "rates" and "bases/BASE". progress(label, done, total)
     counts programs run. Source: arXiv 2510.16629, Section 4, at small size.
     """
-    started = time.perf_counter()
-    parts: list[Tables] = []
-    specs: dict[str, str] = {}
+    results: list[Result] = []
     for number, world in enumerate(settings.worlds):
         spec = experiment(settings, world)
-        bases = (
-            [_of_base(spec, spec.base + more) for more in range(settings.bases)]
-            if settings.bases > 1
-            else []
-        )
-        specs |= {
-            digest(config): canonical(config) for config in (spec, _rated(spec, settings), *bases)
-        }
         plan, given, paths = prepared(spec, settings.ahead)
+        others = [_of_base(spec, spec.base + more) for more in range(1, settings.bases)]
         jobs = (
             partial(_staged, spec, settings, plan, given, paths),
             partial(_mixed, spec, plan, given),
-            *(partial(_on_base, base, settings) for base in bases[1:]),
+            *(partial(_on_base, base, settings) for base in others),
         )
         for done, job in enumerate(jobs, start=1):
-            parts.append(job())
+            results.append(job())
             progress("networks", number * len(jobs) + done, len(jobs) * len(settings.worlds))
-    timing = ("theory: networks", time.perf_counter() - started)
-    return Result(Tables.concat(parts), specs, (timing,))
+    return Result.concat(results)

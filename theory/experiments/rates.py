@@ -1,8 +1,6 @@
-"""How fast two paths part, read from the first step of unlearning: rates, extrapolations and what
-they are worth.
+"""How fast two paths part: the rate at the first step of unlearning, and how long it holds.
 
-Every pair of the paths p = 1..P of an instance is followed under each method. Experiment "rates"
-of the records:
+Every pair of the paths p = 1..P of an instance is followed under each method. Experiment "rates":
 - a run per pair, its order the two orders joined by "|" and its position the smaller p. By step
   (every so many): secant_rate ρ_t (parameters), output_rate r_t and log_divergence (outputs on the
   test inputs). At step s, for the extrapolation that starts there: horizon/rate from (1 +
@@ -16,7 +14,6 @@ of the records:
   and retrained_distance = max_p √d(u_p, θ_r).
 """
 
-import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,15 +23,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from protocol import growth, metrics, objectives
+from protocol import growth, metrics
 from protocol.errors import InputError
 from protocol.growth import Reading
 from protocol.orders import positions
 from protocol.progress import Progress
-from protocol.records import Result, Tables
-from protocol.spec import Method, canonical, digest, named_methods
-from theory import kernels
-from theory.experiments.positions import log_likelihood
+from protocol.recorder import Recorder
+from protocol.records import Result
+from protocol.spec import Method, named_methods
+from theory import kernels, unlearning
 from theory.numerics import float64
 from theory.problems.staged import (
     FORGET,
@@ -45,9 +42,11 @@ from theory.problems.staged import (
     draw_many,
     train_paths,
 )
+from theory.unlearning import Descent
 
 BATCH = 32  # instances at a time: bounds memory, changes no result
 ORDERS = positions(RETAIN, FORGET)
+PAIRS = np.array(growth.pairs(len(ORDERS)))  # (pairs, 2), p < q in lexicographic order
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Settings:
     methods: tuple[str, ...] = ("GA", "NPO", "SimNPO")
     """Unlearning methods."""
     reading: Reading = Reading()
-    """What is read off the trajectories."""
+    """What is read from the trajectories."""
     problem: Problem = Problem()
     """The random problem."""
 
@@ -69,8 +68,8 @@ class Settings:
         if self.instances < 1 or self.steps <= self.reading.last:
             raise InputError(
                 f"settings: expected at least 1 instance and more steps than {self.reading.last}, "
-                f"the window and every "
-                f"start of the reading; got {self.instances} instances, {self.steps} steps"
+                "the window and every start of the reading; "
+                f"got {self.instances} instances, {self.steps} steps"
             )
 
 
@@ -93,19 +92,9 @@ def _unlearn(
 ) -> tuple[Float[jax.Array, "points d"], Float[jax.Array, "points d"]]:
     """θ_t and the update u_t = −η∇L(θ_t) that follows it, t = 0..T; the last update is not made."""
     X, y = case.X[-1], case.y[-1]
-    length = jnp.ones_like(y)
-    loss_of = partial(objectives.objective(method.objective), **dict(method.constants))
-    before = log_likelihood(start, X, y)
-
-    def loss(theta: Float[jax.Array, " d"]) -> Float[jax.Array, ""]:
-        losses = loss_of(log_likelihood(theta, X, y), before, length)
-        return objectives.reduce_losses(losses, length, reduction=method.reduction)
-
-    def step(theta: Float[jax.Array, " d"], _: None) -> tuple[Any, Any]:
-        update = -eta * jax.grad(loss)(theta)
-        return theta + update, (theta, update)
-
-    return jax.lax.scan(step, start, None, length=steps + 1)[1]
+    slope = unlearning.gradient(start, X, y, method)
+    thetas = unlearning.trajectory(start, X, y, method, Descent(eta), steps)
+    return thetas, jax.lax.map(lambda theta: -eta * slope(theta), thetas)
 
 
 def _parameters(
@@ -114,9 +103,7 @@ def _parameters(
     case: Staged,
     eta: float,
 ) -> tuple[Any, Any, Any, Any]:
-    """What a pair tells in parameters: ρ_t, the worst relative error of its identity, the rate of
-    PΔ₀, and ρ*.
-    """
+    """Of a pair: ρ_t, the worst relative error of its identity, the secant rate of PΔ₀, and ρ*."""
     delta, apart = theta[0] - theta[1], update[0, :-1] - update[1, :-1]
     rate = metrics.secant_rate(delta[:-1], apart)
     size = jnp.sum(delta**2, axis=-1)
@@ -144,33 +131,31 @@ def follow(
     steps: int,
     eta: float,
 ) -> Followed:
-    """Every path of a batch of instances along T = steps updates of one method; call it inside
-    `float64()`.
-    """
-    chosen = np.array(growth.pairs(len(ORDERS)))
+    """Every path of a batch of instances along T = steps updates; call it inside `float64()`."""
 
-    def one(
+    def of_instance(
         case: Staged, starts: Float[jax.Array, "paths d"], reference: Float[jax.Array, " d"]
     ) -> Followed:
         theta, update = jax.vmap(lambda start: _unlearn(start, case, method, steps, eta))(starts)
-        told = jax.vmap(lambda a, b: _parameters(a, b, case, eta))(theta[chosen], update[chosen])
-        return Followed(theta @ case.X_test.T, case.X_test @ reference, *told)
+        measured = jax.vmap(lambda pair, apart: _parameters(pair, apart, case, eta))
+        pairs = measured(theta[PAIRS], update[PAIRS])
+        return Followed(theta @ case.X_test.T, case.X_test @ reference, *pairs)
 
-    return jax.vmap(one)(cases, starts, reference)
+    return jax.vmap(of_instance)(cases, starts, reference)
 
 
 def _in_parameters(followed: Followed, method: Method, every: int) -> growth.Measured:
-    """What a batch of instances tells in parameters, a row per pair."""
+    """The metrics of a batch of instances in parameters, a row per pair."""
     secant = followed.secant_rate.reshape(-1, followed.secant_rate.shape[-1])
     at_start = {"identity_error/parameters": followed.identity_error.ravel()}
     if method.objective == "gradient_ascent":
         rho = followed.rho.ravel()
         at_start["growth/theorem"] = metrics.growth_by_rate(rho)
         at_start["projected_rate_error"] = np.abs(followed.projected_rate.ravel() / rho - 1)
-    told: growth.Measured = {
-        name: ((0,), np.asarray(values)[:, None]) for name, values in at_start.items()
-    }
-    return told | growth.in_parameters(secant, every)
+    measured = growth.in_parameters(secant, every)
+    for name, values in at_start.items():
+        measured[name] = ((0,), np.asarray(values)[:, None])
+    return measured
 
 
 def run(settings: Settings, progress: Progress) -> Result:
@@ -179,27 +164,22 @@ def run(settings: Settings, progress: Progress) -> Result:
     progress(label, done, total) counts instances × methods. Source: arXiv 2510.16629, Section 3,
     read in outputs.
     """
-    started = time.perf_counter()
-    spec, frames, done = digest(["rates", canonical(settings)]), [], 0
-    chosen = named_methods(settings.methods)
+    recorder = Recorder("rates", "linear", settings, reference=RETAIN)
+    methods, problem, reading = named_methods(settings.methods), settings.problem, settings.reading
+    done, total = 0, settings.instances * len(methods)
     for seeds in batches(range(settings.instances), BATCH):
-        cases = draw_many(settings.problem, 0, seeds)
+        cases = draw_many(problem, 0, seeds)
         with float64():
-            models = trained(cases, settings.problem.mu)
-        for method in chosen:
+            models = trained(cases, problem.mu)
+        for method in methods:
             with float64():
-                followed = follow(cases, *models, method, settings.steps, settings.problem.eta)
+                followed = follow(cases, *models, method, settings.steps, problem.eta)
                 followed = Followed(*map(np.asarray, followed))
-            source = growth.Source(spec, "linear", "linear", method.name, ORDERS, RETAIN)
-            of_pairs, of_paths = growth.read_off(
-                followed.outputs, settings.reading, followed.reference
+            of_pairs, of_paths = growth.read_off(followed.outputs, reading, followed.reference)
+            of_pairs |= _in_parameters(followed, method, reading.every)
+            growth.record(
+                recorder, ORDERS, seeds, method=method.name, of_pairs=of_pairs, of_paths=of_paths
             )
-            of_pairs |= _in_parameters(followed, method, settings.reading.every)
-            for runs, measured in zip(
-                growth.runs(source, seeds), (of_pairs, of_paths), strict=True
-            ):
-                frames += growth.frames(runs, measured)
             done += len(seeds)
-            progress("rates", done, settings.instances * len(chosen))
-    timing = ("theory: secant rates", time.perf_counter() - started)
-    return Result(Tables.from_frames(records=frames), {spec: canonical(settings)}, (timing,))
+            progress("rates", done, total)
+    return recorder.result("theory: rates")

@@ -1,5 +1,4 @@
-"""Recency in the linear model: how often the forget set is forgotten slowest if it was learned
-last.
+"""Recency in the linear model: how often the path that learned the forget set last forgets slowest.
 
 Cells differ from a base problem in one setting: ridge weight μ, shared variance of the stages'
 features (overlap), shared variance of their targets (teacher), number of stages. Every cell has the
@@ -18,24 +17,23 @@ log-likelihood −(xθ − y)². Experiment "recency" of the records:
   being one, largest eigenvalue first: squared_component, the mean over instances of c_j².
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import polars as pl
 from jaxtyping import Float
 
 from protocol import metrics
 from protocol.errors import InputError
 from protocol.orders import Order, positions
 from protocol.progress import Progress
-from protocol.records import Result, Run, Tables, gathered, order_name, tables
-from protocol.spec import canonical, digest
+from protocol.recorder import Recorder
+from protocol.records import Result, Run, order_name
+from protocol.spec import canonical
 from theory import recency
 from theory.numerics import float64
 from theory.problems.staged import (
@@ -55,9 +53,7 @@ CRITERIA = ("each", "summed")
 
 @dataclass(frozen=True)
 class Settings:
-    """How often p = last is forgotten slowest, by step, ridge weight, what the stages share, and
-    their number.
-    """
+    """How often p = last is forgotten slowest, by step, ridge weight and how much stages share."""
 
     instances: int = 256
     """Instances of every cell."""
@@ -105,38 +101,29 @@ class Cell(NamedTuple):
 
     @property
     def retain(self) -> Order:
-        """Names of the retained stages: the paper's, and numbers where there are more or fewer."""
-        return (
-            RETAIN
-            if self.stages == len(RETAIN) + 1
-            else tuple(f"retain{i + 1}" for i in range(self.stages - 1))
-        )
+        """Names of the retained stages: the paper's, or numbers if there are more or fewer."""
+        if self.stages == len(RETAIN) + 1:
+            return RETAIN
+        return tuple(f"retain{i + 1}" for i in range(self.stages - 1))
 
 
 class Measured(NamedTuple):
-    """What one cell tells; paths p = 1..P by position, instances first."""
+    """The measurements of one cell; models: the paths p = 1..P and, last, the retrained model."""
 
     log_growth: Float[np.ndarray, "instances paths times"]
-    components: Float[
-        np.ndarray, "instances models k"
-    ]  # of the paths and, last, of the retrained model
+    components: Float[np.ndarray, "instances models k"]
 
 
 def cells(settings: Settings) -> tuple[Cell, ...]:
     """The base cell first, then every other one once."""
-    base = Cell(settings.problem, len(RETAIN) + 1)
-    found = [base]
-    found += [base._replace(problem=replace(base.problem, mu=mu)) for mu in settings.mus]
-    found += [
-        base._replace(problem=replace(base.problem, overlap=overlap))
-        for overlap in settings.overlaps
-    ]
-    found += [
-        base._replace(problem=replace(base.problem, teacher=teacher))
-        for teacher in settings.teachers
-    ]
-    found += [base._replace(stages=count) for count in settings.stages]
-    return tuple(dict.fromkeys(found))
+    problem = settings.problem
+    changed = [problem]
+    changed += [replace(problem, mu=mu) for mu in settings.mus]
+    changed += [replace(problem, overlap=overlap) for overlap in settings.overlaps]
+    changed += [replace(problem, teacher=teacher) for teacher in settings.teachers]
+    every = [Cell(problem, len(RETAIN) + 1) for problem in changed]
+    every += [Cell(problem, stages) for stages in settings.stages]
+    return tuple(dict.fromkeys(every))
 
 
 @partial(jax.jit, static_argnums=1)
@@ -149,14 +136,16 @@ def _measure(
 ) -> tuple[Float[jax.Array, "batch paths times"], Float[jax.Array, "batch models k"]]:
     """Log growth of every path and the components of all models of a batch of instances."""
 
-    def one(case: Staged) -> tuple[Float[jax.Array, "paths times"], Float[jax.Array, "models k"]]:
+    def of_instance(
+        case: Staged,
+    ) -> tuple[Float[jax.Array, "paths times"], Float[jax.Array, "models k"]]:
         paths, reference = train_paths(case, positions(retain, FORGET), (*retain, FORGET), mu)
-        found = recency.residuals(jnp.vstack([paths, reference]), case.X[-1], case.y[-1])
+        residuals = recency.residuals(jnp.vstack([paths, reference]), case.X[-1], case.y[-1])
         gain = 2 * eta / case.y.shape[-1]
-        growth = jax.vmap(lambda time: recency.log_growth(found, gain, time), out_axes=1)(times)
-        return growth[:-1], found.components
+        grown = jax.vmap(lambda time: recency.log_growth(residuals, gain, time), out_axes=1)
+        return grown(times)[:-1], residuals.components
 
-    return jax.vmap(one)(cases)
+    return jax.vmap(of_instance)(cases)
 
 
 def measure(group: list[Cell], settings: Settings) -> Iterator[tuple[Cell, Measured]]:
@@ -167,84 +156,56 @@ def measure(group: list[Cell], settings: Settings) -> Iterator[tuple[Cell, Measu
         with float64():
             times = jnp.asarray(settings.times, jnp.float64)
             for cell in group:
-                found = _measure(cases, cell.retain, cell.problem.mu, cell.problem.eta, times)
-                parts[cell].append(tuple(map(np.asarray, found)))
-    return (
-        (cell, Measured(*map(np.concatenate, zip(*found, strict=True))))
-        for cell, found in parts.items()
-    )
+                part = _measure(cases, cell.retain, cell.problem.mu, cell.problem.eta, times)
+                parts[cell].append(tuple(map(np.asarray, part)))
+    for cell, batch in parts.items():
+        yield cell, Measured(*map(np.concatenate, zip(*batch, strict=True)))
 
 
-def _dominance(measured: Measured) -> Iterator[tuple[int, str, float]]:
-    """What the criteria on the components say about the paths, and how far growth follows them."""
+def _dominance(measured: Measured) -> dict[str, Any]:
+    """The criteria on the components, for all paths, and how far growth follows them."""
     power, growth = measured.components[:, :-1] ** 2, measured.log_growth
     other = ~np.eye(power.shape[1], dtype=bool)
     follows = growth[:, :, None] <= growth[:, None, :] + ROUNDING  # (instances, a, b, times)
+    values: dict[str, Any] = {}
     for name in CRITERIA:
         ordered = recency.below(power, summed=name == "summed") & other
-        yield 0, f"last_dominates/{name}", float(np.mean(np.all(ordered[:, -1, :-1], axis=-1)))
-        yield 0, f"dominated/{name}", float(np.sum(ordered) * growth.shape[-1])
-        yield 0, f"obeyed/{name}", float(np.sum(follows & ordered[..., None]))
+        last = np.all(ordered[:, -1, :-1], axis=-1)
+        values[f"last_dominates/{name}"] = np.mean(last)
+        values[f"dominated/{name}"] = np.sum(ordered) * growth.shape[-1]
+        values[f"obeyed/{name}"] = np.sum(follows & ordered[..., None])
+    return values
 
 
-def _values(
-    cell: Cell, base: bool, measured: Measured, times: tuple[int, ...]
-) -> Iterator[tuple[int, str, float]]:
-    """The records of a cell."""
+def _run(recorder: Recorder, cell: Cell, order: Order | str, position: int = 0) -> Run:
+    name = order if isinstance(order, str) else order_name(order)
+    key = (canonical(cell.problem), cell.stages, name)
+    return recorder.run(order=name, position=position, method="GA", reference=cell.retain, key=key)
+
+
+def _record(
+    recorder: Recorder, cell: Cell, base: bool, measured: Measured, times: tuple[int, ...]
+) -> None:
+    """Add the records of a cell, and the rank of p = last in every instance at every step."""
+    run = _run(recorder, cell, "all paths")
     for name in ("mu", "overlap", "teacher"):
-        yield 0, f"setting/{name}", getattr(cell.problem, name)
-    yield from ((0, "setting/stages", cell.stages), (0, "setting/base", base))
-    yield 0, "instances", measured.log_growth.shape[0]
-    top = np.abs(measured.components[:, :-1, 0])
-    yield 0, "last_slowest_limit", float(np.mean(metrics.recency(top) == 1))
-    yield from _dominance(measured)
-    for i, step in enumerate(times):
-        yield (
-            step,
-            "last_slowest",
-            float(np.mean(metrics.recency(measured.log_growth[..., i]) == 1)),
-        )
+        recorder.curves(run, {f"setting/{name}": getattr(cell.problem, name)})
+    recorder.curves(run, {"setting/stages": cell.stages, "setting/base": base})
+    top = metrics.recency(np.abs(measured.components[:, :-1, 0]))
+    limit = {"instances": len(top), "last_slowest_limit": np.mean(top == 1)}
+    recorder.curves(run, limit | _dominance(measured))
+    ranks = [metrics.recency(measured.log_growth[..., i]) for i in range(len(times))]
+    rank = np.stack(ranks, axis=1)  # (instances, times)
+    recorder.curves(run, {"last_slowest": np.mean(rank == 1, axis=0)}, steps=times)
+    recorder.examples(run, {"recency_rank": rank[None]}, steps=np.array(times))
 
 
-def _ranks(run: Run, measured: Measured, times: tuple[int, ...]) -> pl.DataFrame:
-    """The rank of p = last in every instance at every step."""
-    rank = np.stack(
-        [metrics.recency(measured.log_growth[..., i]) for i in range(len(times))], axis=1
-    )
-    instance, column = np.divmod(np.arange(rank.size), len(times))
-    step = np.asarray(times)[column]
-    here = np.zeros_like(instance)
-    return gathered(
-        [run], here, step=step, metric="recency_rank", value=rank.ravel(), example=instance
-    )
-
-
-def _spectra(cell: Cell, spec: str, measured: Measured) -> pl.DataFrame:
-    """Mean squared components of every path and of the retrained model, a run for each."""
-    orders = positions(cell.retain, FORGET)
-    runs = [_run(cell, spec, order_name(order), p) for p, order in enumerate(orders, start=1)]
-    runs.append(_run(cell, spec, order_name(cell.retain), 0))
-    mean = np.mean(measured.components**2, axis=0)
-    which, j = np.divmod(np.arange(mean.size), mean.shape[1])
-    step = np.zeros_like(which)
-    return gathered(
-        runs, which, step=step, metric="squared_component", value=mean.ravel(), example=j
-    )
-
-
-def _run(cell: Cell, spec: str, order: str, position: int) -> Run:
-    return Run(
-        run=digest([spec, canonical(cell.problem), cell.stages, order]),
-        spec=spec,
-        experiment="recency",
-        world="linear",
-        model="linear",
-        order=order,
-        position=position,
-        reference=order_name(cell.retain),
-        method="GA",
-        seed=0,
-    )
+def _record_spectra(recorder: Recorder, cell: Cell, measured: Measured) -> None:
+    """Add the mean squared components of every path and of the retrained model, a run for each."""
+    orders = enumerate(positions(cell.retain, FORGET), start=1)
+    runs = [_run(recorder, cell, order, p) for p, order in orders]
+    runs.append(_run(recorder, cell, cell.retain))
+    recorder.examples(runs, {"squared_component": np.mean(measured.components**2, axis=0)})
 
 
 def run(settings: Settings, progress: Progress) -> Result:
@@ -253,26 +214,15 @@ def run(settings: Settings, progress: Progress) -> Result:
     progress(label, done, total) counts cells. Source: arXiv 2510.16629, Section 4 (recency), in the
     theorem's model.
     """
-    started = time.perf_counter()
-    spec, every = digest(["recency", canonical(settings)]), cells(settings)
+    recorder, every, done = Recorder("recency", "linear", settings), cells(settings), 0
     groups: dict[Cell, list[Cell]] = {}
     for cell in every:
         groups.setdefault(cell._replace(problem=replace(cell.problem, mu=1.0)), []).append(cell)
-    parts: list[Tables] = []
-    examples: list[pl.DataFrame] = []
     for group in groups.values():
         for cell, measured in measure(group, settings):
-            ensemble = _run(cell, spec, "all paths", 0)
-            parts.append(
-                tables(ensemble, _values(cell, cell == every[0], measured, settings.times))
-            )
-            examples.append(_ranks(ensemble, measured, settings.times))
+            _record(recorder, cell, cell == every[0], measured, settings.times)
             if cell == every[0]:
-                examples.append(_spectra(cell, spec, measured))
-            progress("recency", len(parts), len(every))
-    timing = ("theory: recency", time.perf_counter() - started)
-    return Result(
-        Tables.concat([*parts, Tables.from_frames(examples=examples)]),
-        {spec: canonical(settings)},
-        (timing,),
-    )
+                _record_spectra(recorder, cell, measured)
+            done += 1
+            progress("recency", done, len(every))
+    return recorder.result("theory: recency")

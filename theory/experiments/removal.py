@@ -1,7 +1,7 @@
-"""Every corner of the triangle local, path-oblivious, retrain-equivalent, run on the same trained
-models.
+"""Nine ways to remove the forget stage from the same trained models, and how near each one comes.
 
-The forget stage is learned at each position p among the retained ones; then nine ways to remove it.
+A method can be local, path-oblivious or retrain-equivalent, but not all three. The forget stage is
+learned at each position p among the retained ones, then removed.
 GA, NPO, SimNPO: T steps on the forget set. GradDiff: ascent on the forget set, descent with weight
 λ on fresh rows of the retained stages, on a small sample (λ = `weight`) and on one that spans all
 directions (λ = `multiple` · λ*); step size η, or the inverse of the descent's largest curvature if
@@ -14,20 +14,19 @@ model before and after, part ∈ {test, forget, all}; relative_error = ‖θ −
 the step, 0 for methods without steps; for GradDiff setting/sample and setting/weight.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import numpy as np
-import polars as pl
 from jaxtyping import Float
 
 from protocol.errors import InputError
 from protocol.progress import Progress
-from protocol.records import Result, Run, Tables, gathered, order_name
-from protocol.spec import canonical, digest, named_methods
+from protocol.recorder import Recorder
+from protocol.records import Result
+from protocol.spec import named_methods
 from theory.experiments.removal_runs import (
     AT_ONCE,
     ORDERS,
@@ -46,7 +45,7 @@ GRAD_DIFF = ("GradDiff, small sample", "GradDiff, spanning sample")
 
 @dataclass(frozen=True)
 class Settings:
-    """The corners of the triangle at every position of the forget stage."""
+    """Nine ways to remove the forget stage, learned at every position."""
 
     instances: int = 64
     """Number of instances."""
@@ -74,16 +73,14 @@ class Settings:
             and 0 < len(RETAIN) * self.small < d <= len(RETAIN) * self.spanning
         ):
             raise InputError(
-                f"settings: expected instances and steps ≥ 1, a small sample below and a spanning "
-                f"one of at least d/"
-                f"{len(RETAIN)} rows a stage, d = {d}; got small {self.small}, spanning "
-                f"{self.spanning}"
+                "settings: expected instances and steps ≥ 1, a small sample below and a spanning "
+                f"one of at least d/{len(RETAIN)} rows a stage, d = {d}; "
+                f"got small {self.small}, spanning {self.spanning}"
             )
         if self.tests < 1 or self.spanning > left:
             raise InputError(
-                f"problem.held_out: expected at least tests + spanning = "
-                f"{self.tests + self.spanning} rows, tests ≥ 1; "
-                f"got {self.problem.held_out}"
+                "problem.held_out: expected at least tests + spanning = "
+                f"{self.tests + self.spanning} rows, tests ≥ 1; got {self.problem.held_out}"
             )
 
 
@@ -118,11 +115,11 @@ def _outcomes(cases: Case, models: Models, settings: Settings) -> Iterator[Outco
     samples = ((settings.small, settings.weight, 0.0), (settings.spanning, 0.0, settings.multiple))
     for name, (rows, weight, multiple) in zip(GRAD_DIFF, samples, strict=True):
         theta, stop, used = grad_diff(cases, models, rows, settings.steps, eta, weight, multiple)
-        told = {
+        sample = {
             "setting/sample": zero + len(RETAIN) * rows,
             "setting/weight": zero + np.asarray(used)[:, None],
         }
-        yield Outcome(name, np.asarray(theta), np.asarray(stop), told)
+        yield Outcome(name, np.asarray(theta), np.asarray(stop), sample)
     for i, name in enumerate(AT_ONCE):
         yield Outcome(name, np.asarray(models.at_once)[:, i], zero, {})
 
@@ -144,42 +141,15 @@ def _metrics(
     return metrics | {"relative_error": np.linalg.norm(outcome.theta - reference, axis=-1) / size}
 
 
-def _frames(
-    spec: str, seeds: Sequence[int], outcome: Outcome, metrics: dict[str, np.ndarray]
-) -> list[pl.DataFrame]:
-    runs = [
-        Run(
-            run=digest([spec, outcome.method, seed, order]),
-            spec=spec,
-            experiment="removal",
-            world="linear",
-            model="linear",
-            order=order_name(order),
-            position=p,
-            reference=order_name(RETAIN),
-            method=outcome.method,
-            seed=seed,
-        )
-        for seed in seeds
-        for p, order in enumerate(ORDERS, start=1)
-    ]
-    which = np.arange(len(runs))
-    return [
-        gathered(runs, which, step=0 * which, metric=m, value=v.ravel()) for m, v in metrics.items()
-    ]
-
-
 def run(settings: Settings, progress: Progress) -> Result:
     """Train, remove and measure; progress(label, done, total) counts instances."""
-    started = time.perf_counter()
-    spec = digest(["removal", canonical(settings)])
-    frames: list[pl.DataFrame] = []
+    recorder = Recorder("removal", "linear", settings, reference=RETAIN)
     for seeds in batches(range(settings.instances), BATCH):
         cases = drawn(settings, seeds)
         with float64():
             models = jax.block_until_ready(trained(cases, settings.problem.mu))
             for outcome in _outcomes(cases, models, settings):
-                frames += _frames(spec, seeds, outcome, _metrics(outcome, cases, models))
+                runs = recorder.paths(ORDERS, method=outcome.method, seeds=seeds)
+                recorder.curves(runs, _metrics(outcome, cases, models))
         progress("removal", seeds[-1] + 1, settings.instances)
-    timing = ("theory: triangle", time.perf_counter() - started)
-    return Result(Tables.from_frames(frames), {spec: canonical(settings)}, (timing,))
+    return recorder.result("theory: removal")

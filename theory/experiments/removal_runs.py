@@ -1,10 +1,9 @@
-"""Models and methods behind experiment "removal": every position trained, the forget stage removed
-in every way.
+"""The computations of experiment "removal": trained models, and the forget stage removed from them.
 
-Compiled for a batch of instances; call inside `float64()`. The retrained model is the aim of every
-choice here: steps stop at the model nearest to it, the span optimum solves for it. "Nearest" is by
-RE distance over test and forget inputs together. Methods that take no steps, in the order of
-AT_ONCE: see theory/span.py and theory/removal.py.
+Compiled for a batch of instances; call it inside `float64()`. Every choice aims at the retrained
+model: steps stop at the model nearest to it, the span optimum solves for it. "Nearest" is by RE
+distance over test and forget inputs together. Methods without steps, in the order of AT_ONCE: see
+theory/span.py and theory/removal.py.
 """
 
 from collections.abc import Callable
@@ -15,13 +14,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from protocol import objectives
 from protocol.metrics import re_distance
 from protocol.orders import positions
 from protocol.spec import Method
 from theory import kernels, retain, span
-from theory.experiments.positions import log_likelihood
 from theory.problems.staged import FORGET, RETAIN, Staged, train
+from theory.unlearning import Descent, descend, trajectory
 
 ORDERS = positions(RETAIN, FORGET)
 STAGES = (*RETAIN, FORGET)
@@ -29,9 +27,7 @@ AT_ONCE = ("span optimum", "stage-delta negation", "history-aware removal", "rew
 
 
 class Case(NamedTuple):
-    """Instances with their held-out rows divided: inputs to test on, and rows (X, y) to sample
-    from, by stage.
-    """
+    """Instances whose held-out rows are divided: inputs to test on, rows to sample from."""
 
     stages: Staged  # its X_test are the test inputs, (..., m, d)
     X_pool: Float[Any, "*batch stages rows d"]
@@ -39,9 +35,7 @@ class Case(NamedTuple):
 
 
 class Models(NamedTuple):
-    """Of one instance, or a batch: the trained model of each position, the retrained one, and what
-    AT_ONCE makes.
-    """
+    """Of one instance, or a batch: trained model by position, retrained model, those of AT_ONCE."""
 
     theta: Float[Any, "*batch paths d"]
     reference: Float[Any, "*batch d"]
@@ -49,8 +43,9 @@ class Models(NamedTuple):
 
 
 def _learned(case: Staged, order: Any, mu: float) -> Any:
-    """Along one order, given as indices of stages: θ_p, δ = T_U φ − φ, L_later δ, and T_later φ
-    replayed from φ.
+    """Models along one order, given as indices of stages.
+
+    θ_p, δ = T_U φ − φ, L_later δ, and T_later φ replayed from φ.
     """
 
     def learn(models: Any, s: Any) -> tuple[Any, None]:
@@ -71,12 +66,10 @@ def _learned(case: Staged, order: Any, mu: float) -> Any:
 
 @partial(jax.jit, static_argnums=1)
 def trained(cases: Case, mu: float) -> Models:
-    """Train every position of a batch of instances, and remove the forget stage by the methods that
-    take no steps.
-    """
+    """Train every position of a batch of instances; remove the forget stage by all of AT_ONCE."""
     orders = jnp.array([[STAGES.index(name) for name in order] for order in ORDERS])
 
-    def one(case: Staged) -> Models:
+    def of_instance(case: Staged) -> Models:
         reference = train(case, RETAIN, STAGES, mu)
         inputs = jnp.concatenate([case.X_test, case.X[-1]])
         reached = span.reach(case.X[-1], inputs)
@@ -87,58 +80,46 @@ def trained(cases: Case, mu: float) -> Models:
         )
         return Models(theta, reference, jnp.stack([best, theta - delta, theta - carried, replayed]))
 
-    return jax.vmap(one)(cases.stages)
+    return jax.vmap(of_instance)(cases.stages)
 
 
 def _nearest(
-    start: Float[jax.Array, " d"],
+    thetas: Float[jax.Array, "points d"],
     reference: Float[jax.Array, " d"],
     inputs: Float[jax.Array, "m d"],
-    update: Callable[[Any], Any],
-    steps: int,
 ) -> tuple[Float[jax.Array, " d"], Float[jax.Array, ""]]:
     """Of θ_0..θ_T the model nearest to the retrained one, and its step."""
+    distances = jax.lax.map(lambda theta: re_distance(inputs @ theta, inputs @ reference), thetas)
+    stop = jnp.nanargmin(distances)  # nan once θ_t has overflowed
+    return thetas[stop], stop.astype(thetas.dtype)
 
-    def step(carry: Any, time: Any) -> tuple[Any, None]:
-        theta, best, least, stop = carry
-        distance = re_distance(inputs @ theta, inputs @ reference)
-        closer = distance < least  # never once θ_t has overflowed
-        kept = (
-            jnp.where(closer, theta, best),
-            jnp.minimum(distance, least),
-            jnp.where(closer, time, stop),
-        )
-        return (theta + update(theta), *kept), None
 
-    start_of = (start, start, jnp.inf, 0.0)
-    (_, best, _, stop), _ = jax.lax.scan(step, start_of, jnp.arange(steps + 1.0))
-    return best, stop
+def _for_all(of_path: Callable[..., Any]) -> Callable[..., Any]:
+    """Over instances, and within an instance over its paths."""
+    return jax.vmap(jax.vmap(of_path, in_axes=(0, None, None)))
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4))
 def unlearned(
     cases: Case, models: Models, method: Method, steps: int, eta: float
 ) -> tuple[Any, Any]:
-    """Models (batch, paths, d) and stops (batch, paths) of a method that uses the forget set alone."""
-    loss_of = partial(objectives.objective(method.objective), **dict(method.constants))
+    """Models (batch, paths, d) and stops (batch, paths) of a method on the forget set alone."""
 
-    def one(start: Any, reference: Any, case: Staged) -> tuple[Any, Any]:
-        X, y, length = case.X[-1], case.y[-1], jnp.ones(case.y.shape[-1])
-        before = log_likelihood(start, X, y)
+    def of_path(start: Any, reference: Any, case: Staged) -> tuple[Any, Any]:
+        X, y = case.X[-1], case.y[-1]
+        thetas = trajectory(start, X, y, method, Descent(eta), steps)
+        return _nearest(thetas, reference, jnp.concatenate([case.X_test, X]))
 
-        def loss(theta: Float[jax.Array, " d"]) -> Float[jax.Array, ""]:
-            losses = loss_of(log_likelihood(theta, X, y), before, length)
-            return objectives.reduce_losses(losses, length, reduction=method.reduction)
-
-        inputs = jnp.concatenate([case.X_test, X])
-        return _nearest(start, reference, inputs, lambda theta: -eta * jax.grad(loss)(theta), steps)
-
-    return _for_all(one)(models.theta, models.reference, cases.stages)
+    return _for_all(of_path)(models.theta, models.reference, cases.stages)
 
 
-def _for_all(one: Callable[..., Any]) -> Callable[..., Any]:
-    """Over instances, and within an instance over its paths."""
-    return jax.vmap(jax.vmap(one, in_axes=(0, None, None)))
+class Sample(NamedTuple):
+    """The retained rows of one instance, the weight λ of their descent and the step size."""
+
+    R: Float[Any, "rows d"]
+    y: Float[Any, " rows"]
+    weight: Float[Any, ""]
+    eta: Float[Any, ""]
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4))
@@ -150,24 +131,27 @@ def grad_diff(
     λ = weight + multiple · λ*, one of the two being 0.
     """
 
-    def sampled(case: Staged, X_pool: Any, y_pool: Any) -> tuple[Any, ...]:
+    def sampled(case: Staged, X_pool: Any, y_pool: Any) -> Sample:
         R, y = X_pool[:, :rows].reshape(-1, X_pool.shape[-1]), y_pool[:, :rows].reshape(-1)
-        sample = retain.retained_sample(R)
-        critical = retain.critical_weight(case.X[-1], sample, R.shape[0])
-        chosen = jnp.where(multiple > 0, multiple * critical, weight)
-        pull = 2 * chosen / R.shape[0]
-        return R, y, pull, jnp.minimum(eta, 1 / (pull * sample.values[0] ** 2)), chosen
+        basis = retain.retained_sample(R)
+        critical = retain.critical_weight(case.X[-1], basis, R.shape[0])
+        used = jnp.where(multiple > 0, multiple * critical, weight)
+        curvature = 2 * used / R.shape[0] * basis.values[0] ** 2
+        return Sample(R, y, used, jnp.minimum(eta, 1 / curvature))
 
-    def one(start: Any, reference: Any, data: Any) -> tuple[Any, Any]:
-        case, (R, y_retain, pull, size, _) = data
+    def of_path(start: Any, reference: Any, data: Any) -> tuple[Any, Any]:
+        case, sample = data
         X, y = case.X[-1], case.y[-1]
+        pull = 2 * sample.weight / sample.R.shape[0]
 
-        def update(theta: Any) -> Any:
-            return size * (
-                2 / X.shape[0] * X.T @ (X @ theta - y) - pull * R.T @ (R @ theta - y_retain)
-            )
+        def slope(theta: Any) -> Any:
+            up = 2 / X.shape[0] * X.T @ (X @ theta - y)
+            return pull * sample.R.T @ (sample.R @ theta - sample.y) - up
 
-        return _nearest(start, reference, jnp.concatenate([case.X_test, X]), update, steps)
+        thetas = descend(start, slope, Descent(sample.eta), steps)
+        return _nearest(thetas, reference, jnp.concatenate([case.X_test, X]))
 
     samples = jax.vmap(sampled)(*cases)
-    return *_for_all(one)(models.theta, models.reference, (cases.stages, samples)), samples[-1]
+    return *_for_all(of_path)(
+        models.theta, models.reference, (cases.stages, samples)
+    ), samples.weight

@@ -1,5 +1,4 @@
-"""When a retained sample stops two paths from parting: weight λ, number of rows n_R, and the
-features' dimension.
+"""When a retained sample stops two paths from parting, by its weight λ, its rows and the features.
 
 Two models, forget set learned first and last, ascend on the forget set and descend on the first n_R
 of a pool of fresh rows of the retained stages; their difference is followed exactly, Δ_t = (I +
@@ -19,7 +18,6 @@ the records, an ensemble a run, its order the two orders joined by "|", position
   curve_samples, log_difference = log ‖Δ_t‖/‖Δ₀‖ by step, the median over instances.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,8 +31,8 @@ from jaxtyping import Float
 from protocol.errors import InputError
 from protocol.orders import positions
 from protocol.progress import Progress
-from protocol.records import Result, Run, Tables, order_name, tables
-from protocol.spec import canonical, digest
+from protocol.recorder import Recorder, pair_name
+from protocol.records import Result, Run
 from theory import retain
 from theory.numerics import float64
 from theory.problems.staged import (
@@ -50,6 +48,8 @@ from theory.problems.staged import (
 BATCH = 32  # instances at a time: bounds memory, changes no result
 LONG = 10.0**12  # steps; an eigenvalue that is 0 but for rounding grows by less than 1% in as many
 ORDERS = (positions(RETAIN, FORGET)[0], positions(RETAIN, FORGET)[-1])
+SAMPLES = (4, 8, 10, 12, 14, 15, 16, 17, 18, 20, 24, 32, 40, 44, 47, 48, 49, 50, 52, 56, 60, 72)
+WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 
 
 @dataclass(frozen=True)
@@ -60,45 +60,9 @@ class Settings:
     """Instances, the same in every cell."""
     rank: int = 16
     """Dimensions of the subspace of forget rows and sample; at least the rows of a stage."""
-    samples: tuple[int, ...] = (
-        4,
-        8,
-        10,
-        12,
-        14,
-        15,
-        16,
-        17,
-        18,
-        20,
-        24,
-        32,
-        40,
-        44,
-        47,
-        48,
-        49,
-        50,
-        52,
-        56,
-        60,
-        72,
-    )
+    samples: tuple[int, ...] = SAMPLES
     """Numbers of retained rows."""
-    weights: tuple[float, ...] = (
-        0.0,
-        0.1,
-        0.3,
-        1.0,
-        3.0,
-        10.0,
-        30.0,
-        100.0,
-        300.0,
-        1000.0,
-        3000.0,
-        10_000.0,
-    )
+    weights: tuple[float, ...] = WEIGHTS
     """Weights λ of the retained sample."""
     sides: tuple[float, ...] = (0.9, 1.1)
     """Weights in units of λ*."""
@@ -122,8 +86,8 @@ class Settings:
         ):
             raise InputError(
                 f"settings: expected n = {n} ≤ rank ≤ d = {self.problem.d}, at least 1 instance "
-                f"and weights ≥ 0; got "
-                f"rank {self.rank}, {self.instances} instances, weights {self.weights}"
+                "and weights ≥ 0; "
+                f"got rank {self.rank}, {self.instances} instances, weights {self.weights}"
             )
 
 
@@ -133,7 +97,7 @@ QUICK = Settings(
 
 
 class Pair(NamedTuple):
-    """An instance or a batch: difference of two trained models, forget rows, pool of retained rows."""
+    """An instance or a batch: difference of two trained models, forget rows, retained rows."""
 
     delta: Float[Any, "*batch d"]
     X: Float[Any, "*batch k d"]
@@ -141,9 +105,7 @@ class Pair(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """What is measured at one n_R, a batch of instances; weights: those of the grid, then the sides
-    of λ*.
-    """
+    """The measurements at one n_R; weights: those of the grid, then the sides of λ*."""
 
     critical: Float[Any, "*batch"]
     on_kernel: Float[Any, "*batch"]
@@ -159,10 +121,10 @@ def _differences(cases: Staged, mu: float) -> Float[jax.Array, "batch d"]:
 
 
 def _rows(cases: Staged, seeds: Sequence[int], rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Forget rows and the pool, a row of each retained stage in turn, squeezed into a random
-    subspace of each instance.
+    """Forget rows and the pool, a row of each retained stage in turn, in a random subspace.
 
-    The squeezed rows keep their mean square norm; nothing is squeezed where rank = d.
+    Every instance has its own subspace. Squeezed rows keep their mean square norm; nothing is
+    squeezed if rank = d.
     """
     count, m, d = cases.X_test.shape
     pool = cases.X_test.reshape(count, len(RETAIN), -1, d).swapaxes(1, 2).reshape(count, m, d)
@@ -193,11 +155,10 @@ def _measure(
     sides: Float[jax.Array, " sides"],
     times: Float[jax.Array, " times"],
 ) -> Cells:
-    """Every weight of the grid, then every side of λ*, on the first `rows` of the pool (the others
-    count as 0).
-    """
+    """Every weight of the grid, then every side of λ*, on the first `rows` of the pool."""
 
-    def one(pair: Pair) -> Cells:
+    def of_instance(pair: Pair) -> Cells:
+        # rows of zeros stand for the rest of the pool: one program serves every n_R
         R = jnp.where(jnp.arange(pair.pool.shape[0])[:, None] < rows, pair.pool, 0.0)
         sample = retain.retained_sample(R)
         critical = retain.critical_weight(pair.X, sample, rows)
@@ -214,97 +175,74 @@ def _measure(
             return whole - half, whole - start, curve - start
 
         finite = jnp.where(jnp.isinf(critical), 1.0, critical)  # not recorded where λ* = ∞
-        told = jax.vmap(at)(jnp.concatenate([weights, sides * finite]))
-        lasting = jnp.linalg.norm(retain.on_kernel(pair.delta, sample)) / jnp.linalg.norm(
-            pair.delta
-        )
-        return Cells(critical, lasting, *told)
+        by_weight = jax.vmap(at)(jnp.concatenate([weights, sides * finite]))
+        on_kernel = jnp.linalg.norm(retain.on_kernel(pair.delta, sample))
+        return Cells(critical, on_kernel / jnp.linalg.norm(pair.delta), *by_weight)
 
-    return jax.vmap(one)(pairs)
+    return jax.vmap(of_instance)(pairs)
 
 
 def measure(settings: Settings, pairs: list[Pair], samples: int) -> Cells:
     """All instances at one number of retained rows."""
+    axes = (settings.weights, settings.sides, settings.curve_steps)
     with float64():
-        grid = [
-            jnp.asarray(values, jnp.float64)
-            for values in (settings.weights, settings.sides, settings.curve_steps)
-        ]
+        grid = [jnp.asarray(values, jnp.float64) for values in axes]
         parts = [_measure(pair, float(samples), *grid) for pair in pairs]
-        return Cells(
-            *(
-                np.concatenate([np.asarray(part[i]) for part in parts])
-                for i in range(len(Cells._fields))
-            )
-        )
+    return Cells(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _run(settings: Settings, spec: str, rank: int, samples: int, cell: str, method: str) -> Run:
-    order = "|".join(map(order_name, ORDERS))
-    return Run(
-        run=digest([spec, rank, samples, cell]),
-        spec=spec,
-        experiment="retain",
-        world="linear",
-        model="full" if rank == settings.problem.d else "subspace",
-        order=order,
-        position=0,
-        reference=order_name(RETAIN),
-        method=method,
-        seed=0,
-    )
-
-
-def _tables(
-    settings: Settings, spec: str, rank: int, samples: int, cells: Cells
-) -> Iterator[Tables]:
-    """The runs of one number of retained rows."""
-    where = [(0, "setting/rank", float(rank)), (0, "setting/samples", float(samples))]
+def _record(recorder: Recorder, settings: Settings, rank: int, samples: int, cells: Cells) -> None:
+    """Add the runs of one number of retained rows."""
     spans = np.isfinite(cells.critical)
-    values = [(0, "spans", float(spans.mean()))]
+    head = {"setting/rank": rank, "setting/samples": samples}
+
+    def run(cell: str, method: str) -> Run:
+        model = "full" if rank == settings.problem.d else "subspace"
+        key = (rank, samples, cell)
+        return recorder.run(order=pair_name(*ORDERS), method=method, model=model, key=key)
+
+    threshold = {**head, "spans": spans.mean()}
     if spans.all():
         names = ("critical_low", "critical", "critical_high")
-        values += [
-            (0, name, v)
-            for name, v in zip(names, np.quantile(cells.critical, [0.25, 0.5, 0.75]), strict=True)
-        ]
-    yield tables(_run(settings, spec, rank, samples, "threshold", "threshold"), [*where, *values])
+        threshold |= zip(names, np.quantile(cells.critical, [0.25, 0.5, 0.75]), strict=True)
+    recorder.curves(run("threshold", "threshold"), threshold)
     for i, weight in enumerate(settings.weights):
-        grows = float(np.mean(cells.log_growth[:, i] > 1))
-        cell = [*where, (0, "setting/weight", weight), (0, "grows", grows)]
-        yield tables(_run(settings, spec, rank, samples, f"weight {weight}", "GradDiff"), cell)
-    for i, side in enumerate(settings.sides if spans.all() else (), start=len(settings.weights)):
-        method = f"{side:g} λ*"
-        run = _run(settings, spec, rank, samples, method, method)
-        curve = np.median(cells.curves[:, i], axis=0) if samples == settings.curve_samples else []
-        steps = zip(settings.curve_steps, curve, strict=False)
-        told = [*where, (0, "setting/side", side), *((t, "log_difference", v) for t, v in steps)]
-        still = cells.log_growth[:, i] <= 1
-        examples = [(0, "log_growth", j, v) for j, v in enumerate(cells.log_growth[:, i])]
-        examples += [(0, "on_kernel", j, v) for j, v in enumerate(cells.on_kernel)]
-        examples += [
-            (0, "lasting", int(j), np.exp(cells.log_left[j, i])) for j in np.flatnonzero(still)
-        ]
-        yield tables(run, told, examples)
+        cell = {"setting/weight": weight, "grows": np.mean(cells.log_growth[:, i] > 1)}
+        recorder.curves(run(f"weight {weight}", "GradDiff"), head | cell)
+    if spans.all():
+        for i, side in enumerate(settings.sides, start=len(settings.weights)):
+            method = f"{side:g} λ*"
+            side_run = run(method, method)
+            recorder.curves(side_run, {**head, "setting/side": side})
+            _record_side(recorder, side_run, cells, i)
+            if samples == settings.curve_samples:
+                curve = {"log_difference": np.median(cells.curves[:, i], axis=0)}
+                recorder.curves(side_run, curve, steps=settings.curve_steps)
+
+
+def _record_side(recorder: Recorder, run: Run, cells: Cells, i: int) -> None:
+    """Add the instances of one side of λ*, the i-th weight."""
+    growth = cells.log_growth[:, i]
+    recorder.examples(run, {"log_growth": growth[None], "on_kernel": cells.on_kernel[None]})
+    stopped = np.flatnonzero(growth <= 1)
+    if stopped.size:
+        lasting = np.exp(cells.log_left[stopped, i])
+        recorder.examples(run, {"lasting": lasting[None]}, numbers=stopped)
 
 
 def run(settings: Settings, progress: Progress) -> Result:
-    """Every number of retained rows and every weight, for both kinds of features; experiment
-    "retain".
+    """Every number of retained rows and every weight, for both kinds of features.
 
-    progress(label, done, total) counts features × numbers of rows. Source: arXiv 2510.16629,
-    Section 3, and beyond.
+    Experiment "retain". progress(label, done, total) counts features × numbers of rows. Source:
+    arXiv 2510.16629, Section 3, and beyond.
     """
-    started = time.perf_counter()
-    spec = digest(["retain", canonical(settings)])
-    parts: list[Tables] = []
+    recorder = Recorder("retain", "linear", settings, reference=RETAIN)
     ranks = (settings.problem.d, settings.rank)
-    for i, rank in enumerate(ranks):
+    done, total = 0, len(ranks) * len(settings.samples)
+    for rank in ranks:
         pairs = list(_pairs(settings, rank))
-        for j, samples in enumerate(settings.samples, start=1):
-            parts += _tables(settings, spec, rank, samples, measure(settings, pairs, samples))
-            progress(
-                "retained sample", i * len(settings.samples) + j, len(ranks) * len(settings.samples)
-            )
-    timing = ("theory: retained sample", time.perf_counter() - started)
-    return Result(Tables.concat(parts), {spec: canonical(settings)}, (timing,))
+        for samples in settings.samples:
+            _record(recorder, settings, rank, samples, measure(settings, pairs, samples))
+            done += 1
+            progress("retained sample", done, total)
+    return recorder.result("theory: retained sample")

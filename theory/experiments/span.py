@@ -1,5 +1,4 @@
-"""The span barrier in the linear model: GA, NPO and SimNPO by four optimizers against the floor of
-span methods.
+"""The span barrier in the linear model: GA, NPO and SimNPO by four optimizers, and the span floor.
 
 The paths p = 1..P of an instance are unlearned from their trained models; every distance is over
 held-out inputs of the retained stages, to the model retrained without the forget stage. SGD and
@@ -19,22 +18,22 @@ gradient on U that knows the retrained model: the strongest there can be within 
 """
 
 import itertools
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from protocol.errors import InputError
 from protocol.progress import Progress
-from protocol.records import Result, Run, Tables, gathered, order_name
-from protocol.spec import canonical, digest, named_methods
+from protocol.recorder import Recorder, pair_name
+from protocol.records import Result, order_name
+from protocol.spec import named_methods
 from theory.experiments import span_runs
-from theory.experiments.span_runs import ORDERS, PAIRS, Adam, Descent, Followed, Geometry
+from theory.experiments.span_runs import ORDERS, PAIRS, Followed, Geometry
 from theory.numerics import float64
 from theory.problems.staged import RETAIN, Problem, batches, draw_many
+from theory.unlearning import Adam, Descent
 
 BATCH = 32  # instances at a time: bounds memory, changes no result
 INFORMED = "informed"
@@ -42,9 +41,7 @@ INFORMED = "informed"
 
 @dataclass(frozen=True)
 class Settings:
-    """How near gradient methods on the forget set come to the retrained model, and what bounds
-    them.
-    """
+    """How near gradient methods on the forget set come to the retrained model, and their bounds."""
 
     instances: int = 128
     """Number of instances."""
@@ -64,8 +61,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.instances < 1 or self.steps < 1:
             raise InputError(
-                f"settings: expected at least 1 instance and 1 step; got {self.instances} and "
-                f"{self.steps}"
+                "settings: expected at least 1 instance and 1 step; "
+                f"got {self.instances} and {self.steps}"
             )
 
 
@@ -83,55 +80,43 @@ def optimizers(settings: Settings) -> dict[str, Descent | Adam]:
     }
 
 
-def _runs(spec: str, method: str, seeds: Sequence[int]) -> tuple[list[Run], list[Run]]:
-    """A run per seed and path, and one per seed and pair of paths."""
+def _record(
+    recorder: Recorder,
+    method: str,
+    seeds: Sequence[int],
+    of_paths: Mapping[str, tuple[Any, Any]],
+    of_pairs: Mapping[str, tuple[Any, Any]],
+) -> None:
+    """Add (step, value) by metric, arrays (seeds, paths) and (seeds, pairs)."""
     names = [order_name(order) for order in ORDERS]
-
-    def run(seed: int, order: str, position: int) -> Run:
-        return Run(
-            run=digest([spec, method, seed, order]),
-            spec=spec,
-            experiment="span",
-            world="linear",
-            model="linear",
-            order=order,
-            position=position,
-            reference=order_name(RETAIN),
-            method=method,
-            seed=seed,
-        )
-
-    of_pairs = [run(seed, f"{names[a]}|{names[b]}", int(a) + 1) for seed in seeds for a, b in PAIRS]
-    return [run(seed, name, p) for seed in seeds for p, name in enumerate(names, start=1)], of_pairs
+    compared = [(pair_name(ORDERS[a], ORDERS[b]), int(a) + 1) for a, b in PAIRS]
+    pair_runs = [
+        recorder.run(order=pair, position=position, method=method, seed=seed)
+        for seed in seeds
+        for pair, position in compared
+    ]
+    path_runs = recorder.paths(names, method=method, seeds=seeds)
+    for runs, measured in ((path_runs, of_paths), (pair_runs, of_pairs)):
+        for metric, (step, value) in measured.items():
+            recorder.curves(runs, {metric: value}, steps=np.reshape(step, (-1, 1)))
 
 
-def _frames(runs: list[Run], measured: Mapping[str, tuple[Any, Any]]) -> Iterator[pl.DataFrame]:
-    """Records of (step, value) by metric, arrays with a value per run."""
-    which = np.arange(len(runs))
-    for metric, (step, value) in measured.items():
-        at = np.broadcast_to(np.ravel(step), which.shape)
-        yield gathered(
-            runs, which, step=at, metric=metric, value=np.asarray(value, np.float64).ravel()
-        )
+def _record_bounds(recorder: Recorder, geometry: Geometry, seeds: Sequence[int]) -> None:
+    measured = {name: (0, value) for name, value in geometry._asdict().items()}
+    of_pairs = {"pair_floor": measured.pop("pair_floor")}
+    _record(recorder, "oracle", seeds, measured, of_pairs)
 
 
-def _of_oracle(geometry: Geometry, runs: tuple[list[Run], list[Run]]) -> Iterator[pl.DataFrame]:
-    yield from _frames(
-        runs[0], {name: (0, getattr(geometry, name)) for name in Geometry._fields[:-1]}
-    )
-    yield from _frames(runs[1], {"pair_floor": (0, geometry.pair_floor)})
-
-
-def _of_method(
-    found: Followed, runs: tuple[list[Run], list[Run]], steps: int
-) -> Iterator[pl.DataFrame]:
+def _record_runs(
+    recorder: Recorder, method: str, followed: Followed, seeds: Sequence[int], steps: int
+) -> None:
     of_paths = {
-        "best": (found.best_step, found.best),
-        "outside/best": (found.best_step, found.outside_best),
-        "outside": (steps, found.outside),
+        "best": (followed.best_step, followed.best),
+        "outside/best": (followed.best_step, followed.outside_best),
+        "outside": (steps, followed.outside),
     }
-    yield from _frames(runs[0], of_paths)
-    yield from _frames(runs[1], {"closest": (found.closest_step, found.closest)})
+    of_pairs = {"closest": (followed.closest_step, followed.closest)}
+    _record(recorder, method, seeds, of_paths, of_pairs)
 
 
 def run(settings: Settings, progress: Progress) -> Result:
@@ -140,24 +125,21 @@ def run(settings: Settings, progress: Progress) -> Result:
     progress(label, done, total) counts instances × methods × optimizers. Source: arXiv 2510.16629,
     Definition 2.2 (local methods), of which span methods are a part.
     """
-    started = time.perf_counter()
-    spec, done = digest(["span", canonical(settings)]), 0
-    frames: list[pl.DataFrame] = []
+    recorder = Recorder("span", "linear", settings, reference=RETAIN)
     methods = {method.name: method for method in named_methods(settings.methods)} | {INFORMED: None}
     ways = list(itertools.product(methods.items(), optimizers(settings).items()))
+    done, total = 0, settings.instances * len(ways)
     for seeds in batches(range(settings.instances), BATCH):
         cases = draw_many(settings.problem, 0, seeds)
         with float64():
             prepared, geometry = span_runs.prepare(cases, settings.problem.mu)
-            frames += _of_oracle(Geometry(*map(np.asarray, geometry)), _runs(spec, "oracle", seeds))
+            _record_bounds(recorder, Geometry(*map(np.asarray, geometry)), seeds)
         for (name, method), (optimizer_name, optimizer) in ways:
             with float64():
                 thetas = span_runs.trajectories(prepared, method, optimizer, settings.steps)
-                found = Followed(*map(np.asarray, span_runs.follow(prepared, thetas)))
-            frames += _of_method(
-                found, _runs(spec, f"{name} {optimizer_name}", seeds), settings.steps
-            )
+                followed = Followed(*map(np.asarray, span_runs.follow(prepared, thetas)))
+            way = f"{name} {optimizer_name}"
+            _record_runs(recorder, way, followed, seeds, settings.steps)
             done += len(seeds)
-            progress("span barrier", done, settings.instances * len(ways))
-    timing = ("theory: span barrier", time.perf_counter() - started)
-    return Result(Tables.from_frames(records=frames), {spec: canonical(settings)}, (timing,))
+            progress("span barrier", done, total)
+    return recorder.result("theory: span barrier")

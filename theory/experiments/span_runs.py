@@ -1,59 +1,27 @@
-"""What experiment "span" runs: optimizers, gradients on the forget set, trajectories, and what is
-read off them.
+"""The computations of experiment "span": trained models, their bounds, trajectories and distances.
 
-Pure JAX over batches of instances of the staged problem, to be called inside `float64()`. Paths p =
-1..P stand at index p − 1, pairs p < q in lexicographic order. Distances are over the held-out
-inputs of the retained stages.
+Pure JAX over batches of instances of the staged problem, to be called inside `float64()`. Path p
+has index p − 1; pairs p < q are in lexicographic order. Distances are over the held-out inputs of
+the retained stages.
 """
 
 import itertools
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax  # type: ignore[import-untyped, unused-ignore]
 from jaxtyping import Float, Int
 
-from protocol import objectives
 from protocol.orders import positions
 from protocol.spec import Method
 from theory import span
-from theory.experiments.positions import log_likelihood
-from theory.kernels import Scalar
 from theory.problems.staged import FORGET, RETAIN, Staged, train_paths
+from theory.unlearning import Gradient, Optimizer, descend, trajectory
 
 ORDERS = positions(RETAIN, FORGET)
 PAIRS = np.array(list(itertools.combinations(range(len(ORDERS)), 2)))
-Gradient = Callable[[Float[jax.Array, " d"]], Float[jax.Array, " d"]]
-
-
-class Descent(NamedTuple):
-    """Gradient steps of size eta with heavy-ball momentum and weight decay, either may be 0;
-    numbers may be traced.
-    """
-
-    eta: Scalar
-    momentum: Scalar = 0.0
-    decay: Scalar = 0.0
-
-    def transformation(self) -> optax.GradientTransformation:
-        """As optax has it; the decay is added to the gradient."""
-        return optax.chain(
-            optax.add_decayed_weights(self.decay), optax.sgd(self.eta, momentum=self.momentum)
-        )
-
-
-class Adam(NamedTuple):
-    """Adam with its usual constants."""
-
-    eta: Scalar
-
-    def transformation(self) -> optax.GradientTransformation:
-        """As optax has it."""
-        return optax.adam(self.eta)
 
 
 class Geometry(NamedTuple):
@@ -75,7 +43,7 @@ class Prepared(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """What a method's runs tell; one instance, or a batch."""
+    """How near the runs of a method came; one instance, or a batch."""
 
     best: Float[Any, "*batch paths"]
     best_step: Int[Any, "*batch paths"]
@@ -87,11 +55,11 @@ class Followed(NamedTuple):
 
 @partial(jax.jit, static_argnums=1)
 def prepare(cases: Staged, mu: float) -> tuple[Prepared, Geometry]:
-    """Train a batch of instances and measure what bounds their unlearning; call it inside
-    `float64()`.
-    """
+    """Train a batch of instances and measure what bounds their unlearning, inside `float64()`."""
 
-    def one(case: Staged) -> tuple[Float[jax.Array, "paths d"], Float[jax.Array, " d"], Geometry]:
+    def of_instance(
+        case: Staged,
+    ) -> tuple[Float[jax.Array, "paths d"], Float[jax.Array, " d"], Geometry]:
         starts, reference = train_paths(case, ORDERS, (*RETAIN, FORGET), mu)
         reached = span.reach(case.X[-1], case.X_test)
         floor = jax.vmap(lambda delta: span.floor(delta, reached, case.X_test))
@@ -106,27 +74,14 @@ def prepare(cases: Staged, mu: float) -> tuple[Prepared, Geometry]:
             Geometry(nothing, floor(starts - reference), shrunk, shrink, floor(apart)),
         )
 
-    starts, reference, geometry = jax.vmap(one)(cases)
+    starts, reference, geometry = jax.vmap(of_instance)(cases)
     return Prepared(cases, starts, reference), geometry
 
 
-def _gradient(start: Float[jax.Array, " d"], case: Staged, method: Method) -> Gradient:
-    """∇L of a method's loss on the forget set; its reference is the model before unlearning."""
-    X, y = case.X[-1], case.y[-1]
-    length = jnp.ones_like(y)
-    loss_of = partial(objectives.objective(method.objective), **dict(method.constants))
-    before = log_likelihood(start, X, y)
-
-    def loss(theta: Float[jax.Array, " d"]) -> Float[jax.Array, ""]:
-        losses = loss_of(log_likelihood(theta, X, y), before, length)
-        return objectives.reduce_losses(losses, length, reduction=method.reduction)
-
-    return jax.grad(loss)
-
-
 def _informed(case: Staged, reference: Float[jax.Array, " d"]) -> Gradient:
-    """V (X_test V)⁺ X_test(θ − θ_r), V a basis of row(X_U): a gradient on U that knows θ_r and
-    points at the floor.
+    """V (X_test V)⁺ X_test(θ − θ_r), V a basis of row(X_U): a gradient on U that knows θ_r.
+
+    It points at the span floor.
     """
     reached = span.reach(case.X[-1], case.X_test)
     return lambda theta: (
@@ -136,37 +91,36 @@ def _informed(case: Staged, reference: Float[jax.Array, " d"]) -> Gradient:
 
 @partial(jax.jit, static_argnums=(1, 3))
 def trajectories(
-    prepared: Prepared, method: Method | None, optimizer: Descent | Adam, steps: int
+    prepared: Prepared, method: Method | None, optimizer: Optimizer, steps: int
 ) -> Float[jax.Array, "batch paths points d"]:
-    """θ_0..θ_T of every path of a batch of instances; method None is the informed one. Inside
-    `float64()`.
+    """θ_0..θ_T of every path of a batch of instances; call it inside `float64()`.
+
+    Method None is the informed gradient.
     """
-    steps_of = optimizer.transformation()
 
-    def path(start: Float[jax.Array, " d"], gradient: Gradient) -> Float[jax.Array, "points d"]:
-        def step(carried: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], Any]:
-            theta, state = carried
-            update, state = steps_of.update(gradient(theta), state, theta)
-            return (optax.apply_updates(theta, update), state), theta
-
-        return jax.lax.scan(step, (start, steps_of.init(start)), None, length=steps + 1)[1]
-
-    def one(
+    def of_instance(
         case: Staged, starts: Float[jax.Array, "paths d"], reference: Float[jax.Array, " d"]
-    ) -> Any:
-        if method is None:
-            informed = _informed(case, reference)
-            return jax.vmap(lambda start: path(start, informed))(starts)
-        return jax.vmap(lambda start: path(start, _gradient(start, case, method)))(starts)
+    ) -> Float[jax.Array, "paths points d"]:
+        X, y = case.X[-1], case.y[-1]
+        informed = _informed(case, reference)
 
-    return jax.vmap(one)(*prepared)
+        def path(start: Float[jax.Array, " d"]) -> Float[jax.Array, "points d"]:
+            if method is None:
+                return descend(start, informed, optimizer, steps)
+            return trajectory(start, X, y, method, optimizer, steps)
+
+        return jax.vmap(path)(starts)
+
+    return jax.vmap(of_instance)(*prepared)
 
 
 @jax.jit
 def follow(prepared: Prepared, thetas: Float[jax.Array, "batch paths points d"]) -> Followed:
-    """What the trajectories of a batch of instances tell; call it inside `float64()`."""
+    """How near the trajectories of a batch of instances came; call it inside `float64()`."""
 
-    def one(case: Staged, starts: Any, reference: Float[jax.Array, " d"], theta: Any) -> Followed:
+    def of_instance(
+        case: Staged, starts: Any, reference: Float[jax.Array, " d"], theta: Any
+    ) -> Followed:
         outputs = theta @ case.X_test.T  # (paths, points, m)
         distance = jnp.mean((outputs - case.X_test @ reference) ** 2, axis=-1)
         apart = jnp.mean((outputs[PAIRS[:, 0]] - outputs[PAIRS[:, 1]]) ** 2, axis=-1)
@@ -183,4 +137,4 @@ def follow(prepared: Prepared, thetas: Float[jax.Array, "batch paths points d"])
             jnp.argmin(apart, axis=-1),
         )
 
-    return jax.vmap(one)(*prepared, thetas)
+    return jax.vmap(of_instance)(*prepared, thetas)

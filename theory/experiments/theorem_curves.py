@@ -1,13 +1,11 @@
-"""Six instances followed step by step: the divergence of two paths beside Theorem 3.1's bound, as
-logarithms.
+"""Six instances followed step by step: log divergence of two paths, and log of Theorem 3.1's bound.
 
-The bound is given from t = 0 on, before t₀ too, so that a figure can show from where it is one.
+The bound is given from t = 0 on, before t₀ too, so that a figure can show from where it holds.
 Experiment "theorem-curves" of the records: one run per instance, whose seed is the instance's
 number; metrics log_divergence and log_bound by step, t0 at step 0. Forget set U = B, paths A>B and
 B>A.
 """
 
-import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,8 +15,9 @@ from jaxtyping import Float
 
 from protocol.errors import InputError
 from protocol.progress import Progress
-from protocol.records import Result, Run, Tables, gathered
-from protocol.spec import canonical, digest
+from protocol.recorder import Recorder
+from protocol.records import Result
+from protocol.spec import digest
 from theory import kernels
 from theory.experiments import instance_checks
 from theory.numerics import float64
@@ -45,8 +44,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.steps < 1 or not self.instances:
             raise InputError(
-                f"settings: expected at least 1 step and 1 instance; got {self.steps} steps, "
-                f"{len(self.instances)} instances"
+                "settings: expected at least 1 step and 1 instance; "
+                f"got {self.steps} steps, {len(self.instances)} instances"
             )
 
 
@@ -73,7 +72,7 @@ def _follow(case: Instance, points: Float[jax.Array, " points"]) -> Followed:
 
 
 def follow(index: int, settings: Settings) -> Followed:
-    """log d(θ_AB^t, θ_BA^t) and the logarithm of its bound at t = 0..steps, and t₀; NumPy float64."""
+    """log d(θ_AB^t, θ_BA^t) and log of its bound at t = 0..steps, and t₀; NumPy float64."""
     with float64():
         case = draw(settings.seed, index, Shape(*settings.shape))
         followed = _follow(case, np.arange(settings.steps + 1, dtype=np.float64))
@@ -81,29 +80,14 @@ def follow(index: int, settings: Settings) -> Followed:
 
 
 def run(settings: Settings, progress: Progress) -> Result:
-    """Follow every instance; progress(label, done, total) counts them. Source: arXiv 2510.16629,
-    Theorem 3.1.
+    """Follow every instance; progress(label, done, total) counts them.
+
+    Source: arXiv 2510.16629, Theorem 3.1.
     """
-    started = time.perf_counter()
-    spec = digest(settings)
-    frames, total = [], len(settings.instances)
+    model, spec = Shape(*settings.shape).name, digest(settings)
+    recorder = Recorder("theorem-curves", "linear", settings, spec=spec, model=model, reference="A")
     for done, index in enumerate(settings.instances, start=1):
-        followed = follow(index, settings)
-        run = Run(
-            run=digest([spec, index]),
-            spec=spec,
-            experiment="theorem-curves",
-            world="linear",
-            model=Shape(*settings.shape).name,
-            order="A>B",
-            position=2,
-            reference="A",
-            method="GA",
-            seed=index,
-        )
-        for metric, value in followed._asdict().items():
-            step = np.arange(value.size)
-            frames.append(gathered([run], 0 * step, step=step, metric=metric, value=value.ravel()))
-        progress("theorem curves", done, total)
-    timing = ("theory: theorem curves", time.perf_counter() - started)
-    return Result(Tables.from_frames(records=frames), {spec: canonical(settings)}, (timing,))
+        run = recorder.run(order="A>B", position=2, method="GA", seed=index, key=(index,))
+        recorder.curves(run, follow(index, settings)._asdict())
+        progress("theorem curves", done, len(settings.instances))
+    return recorder.result("theory: theorem curves")

@@ -47,7 +47,7 @@ class Plan:
 
 
 class Data(NamedTuple):
-    """Initial parameters, the rows of all stages, and what the models are asked."""
+    """Initial parameters, the rows of all stages, and the prompts."""
 
     start: Parameters
     inputs: Array
@@ -56,8 +56,9 @@ class Data(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """Parameters before unlearning and logits on the prompts of every part; the last path is the
-    retrained model.
+    """Parameters before unlearning and logits on the prompts of every part.
+
+    The last path is the retrained model.
     """
 
     models: Parameters  # (seeds, paths + 1, ...)
@@ -65,8 +66,9 @@ class Trained(NamedTuple):
 
 
 def data(network: Network, task: Task, base: int) -> Data:
-    """The task as the compiled program takes it; the forget stage stands last among the task's
-    stages.
+    """The task as the compiled program takes it.
+
+    The forget stage is the last of the task.
     """
     rows = task.answers.size
     features, tests = task.inputs.shape[2:], task.test_inputs[:-1]
@@ -95,22 +97,26 @@ def staged_paths(
     base: int,
     seeds: Sequence[int],
 ) -> Path:
-    """The path of every order under every seed, the retrained model's order `kept` last; `names` as
-    the task stacks.
+    """The path of every order under every seed, the retrained model's order `kept` last.
+
+    names: the stages as the task stacks them.
     """
-    chosen = [[names.index(stage) for stage in order] for order in (*orders, kept)]
-    length = max(len(order) for order in orders)
-    by_seed = [training.stage_batches(names, rows, recipe, base=base, seed=seed) for seed in seeds]
-    return stacked(
-        [stacked([staged_path(b, order, length=length) for order in chosen]) for b in by_seed]
-    )
+    numbers = [[names.index(stage) for stage in order] for order in (*orders, kept)]
+    length = max(map(len, orders))
+    by_seed = []
+    for seed in seeds:
+        batches = training.stage_batches(names, rows, recipe, base=base, seed=seed)
+        paths = [staged_path(batches, order, length=length) for order in numbers]
+        by_seed.append(stacked(paths))
+    return stacked(by_seed)
 
 
 def mixture_paths(
     names: Order, count: int, rows: int, recipe: Recipe, *, base: int, seeds: Sequence[int]
 ) -> Path:
-    """`count` shuffles of the mixture of all stages under every seed; last, one of the mixture
-    without the last stage.
+    """`count` shuffles of the mixture of all stages under every seed, and the retrained path.
+
+    The retrained path is the last: a shuffle of the mixture without the last stage.
 
     Shuffle 0 of seed s and of the retrained mixture are independent: what is mixed is part of the
     generator's seed.
@@ -127,9 +133,7 @@ def devices_mesh() -> Mesh:
 
 
 def _spread(array: np.ndarray, mesh: Mesh) -> jax.Array:
-    """`array` over the devices by its leading axis, padded by its last entry to a multiple of their
-    number.
-    """
+    """`array` over the devices by its leading axis, padded by its last entry to fill them."""
     missing = -array.shape[0] % mesh.size
     padded = np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
     return jax.device_put(padded, NamedSharding(mesh, PartitionSpec("seeds")))
@@ -142,10 +146,11 @@ def _unlearn(
     apply, prompts = models.apply(plan.network), given.prompts
 
     def measure(parameters: Parameters) -> dict[str, Array]:
-        told = unlearning.measured(
-            prompts, unlearning.part_logits(apply, parameters, prompts), reference
-        )
-        return told | ({"parameters": ravel_pytree(parameters)[0]} if plan.parameters else {})
+        logits = unlearning.part_logits(apply, parameters, prompts)
+        metrics = unlearning.measured(prompts, logits, reference)
+        if plan.parameters:
+            metrics["parameters"] = ravel_pytree(parameters)[0]
+        return metrics
 
     return unlearning.unlearn(
         apply,
@@ -163,28 +168,27 @@ def _unlearn(
 def _program(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, Array]]:
     apply = models.apply(plan.network)
 
-    def one(paths: Path) -> tuple[Trained, dict[str, Array]]:  # of one seed
+    def of_seed(paths: Path) -> tuple[Trained, dict[str, Array]]:
         train = partial(
             training.train, apply, given.start, given.inputs, given.answers, recipe=plan.recipe
         )
-        found = jax.vmap(lambda path: train(path=path))(paths)
-        logits = jax.vmap(lambda model: unlearning.part_logits(apply, model, given.prompts))(found)
-        leaves, reference = (
-            jax.tree.map(lambda leaf: leaf[:-1], found),
-            jax.tree.map(lambda leaf: leaf[-1], logits),
-        )
+        trained = jax.vmap(lambda path: train(path=path))(paths)
+        logits_of = jax.vmap(lambda model: unlearning.part_logits(apply, model, given.prompts))
+        logits = logits_of(trained)
+        leaves = jax.tree.map(lambda leaf: leaf[:-1], trained)
+        reference = jax.tree.map(lambda leaf: leaf[-1], logits)
         follow = partial(_unlearn, plan, given, reference=reference)
         by_path = jax.vmap(lambda start, method: follow(start, method=method), (0, None))
-        return Trained(found, logits), jax.vmap(by_path, (None, 0))(
-            leaves, jnp.arange(len(plan.methods))
-        )
+        by_method = jax.vmap(by_path, (None, 0))
+        return Trained(trained, logits), by_method(leaves, jnp.arange(len(plan.methods)))
 
-    return jax.vmap(one)(paths)
+    return jax.vmap(of_seed)(paths)
 
 
 def run(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, jax.Array]]:
-    """Train every path, unlearn all but each seed's last by every method: by metric (seeds,
-    methods, paths, T + 1).
+    """Train every path, unlearn all but each seed's last by every method.
+
+    Returns arrays (seeds, methods, paths, T + 1) by metric.
 
     outputs/part are centred logits, (..., T + 1, prompts, c); parameters, where the plan asks for
     them, flat vectors, (..., T + 1, d). Arrays stay on the devices, spread over them by seed.
@@ -192,5 +196,7 @@ def run(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, jax.Ar
     seeds = paths.rows.shape[0]
     mesh = devices_mesh()
     everywhere = jax.device_put(given, NamedSharding(mesh, PartitionSpec()))
-    found = _program(plan, everywhere, Path(*(_spread(part, mesh) for part in paths)))
-    return found if seeds % mesh.size == 0 else jax.tree.map(lambda leaf: leaf[:seeds], found)
+    padded = _program(plan, everywhere, Path(*(_spread(part, mesh) for part in paths)))
+    if seeds % mesh.size == 0:
+        return padded
+    return jax.tree.map(lambda leaf: leaf[:seeds], padded)

@@ -1,5 +1,6 @@
-"""The models in flax.nnx, used as functions: parameters are a pytree, `apply(network)` maps
-(parameters, x) to logits.
+"""The models in flax.nnx, used as functions.
+
+Parameters are a pytree, `apply(network)` maps (parameters, x) to logits.
 
 One input x at a time, features (d,) or tokens (length,); batches and ensembles are made by vmap. A
 model returns the logits (c,) of one answer, so log π(y|x) = log softmax(logits)_y and |y| = 1.
@@ -55,8 +56,9 @@ class Network:
 
 
 class Softmax(nnx.Module):
-    """z = F(Wx + b), F with unit rows: answer a has features F_a, orthogonal but for F_0·F_{c−1} =
-    alike.
+    """z = F(Wx + b), F with unit rows.
+
+    Answer a has features F_a, orthogonal but for F_0·F_{c−1} = alike.
     """
 
     def __init__(self, inputs: int, classes: int, alike: float, *, rngs: nnx.Rngs) -> None:
@@ -81,9 +83,7 @@ class MLP(nnx.Module):
 
 
 class Block(nnx.Module):
-    """Causal self-attention and an MLP of four times the width, each on a normalized residual
-    stream.
-    """
+    """Causal self-attention and an MLP of four times the width, each on a normalized stream."""
 
     def __init__(self, width: int, heads: int, *, rngs: nnx.Rngs) -> None:
         self.attention_norm = nnx.LayerNorm(width, rngs=rngs)

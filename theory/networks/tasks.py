@@ -1,5 +1,6 @@
-"""What the networks learn: stages of classified inputs, drawn by NumPy from a base seed; the forget
-stage stands last.
+"""The tasks of the networks: stages of classified inputs, drawn by NumPy from a base seed.
+
+The forget stage is the last.
 
 Stages are stacked: inputs (stages, n, ...) with answers (stages, n), and as many held-out inputs
 and answers of each.
@@ -41,8 +42,9 @@ def _check(rows: int, held_out: int, shared: float) -> None:
 def clusters(
     network: Network, base: int, *, stages: int, rows: int, held_out: int, shared: float
 ) -> Task:
-    """Classified vectors; centres, factors and noise each have mean square 1 per coordinate, 1/2
-    and 1/2.
+    """Classified vectors.
+
+    Mean squares per coordinate: centres 1, factors and noise 1/2 each.
     """
     _check(rows, held_out, shared)
     rng = np.random.default_rng([base, 1])
@@ -92,9 +94,7 @@ def associations(
 
 
 def answers(network: Network, base: int, *, rows: int, held_out: int, shared: float) -> Task:
-    """One class a stage on the same prompts x = √shared · common + √(1 − shared) · own, of unit
-    mean square norm.
-    """
+    """One class a stage on the same prompts √shared · common + √(1 − shared) · own, E‖x‖² = 1."""
     _check(rows, held_out, shared)
     rng = np.random.default_rng([base, 3])
     n, d, stages = rows + held_out, network.inputs, network.classes

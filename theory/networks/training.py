@@ -1,5 +1,4 @@
-"""Training in stages with optax; a path lists the rows of every batch, so an order of stages is
-data.
+"""Training in stages with optax: a path lists the rows of every batch, so an order is data.
 
 Rows are numbered through all stages: row i of stage s of n rows is s·n + i. Every stage begins with
 a fresh optimizer state and minimises the mean of −log π over a batch. A batch of row numbers −1
@@ -91,9 +90,7 @@ def stage_batches(
 def staged_path(
     batches: Int[np.ndarray, "stages steps batch"], order: Sequence[int], *, length: int
 ) -> Path:
-    """The stages of `order` (their numbers) one after another, filled up with nothing to the length
-    of `length`.
-    """
+    """The stages of `order` (their numbers) one after another, filled up to `length` stages."""
     steps, batch = batches.shape[1:]
     rows = np.full((length * steps, batch), NOTHING, dtype=np.int32)
     rows[: len(order) * steps] = batches[list(order)].reshape(-1, batch)
@@ -110,9 +107,7 @@ def mixture_path(
     shuffle: int,
     length: int,
 ) -> Path:
-    """All rows × epochs of the stages `names` (the first of them all) shuffled into one stage of
-    equal length.
-    """
+    """All rows × epochs of the stages `names`, the first of all, shuffled into one long stage."""
     numbers = np.tile(np.arange(len(names) * rows), recipe.epochs)
     rng = _generator(base, seed, f"mixture {shuffle} of {' '.join(names)}")
     mixed = _shuffled(rng, numbers, replace(recipe, epochs=1)).reshape(len(names), -1, recipe.batch)

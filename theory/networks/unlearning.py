@@ -1,5 +1,4 @@
-"""Unlearning a network by GA, NPO or SimNPO on the whole forget set at once, and what is measured
-on the way.
+"""Unlearning a network by GA, NPO or SimNPO on the whole forget set at once, measured on the way.
 
 The losses are those of `protocol.objectives`, over log π of the forget answers; NPO's reference is
 the model before unlearning. Measured at steps 0..T, before each update; step T's update is computed
@@ -26,9 +25,7 @@ Array = Any
 
 
 class Prompts(NamedTuple):
-    """What the models are asked: the forget set, and held-out prompts of the retained and of the
-    forget stage.
-    """
+    """The forget set, and held-out prompts of the retained stages and of the forget stage."""
 
     forget: Shaped[Array, "forget ..."]
     forget_answers: Int[Array, " forget"]
@@ -38,60 +35,56 @@ class Prompts(NamedTuple):
 
 
 Logits = dict[str, Array]  # (prompts, c) by part
-HELD_OUT = (
-    "test",
-    "forget",
-)  # parts: held-out prompts of the retained stages and of the forget stage
+HELD_OUT = ("test", "forget")  # held-out prompts of the retained stages and of the forget stage
 PARTS = ("label", *HELD_OUT)  # label: the forget set itself
 
 
 def part_logits(apply: Apply, parameters: Parameters, prompts: Prompts) -> Logits:
-    """Logits on the prompts of every part, in one pass: a pass more takes as long to compile as to
-    run.
+    """Logits on the prompts of every part, in one pass.
+
+    A second pass would take as long to compile as to run.
     """
-    asked = (prompts.forget, prompts.test, prompts.held_out_forget)
-    logits = jax.vmap(partial(apply, parameters))(jnp.concatenate(asked))
-    ends = np.cumsum([len(part) for part in asked])
+    parts = (prompts.forget, prompts.test, prompts.held_out_forget)
+    logits = jax.vmap(partial(apply, parameters))(jnp.concatenate(parts))
+    ends = np.cumsum([len(part) for part in parts])
     return dict(zip(PARTS, jnp.split(logits, ends[:-1]), strict=True))
 
 
-def _told(logits: Array, answers: Array) -> Array:
+def _log_pi(logits: Array, answers: Array) -> Array:
     """log π of the answers (n,)."""
     return jnp.take_along_axis(jax.nn.log_softmax(logits), answers[:, None], axis=1)[:, 0]
 
 
 def distances(logits: Logits, reference: Logits) -> dict[str, Array]:
-    """re_distance/part of probabilities and logit_distance/part of centred logits, by the names of
-    the records.
-    """
-    found = {}
+    """re_distance/part of probabilities and logit_distance/part of centred logits."""
+    metrics = {}
     for part in HELD_OUT:
-        ours, theirs = logits[part], reference[part]
-        found[f"re_distance/{part}"] = re_distance(jax.nn.softmax(ours), jax.nn.softmax(theirs))
-        found[f"logit_distance/{part}"] = re_distance(centred_logits(ours), centred_logits(theirs))
-    return found
+        both = (logits[part], reference[part])
+        metrics[f"re_distance/{part}"] = re_distance(*map(jax.nn.softmax, both))
+        metrics[f"logit_distance/{part}"] = re_distance(*map(centred_logits, both))
+    return metrics
 
 
 def measured(prompts: Prompts, logits: Logits, reference: Logits) -> dict[str, Array]:
-    """Mean log π of the forget set; mean log π and accuracy on the test prompts; distances to the
-    retrained model.
+    """Mean log π of the forget set, mean log π and accuracy on the test prompts, distances.
 
     logits are the model's own, reference the retrained model's; outputs/part are the model's,
     centred.
     """
     right = jnp.argmax(logits["test"], axis=1) == prompts.test_answers
     levels = {
-        "label_loglik": jnp.mean(_told(logits["label"], prompts.forget_answers)),
-        "retain_loglik": jnp.mean(_told(logits["test"], prompts.test_answers)),
+        "label_loglik": jnp.mean(_log_pi(logits["label"], prompts.forget_answers)),
+        "retain_loglik": jnp.mean(_log_pi(logits["test"], prompts.test_answers)),
         "retain_accuracy": jnp.mean(right, dtype=float),
     }
-    outputs = {f"outputs/{part}": centred_logits(told) for part, told in logits.items()}
+    outputs = {f"outputs/{part}": centred_logits(values) for part, values in logits.items()}
     return levels | distances(logits, reference) | outputs
 
 
 def losses_of(methods: Sequence[Method]) -> Callable[[Array, Array, Array, Array], Array]:
-    """The reduced loss (number of the method, logp, ref_logp, length) -> (): which method is data,
-    as orders are.
+    """The reduced loss (number of the method, logp, ref_logp, length) -> ().
+
+    The method is data, as orders are.
     """
 
     def reduced(method: Method) -> Callable[[Array, Array, Array], Array]:
@@ -115,8 +108,9 @@ def unlearn(
     steps: int,
     measure: Callable[[Parameters], Mapping[str, Array]],
 ) -> dict[str, Array]:
-    """T = steps updates from `start` on the forget set; `measure` and grad_norm = ‖∇L‖ at steps
-    0..T, (T + 1, ...).
+    """T = steps updates from `start` on the forget set.
+
+    Returns `measure` and grad_norm = ‖∇L‖ at steps 0..T, (T + 1, ...).
     """
     length, (first, unravel) = jnp.ones(answers.shape), ravel_pytree(start)
     before = log_likelihood(apply, start, inputs, answers)
@@ -127,8 +121,8 @@ def unlearn(
     def step(carry: tuple, _: None) -> tuple:
         parameters, state = carry
         gradient = jax.grad(loss)(parameters)
-        found = {**measure(unravel(parameters)), "grad_norm": optax.global_norm(gradient)}
+        metrics = {**measure(unravel(parameters)), "grad_norm": optax.global_norm(gradient)}
         change, state = optimizer.update(gradient, state, parameters)
-        return (optax.apply_updates(parameters, change), state), found
+        return (optax.apply_updates(parameters, change), state), metrics
 
     return jax.lax.scan(step, (first, optimizer.init(first)), None, length=steps + 1)[1]

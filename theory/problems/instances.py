@@ -1,5 +1,4 @@
-"""Random instances of the two-stage problem: shapes, the stages' distributions, and everything
-drawn from one seed.
+"""Random instances of the two-stage problem: their shapes and the distributions of their stages.
 
 An instance has stages A (n rows) and B (k rows), an independent forget set U (k rows) and m test
 inputs in d dimensions; rows have a mean square norm of order 1. Instance i of a seed is the same
@@ -7,6 +6,7 @@ whatever else is drawn with it. Drawn by NumPy: random numbers inside the compil
 them ten times slower to compile and to run.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,9 @@ Array = Any  # NumPy where drawn, JAX where traced
 
 
 class Shape(NamedTuple):
-    """d parameters, n rows of stage A, k rows of stage B and of U, m ≥ k test inputs; n + k < d
-    keeps θ_A off B.
+    """d parameters, n rows of stage A, k rows of stage B and of U, m ≥ k test inputs.
+
+    n + k < d keeps θ_A from fitting B.
     """
 
     d: int
@@ -27,18 +28,17 @@ class Shape(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As it stands in the records, in the place of a model."""
+        """The model's name in the records."""
         return f"d{self.d}-n{self.n}-k{self.k}-m{self.m}"
 
 
 class Family(NamedTuple):
-    """The largest strengths of what a family of instances departs from isotropic Gaussian rows by;
-    0 = not at all.
+    """How far the rows of a family of instances may depart from isotropic Gaussian ones; 0: not.
 
     decay: exponent of the spectrum, feature i scaled by i^−decay · shift: length of a mean that is
     each stage's own · tail: inverse degrees of freedom of a multivariate t · overlap: share of
-    variance in k factors common to all stages
-    · teacher: share of the targets' variance that one common θ* explains.
+    variance in k factors common to all stages · teacher: share of the targets' variance that one
+    common θ* explains.
     """
 
     decay: float = 0.0
@@ -60,9 +60,7 @@ FAMILIES = {
 
 
 class Instance(NamedTuple):
-    """Stages A and B, an independent forget set U, test inputs, and the constants of one instance
-    or of a batch.
-    """
+    """Stages A and B, independent forget set U, test inputs and constants, or a batch of them."""
 
     X_a: Float[Array, "*batch n d"]
     y_a: Float[Array, "*batch n"]
@@ -83,8 +81,9 @@ def rows(
     strength: Family,
     scale: Float[np.ndarray, " d"] | float = 1.0,
 ) -> Float[np.ndarray, "count d"]:
-    """Rows [(√(1 − o) z + √o w F)/√(χ²_ν/ν) · scale + shift]/√d with o = overlap, F = factors, ν =
-    1/tail.
+    """Rows [(√(1 − o) z + √o w F)/√(χ²_ν/ν) · scale + shift]/√d.
+
+    o = overlap, F = factors, ν = 1/tail.
 
     z and w are standard normal, w over √r; E‖x‖² is 1 for isotropic rows.
     """
@@ -102,8 +101,9 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> Float[np.
 
 
 def draw(seed: int, index: int, shape: Shape) -> Instance:
-    """Instance number `index` of a seed: μ log-uniform in [1e-2, 10], η in [0.01, 0.5], ε in [1e-6,
-    100].
+    """Instance number `index` of a seed.
+
+    μ is log-uniform in [1e-2, 10], η in [0.01, 0.5], ε in [1e-6, 100].
 
     The test inputs are drawn like a stage, with a mean of their own; the factors of the overlap are
     common to all.
@@ -127,8 +127,7 @@ def draw(seed: int, index: int, shape: Shape) -> Instance:
     return Instance(X_a, y_a, X_b, y_b, X_u, X_test, mu_a, mu_b, eta, epsilon)
 
 
-def draw_many(seed: int, indices: range, shape: Shape) -> Instance:
+def draw_many(seed: int, indices: Sequence[int], shape: Shape) -> Instance:
     """Several instances of one shape, stacked along a leading axis."""
-    return Instance(
-        *(np.stack(parts) for parts in zip(*(draw(seed, i, shape) for i in indices), strict=True))
-    )
+    drawn = [draw(seed, index, shape) for index in indices]
+    return Instance(*map(np.stack, zip(*drawn, strict=True)))

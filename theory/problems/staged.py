@@ -1,7 +1,6 @@
-"""The random problem of several stages that the linear world's experiments share: what is drawn,
-and how it is trained.
+"""The random problem of several stages that the linear experiments share, and its training.
 
-The paper's stages keep their names: three retained ones and the forget stage, which stands last
+The paper's stages keep their names: three retained ones and the forget stage, which is last
 among the data whatever the order of training. The stages share a part of their features and of
 their targets; a seed is an instance, drawn afresh. Drawn by NumPy outside compiled programs;
 instance i of a base is the same whatever else is drawn with it.
@@ -70,9 +69,7 @@ class Staged(NamedTuple):
 
 
 def draw(problem: Problem, base: int, seed: int, stages: int = len(RETAIN) + 1) -> Staged:
-    """Instance `seed`: rows of mean square norm 1, targets xθ*_s + noise with a variance of about
-    1.
-    """
+    """Instance `seed`: rows of mean square norm 1, targets xθ*_s + noise of variance about 1."""
     rng = np.random.default_rng([base, seed])
     d, n, held_out = problem.d, problem.n, problem.held_out
     factors, shared = rng.standard_normal((problem.factors, d)), rng.standard_normal(d)
@@ -99,8 +96,9 @@ def batches(seeds: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 
 
 def train(case: Staged, order: Order, names: Order, mu: Scalar) -> Float[jax.Array, " d"]:
-    """The model after the stages of `order`, ridge stages from θ₀ = 0; `names` are the stages'
-    names as stacked.
+    """The model after the stages of `order`, ridge stages from θ₀ = 0.
+
+    names: those of the stages, as stacked.
     """
     theta = jnp.zeros(case.X.shape[-1])
     for name in order:

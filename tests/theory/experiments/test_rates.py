@@ -13,7 +13,7 @@ from protocol.claims.rates import divergence
 from protocol.errors import InputError
 from protocol.progress import quiet
 from protocol.readings.rates import tightness
-from protocol.records import Tables
+from protocol.recorder import Recorder
 from protocol.spec import METHODS
 from theory import linear
 from theory.experiments import rates
@@ -179,11 +179,11 @@ def test_any_models_logits_are_read_like_the_linear_models_outputs():
     grown = 1.05 ** np.arange(31)[:, None, None]
     outputs = np.array([[p * grown * one + 7 for p in range(4)] for one in base])
     of_pairs, of_paths = growth.read_off(outputs, growth.Reading(every=10, starts=(0,)))
-    source = growth.Source("s", "network", "mlp", "GA", rates.ORDERS, staged.RETAIN)
-    runs = growth.runs(source, range(6))
-    tables = Tables.from_frames(
-        [*growth.frames(runs[0], of_pairs), *growth.frames(runs[1], of_paths)]
+    recorder = Recorder("rates", "network", {}, model="mlp", reference=staged.RETAIN)
+    growth.record(
+        recorder, rates.ORDERS, range(6), method="GA", of_pairs=of_pairs, of_paths=of_paths
     )
+    tables = recorder.tables()
     np.testing.assert_allclose(of_pairs["output_rate"][1], 0.05, rtol=1e-9)
     np.testing.assert_allclose(of_pairs["growth/measured"][1], 2 * np.log(1.05), rtol=1e-9)
     assert (
@@ -205,7 +205,7 @@ def test_any_models_logits_are_read_like_the_linear_models_outputs():
 def test_settings_that_leave_nothing_to_read_are_refused():
     with pytest.raises(
         InputError,
-        match=r"expected at least 1 instance and more steps than 40, .*; got 64 instances, 40 steps",
+        match=r"at least 1 instance and more steps than 40, .*; got 64 instances, 40 steps",
     ):
         rates.Settings(steps=40)
     with pytest.raises(

@@ -60,7 +60,7 @@ def by_hand(start, gradient, optimizer, steps):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("method", ["GA", None])
 def test_runs_are_those_of_the_textbook(prepared, optimizer, method):
-    """GA descends log π, so ∇L = −(2/k)Xᵀ(Xθ − y); the informed gradient is −(span_optimum(θ) − θ)."""
+    """GA descends log π: ∇L = −(2/k)Xᵀ(Xθ − y); the informed gradient is θ − span_optimum(θ)."""
     with float64():
         thetas = span_runs.trajectories(prepared, METHODS.get(method), OPTIMIZERS[optimizer], 12)
     case, starts, reference = trained(1)

@@ -191,8 +191,9 @@ from test_ensemble import NAMES, ORDERS, KEPT, PLAN, RECIPE, NETWORK, TASK, ense
 paths = ensemble.staged_paths(NAMES, ORDERS, KEPT, 8, RECIPE, base=0, seeds=range({seeds}))
 trained, found = ensemble.run(PLAN, ensemble.data(NETWORK, TASK, 0), paths)
 leaf = trained.models["head"]["kernel"]
-print(json.dumps([len(jax.devices()), len(leaf.sharding.device_set), [s.data.shape[0] for s in leaf.addressable_shards],
-    np.asarray(found["re_distance/test"]).tolist()]))
+seeds = [shard.data.shape[0] for shard in leaf.addressable_shards]
+distances = np.asarray(found["re_distance/test"]).tolist()
+print(json.dumps([len(jax.devices()), len(leaf.sharding.device_set), seeds, distances]))
 """
 
 

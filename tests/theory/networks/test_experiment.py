@@ -1,4 +1,4 @@
-"""Experiment "networks": records against what the ensemble computed, by explicit loops; its claims."""
+"""Experiment "networks": records against the ensemble's results, by explicit loops; its claims."""
 
 import itertools
 from dataclasses import replace
