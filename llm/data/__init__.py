@@ -6,3 +6,7 @@ stands in them, `reading` makes examples, `purposes` takes those that can be use
 for. `check` says what a file holds and what is wrong where; `gsm8k` and `xstest` know the marks of
 those data sets.
 """
+
+from llm.data.purposes import read_examples
+
+__all__ = ["read_examples"]
