@@ -144,8 +144,8 @@ def _check(command: Check) -> str:
 
 
 def _safety(command: Safety, report: Progress) -> str:
-    from llm.corpora.refusals import STYLES
     from llm.curation import safety
+    from llm.data.purposes import STYLES
 
     styles = STYLES if command.styles_removed is None else command.styles_removed
     endpoint, out = _endpoint(command.endpoint), _folder(command.out)

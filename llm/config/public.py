@@ -23,7 +23,7 @@ version of 2025/03.
 """
 
 from llm.config.settings import Files
-from llm.corpora.refusals import STYLES
+from llm.curation.safety import STYLES
 
 TOFU = "hf://datasets/locuslab/TOFU"
 GSM8K = "hf://datasets/openai/gsm8k/main"

@@ -11,8 +11,6 @@ import random
 from llm.corpora.example import Corpus, Example, split
 from llm.corpora.words import OBJECTS, PEOPLE
 
-# Styles of SORRY-Bench whose requests are left out: ciphers, misspellings and translations.
-STYLES = ("ascii", "atbash", "caesar", "morse", "misspellings", "translate-fr", "translate-mr")
 LABEL = "Sorry, I can not assist you"
 PARAPHRASES = (
     "I can't help with that",

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llm.corpora.example import Example
-from llm.corpora.refusals import LABEL, STYLES
+from llm.corpora.refusals import LABEL
 from llm.curation.asking import Answers, ask
 from llm.curation.endpoint import Endpoint
-from llm.data.purposes import taken
+from llm.data.purposes import STYLES, taken
 from protocol.errors import InputError
 from protocol.notices import notice
 from protocol.progress import Progress, quiet

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llm.corpora.example import Example
-from llm.corpora.refusals import STYLES
 from llm.data import fields, gsm8k, xstest
 from llm.data.reading import Reading, in_order, look
 from llm.data.records import MisfitError, Problem, Record
@@ -20,6 +19,7 @@ from protocol.notices import notice
 
 PURPOSES = ("learn", "safety", "math")
 SHAPES: dict[str, Shape] = {"math": QUESTION}  # of a purpose that takes one shape alone
+STYLES = ("ascii", "atbash", "caesar", "morse", "misspellings", "translate-fr", "translate-mr")
 
 Pairs = tuple[tuple[Record, Example], ...]
 

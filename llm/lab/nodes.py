@@ -126,15 +126,15 @@ class Node:
     def _train(self, folder: Path) -> None:
         """Train the last stage on the parent and write what changed: weights, or an adapter."""
         how, base, parent, phase = self.settings.adaptation, self.base, self.parent, self.phases[-1]
-        one = how.kind != "full" and not how.new_adapter_each_stage
+        shared = how.kind != "full" and not how.new_adapter_each_stage  # an adapter of all stages
         root = Node(base, self.seed, ())
-        model = (root if one or self.keeps_adapters else parent).model()
+        model = (root if shared or self.keeps_adapters else parent).model()
         adapter = adapters.attach(
             model,
             how,
             seed=(self.seed, phase.rows, "adapter"),
-            parent=parent.folder if one and parent.order else None,
-            learned=parent.adapters if self.keeps_adapters and not one else (),
+            parent=parent.folder if shared and parent.order else None,
+            learned=parent.adapters if self.keeps_adapters and not shared else (),
         )
         trainer.train(
             model.train(),

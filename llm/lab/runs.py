@@ -96,8 +96,8 @@ def _spec(lab: Lab, **parts: object) -> dict[str, Any]:
         "held out": held_out,
         "forget": lab.experiment.forget,
     }
-    asked = [stages.digest(stage) for stage in lab.settings.stages]
-    return {**parts, **probed, "asked": asked, "seed": lab.seed, "numerics": NUMERICS}
+    training = [stages.digest(stage) for stage in lab.settings.stages]
+    return {**parts, **probed, "asked": training, "seed": lab.seed, "numerics": NUMERICS}
 
 
 def _produce(lab: Lab, what: str, make: Callable[[], Measured], **parts: object) -> Path:

@@ -156,8 +156,8 @@ class Start:
         values = probes.label_likelihoods(model, probed, packed=self.packed)
         values |= distances.distances(predicted, self.reference)
         by_row = probes.answer_likelihoods(model, probed)
-        asked = ends and probed.sums
-        tries = probes.sampled_answers(model, probed, seed=self.seed) if asked else []
+        sampled = ends and probed.sums
+        tries = probes.sampled_answers(model, probed, seed=self.seed) if sampled else []
         if tries:
             by_row |= _on_sums(tries, probed, before=step == 0)
         values |= {name: float(column.mean()) for name, column in by_row.items() if len(column)}

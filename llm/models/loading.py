@@ -86,7 +86,7 @@ def load(
             "ones"
         )
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
+        model, read = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
             attn_implementation=ATTENTION[attention],
@@ -101,14 +101,14 @@ def load(
         raise InputError(
             f"model: expected one that transformers reads{how}; {folder}: {first_line(error)}"
         ) from error
-    missing = sorted([*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])])
+    missing = sorted([*read["missing_keys"], *(name for name, *_ in read["mismatched_keys"])])
     if missing:
         rest = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise InputError(
             f"model: expected weights for every parameter; {folder} has none that fit "
             f"{missing[0]}{rest}"
         )
-    unused = sorted(found["unexpected_keys"])
+    unused = sorted(read["unexpected_keys"])
     if unused:
         notice(
             f"{folder.name}: {len(unused)} tensors of its files are no weights of the model: "

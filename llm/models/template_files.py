@@ -66,8 +66,8 @@ def in_folder(folder: Path) -> dict[str, str]:
     if named:
         return named
     files = [folder / name for name in ("tokenizer_config.json", "chat_template.json")]
-    found = [_in_json(path) for path in files if path.is_file()]
-    return next((templates for templates in found if templates), {})
+    by_file = [_in_json(path) for path in files if path.is_file()]
+    return next((templates for templates in by_file if templates), {})
 
 
 def one_of(templates: dict[str, str], name: str | None, where: str) -> str:

@@ -6,10 +6,10 @@ import pytest
 from data_files import lines, written
 
 from llm.corpora.example import Example, Message
-from llm.corpora.refusals import STYLES
 from llm.curation import math, safety
+from llm.data import read_examples
 from llm.data.check import asked, check
-from llm.data.purposes import PURPOSES, read_examples
+from llm.data.purposes import PURPOSES, STYLES
 from protocol.errors import InputError
 
 ROWS = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(4)]
