@@ -1,1 +1,1 @@
-"""What figures share: styles, curves, bands, panels."""
+"""What figures share: looks, paths, bands, panels, and the texts of claims in titles."""

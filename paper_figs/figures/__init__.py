@@ -1,1 +1,1 @@
-"""One file a figure."""
+"""One file a figure, and the registry; figures do not import each other."""
