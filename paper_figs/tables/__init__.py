@@ -1,1 +1,1 @@
-"""The tables of the paper, beside ours."""
+"""The tables of the paper with our numbers."""

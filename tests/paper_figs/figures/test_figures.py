@@ -1,4 +1,4 @@
-"""Every figure on whole and on partial records: drawn, or None without records; the numbers shown."""
+"""Every figure on whole and on partial records: drawn or None; the numbers shown."""
 
 from collections.abc import Callable
 from pathlib import Path

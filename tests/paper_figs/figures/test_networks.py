@@ -1,4 +1,4 @@
-"""Figures of the small networks from tiny records: positions, mixture control, depth of forgetting."""
+"""Figures of the small networks from tiny records: positions, mixture control, depth."""
 
 import itertools
 
@@ -88,7 +88,7 @@ def test_the_published_scores_give_the_published_classes():
 
 
 def depth_records() -> list[records.Tables]:
-    """C does not fall in the first of the six orders, and falls by 0.2 U more in each next order."""
+    """C does not fall in the first of the six orders; in each next order by 0.2 U more."""
     found = []
     for number, order in enumerate(depth_by_order.PUBLISHED):
         for seed in (0, 1, 2):
