@@ -1,4 +1,4 @@
-"""Records in, paper out: figures, tables, claims and the report, published numbers beside ours.
+"""Records in, paper out: figures, tables, claims and the report, with the published numbers.
 
 This package reads records through `protocol` alone. It loads no model and no array library of the
 theory or the language models. `report.outputs.build` writes everything; a module with a `FIGURE`

@@ -29,10 +29,11 @@ ANSWERS: dict[str, tuple[int, Any, str]] = {  # colour, line, words
 def published_scores() -> dict[str, float]:
     """Depth score of each order, from the published curves of Figure 4."""
     curves = {(panel.paths[0], panel.quantity): panel.values[0] for panel in numbers.panels(4)}
-    return {
-        order: float(metrics.depth_score(curves[path, "logprob_C"], curves[path, "logprob_U"]))
-        for order, path in PUBLISHED.items()
-    }
+    scores = {}
+    for order, path in PUBLISHED.items():
+        C, U = curves[path, "logprob_C"], curves[path, "logprob_U"]
+        scores[order] = float(metrics.depth_score(C, U))
+    return scores
 
 
 def _arrows(order: str) -> str:
@@ -42,24 +43,30 @@ def _arrows(order: str) -> str:
 def _draw_curves(axes: Axes, depth: Depth, order: str) -> None:
     index = depth.orders.index(order)
     for answer, (number, line, _) in ANSWERS.items():
-        band = mean_band(getattr(depth, answer)[:, index : index + 1])
+        of_order = getattr(depth, answer)[:, index : index + 1]  # (seeds, 1, points)
+        band = mean_band(of_order)
         steps = np.arange(band.middle.shape[1])
         draw_band(axes, steps, band, color=style.colour(number), linestyle=line)
-    score = round(float(depth.scores[:, index].mean()), 2) + 0.0  # no negative zero
-    axes.set_title(f"{_arrows(order)}: {style.minus(f'{score:.2f}')}, {depth.classes()[index]}")
+    score = float(depth.scores[:, index].mean())
+    rounded = round(score, 2) + 0.0  # no negative zero
+    text = style.minus(f"{rounded:.2f}")
+    axes.set_title(f"{_arrows(order)}: {text}, {depth.classes()[index]}")
     style.step_axis(axes)
 
 
 def _draw_scores(axes: Axes, by_method: list[Depth], orders: list[str]) -> None:
+    ticks = np.arange(len(orders))
+    middle = (len(by_method) + 1) / 2
     for number, depth in enumerate(by_method, start=1):
-        scores = depth.scores[:, [depth.orders.index(order) for order in orders]]
-        places = np.arange(len(orders)) + 0.12 * (number - (len(by_method) + 1) / 2)
-        draw_means(axes, places, scores, marker=style.marker(number), color=style.colour(number))
+        columns = [depth.orders.index(order) for order in orders]
+        places = ticks + 0.12 * (number - middle)
+        look: dict[str, Any] = {"marker": style.marker(number), "color": style.colour(number)}
+        draw_means(axes, places, depth.scores[:, columns], **look)
     published = published_scores()
     levels = [published[order] for order in orders]
-    axes.scatter(range(len(orders)), levels, marker="_", s=500, color="black")
+    axes.scatter(ticks, levels, marker="_", s=500, color="black")
     axes.axhline(metrics.DEEP, color="black", linewidth=0.8, linestyle="--")
-    axes.set_xticks(range(len(orders)), [_arrows(order) for order in orders])
+    axes.set_xticks(ticks, [_arrows(order) for order in orders])
     axes.set_ylabel("depth score")
     axes.set_title(f"depth score by order (dashed: forgetting is deep from {metrics.DEEP:g} on)")
 
@@ -69,11 +76,10 @@ def _legend(figure: Figure, by_method: list[Depth]) -> None:
         style.legend_entry(f"log π of {words}", color=style.colour(number), linestyle=line)
         for number, line, words in ANSWERS.values()
     ]
-    looks = [style.path_look(n) | {"linestyle": ""} for n in range(1, len(by_method) + 1)]
-    marks = [
-        style.legend_entry(depth.method, **look)
-        for depth, look in zip(by_method, looks, strict=True)
-    ]
+    marks = []
+    for number, depth in enumerate(by_method, start=1):
+        look = style.path_look(number) | {"linestyle": ""}
+        marks.append(style.legend_entry(depth.method, **look))
     bar: dict[str, Any] = {"color": "black", "linestyle": "", "marker": "_", "markersize": 14}
     published = style.legend_entry("published, Llama-3.2-3B", **bar)
     figure.legend(handles=[*lines, *marks, published], loc="outside lower center", ncols=4)
@@ -82,7 +88,8 @@ def _legend(figure: Figure, by_method: list[Depth]) -> None:
 def _seeds_text(count: int) -> str:
     if count == 1:
         return "1 seed"
-    return f"mean of {count} seeds with {'their range' if count == 2 else '95% interval'}"
+    band = "their range" if count == 2 else "95% interval"
+    return f"mean of {count} seeds with {band}"
 
 
 def draw(tables: Tables, world: str) -> Figure | None:
@@ -100,6 +107,7 @@ def draw(tables: Tables, world: str) -> Figure | None:
     for left in ("0", "3"):
         grid[left].set_ylabel("log π of the answer (nats)")
     _draw_scores(grid["scores"], by_method, orders)
-    style.heading(figure, f"{first.model}, {first.method}: {_seeds_text(first.C.shape[0])}")
+    seeds = _seeds_text(first.C.shape[0])
+    style.heading(figure, f"{first.model}, {first.method}: {seeds}")
     _legend(figure, by_method)
     return figure

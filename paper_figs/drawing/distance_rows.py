@@ -33,9 +33,13 @@ def _limits(parts: list[Curves], floor: float | None) -> tuple[float, float]:
 
     A wide interval may be cut off.
     """
-    positive = np.concatenate([part.values[part.values > 0] for part in parts])
-    values = positive if floor is None or floor <= 0 else np.append(positive, floor)
-    return (float(values.min()) / 1.35, float(values.max()) * 1.35) if values.size else (0.1, 10.0)
+    values = np.concatenate([part.values.ravel() for part in parts])
+    if floor is not None:
+        values = np.append(values, floor)
+    positive = values[values > 0]
+    if not positive.size:
+        return 0.1, 10.0
+    return float(positive.min()) / 1.35, float(positive.max()) * 1.35
 
 
 def _draw_cell(
@@ -85,12 +89,14 @@ def draw(tables: Tables, names: list[str]) -> Figure | None:
         return None
     places = {(model, metric) for model, metric, _ in measured}
     rows = sorted(places, key=lambda row: (row[0], names.index(row[1])))
-    columns = [method for method in PAPER_METHODS if any(key[2] == method for key in measured)]
+    methods = {method for _, _, method in measured}
+    columns = [method for method in PAPER_METHODS if method in methods]
     figure = Figure(figsize=(10, 1.1 + 1.9 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(columns), sharex=True, squeeze=False)
     floors = [noise_floor(tables, model=model, metric=metric) for model, metric in rows]
     for cells, (model, metric), floor in zip(grid, rows, floors, strict=True):
-        draw_row(cells, [measured.get((model, metric, method)) for method in columns], floor)
+        row = [measured.get((model, metric, method)) for method in columns]
+        draw_row(cells, row, floor)
     _label(grid, rows, columns)
     paths = next(iter(measured.values())).values.shape[1]
     draw_legend(figure, paths, any(floor is not None for floor in floors))

@@ -32,25 +32,31 @@ def mean_band(values: Float[np.ndarray, "seeds paths points"]) -> Band:
     Two seeds have their range instead, as their interval of 13 standard errors each way would hide
     the curves. One seed has no bounds.
     """
-    if values.shape[0] < 2:
+    seeds = values.shape[0]
+    if seeds == 1:
         return Band(values[0], None, None)
-    if values.shape[0] == 2:
-        return Band(values.mean(axis=0), values.min(axis=0), values.max(axis=0))
-    return Band(values.mean(axis=0), *metrics.mean_intervals(values))
+    mean = values.mean(axis=0)
+    if seeds == 2:
+        return Band(mean, values.min(axis=0), values.max(axis=0))
+    low, high = metrics.mean_intervals(values)
+    return Band(mean, low, high)
 
 
 def positive(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """The values as a log axis can show them: 0 becomes the smallest positive value, or 1."""
     above = values[values > 0]
-    return np.maximum(values, above.min() if above.size else 1.0)
+    smallest = above.min() if above.size else 1.0
+    return np.maximum(values, smallest)
 
 
 def geometric_band(values: Float[np.ndarray, "seeds paths points"]) -> Band:
     """exp of `mean_band` of log d, for distances, which differ by factors; 0 as in `positive`."""
-    band = mean_band(np.log(positive(values)))
+    logs = np.log(positive(values))
+    band = mean_band(logs)
+    middle = np.exp(band.middle)
     if band.low is None or band.high is None:
-        return Band(np.exp(band.middle), None, None)
-    return Band(np.exp(band.middle), np.exp(band.low), np.exp(band.high))
+        return Band(middle, None, None)
+    return Band(middle, np.exp(band.low), np.exp(band.high))
 
 
 def draw_band(axes: Axes, places: Sequence[float] | np.ndarray, band: Band, **look: Any) -> None:
@@ -97,10 +103,12 @@ def draw_dots(
 ) -> None:
     """`draw_means`, and if there are few seeds, each seed as a small dot at its right."""
     draw_means(axes, places, values, geometric=geometric, **look)
-    if 1 < len(values) <= FEW:
-        aside = np.tile(np.asarray(places, float) + ASIDE, (len(values), 1))
+    seeds = len(values)
+    if 1 < seeds <= FEW:
+        aside = np.asarray(places, float) + ASIDE
         shown = positive(values) if geometric else values
-        axes.scatter(aside, shown, s=7, color=look["color"], alpha=0.45, linewidths=0)
+        dots = {"s": 7, "color": look["color"], "alpha": 0.45, "linewidths": 0}
+        axes.scatter(np.tile(aside, (seeds, 1)), shown, **dots)
 
 
 def limit(axes: Axes, values: Float[np.ndarray, "..."]) -> None:
@@ -112,15 +120,18 @@ def limit(axes: Axes, values: Float[np.ndarray, "..."]) -> None:
     room = 0.3 * (high - low)
     bottom, top = scale(axes.get_ylim())
     if room > 0:
-        axes.set_ylim(float(back(max(bottom, low - room))), float(back(min(top, high + room))))
+        bottom, top = max(bottom, low - room), min(top, high + room)
+        axes.set_ylim(float(back(bottom)), float(back(top)))
 
 
 def _interval_text(counts: Sequence[int], unit: str) -> str:
-    kinds = {"t" if count < metrics.FEW_SEEDS else "bootstrap" for count in counts if count > 2}
-    if not kinds:
+    with_interval = [count for count in counts if count > 2]
+    if not with_interval:
         return "their range"
-    interval = f"95% {' or '.join(sorted(kinds, reverse=True))} interval"
-    return f"{interval}, of 2 {unit}s their range" if 2 in counts else interval
+    kinds = {"t" if count < metrics.FEW_SEEDS else "bootstrap" for count in with_interval}
+    names = " or ".join(sorted(kinds, reverse=True))
+    of_two = f", of 2 {unit}s their range" if 2 in counts else ""
+    return f"95% {names} interval{of_two}"
 
 
 def seeds_text(measured: Iterable[Curves], unit: str = "seed") -> str:
@@ -128,5 +139,6 @@ def seeds_text(measured: Iterable[Curves], unit: str = "seed") -> str:
     counts = sorted({curves.values.shape[0] for curves in measured})
     if counts == [1]:
         return f"1 {unit}, no band"
-    extremes = dict.fromkeys((counts[0], counts[-1]))
-    return f"mean of {'–'.join(map(str, extremes))} {unit}s; band: {_interval_text(counts, unit)}"
+    fewest, most = counts[0], counts[-1]
+    number = f"{fewest}" if fewest == most else f"{fewest}–{most}"
+    return f"mean of {number} {unit}s; band: {_interval_text(counts, unit)}"

@@ -27,12 +27,13 @@ def _look(number: int) -> dict[str, Any]:
 
 def _draw_band(axes: Axes, records: pl.DataFrame, metric: str, number: int, label: str) -> None:
     """The metric's median by step, its quartiles shaded."""
-    median = records.filter(metric=metric).sort("step")
-    low = records.filter(metric=f"{metric}_low").sort("step")["value"].to_numpy()
-    high = records.filter(metric=f"{metric}_high").sort("step")["value"].to_numpy()
+    by_step = records.sort("step")
+    median = by_step.filter(metric=metric)
+    low = by_step.filter(metric=f"{metric}_low")
+    high = by_step.filter(metric=f"{metric}_high")
     step = median["step"].to_numpy()
     axes.plot(step, median["value"].to_numpy(), label=label, **_look(number))
-    style.shade(axes, step, low, high, style.colour(number))
+    style.shade(axes, step, low["value"].to_numpy(), high["value"].to_numpy(), style.colour(number))
 
 
 def _legend(axes: Axes) -> None:
@@ -43,7 +44,8 @@ def _legend(axes: Axes) -> None:
 
 def _draw_divergence(axes: Axes, cells: pl.DataFrame, epsilon: float) -> None:
     at_epsilon = cells.filter(pl.col("epsilon") == epsilon)
-    for number, noise in enumerate(sorted(at_epsilon["noise"].unique()), start=1):
+    amounts = sorted(at_epsilon["noise"].unique())
+    for number, noise in enumerate(amounts, start=1):
         at_noise = at_epsilon.filter(pl.col("noise") == noise)
         _draw_band(axes, at_noise, "hockey_stick", number, f"s = {noise:,.9g} ‖Δ₀‖")
     delta = at_epsilon["delta"][0]
@@ -59,10 +61,11 @@ def _draw_divergence(axes: Axes, cells: pl.DataFrame, epsilon: float) -> None:
 
 def _draw_slope(axes: Axes, curves: pl.DataFrame, slope: float) -> None:
     """A line of the predicted slope, below the lowest curve, where the panel is empty."""
-    last = curves.filter(metric="log_noise").sort("epsilon", "step").tail(1)
-    end, level = last["step"].to_numpy()[0], last["value"].to_numpy()[0]
+    noise = curves.filter(metric="log_noise").sort("epsilon", "step")
+    last = noise.row(-1, named=True)
+    end = last["step"]
     late = np.array([0.6 * end, end])
-    line = level / 30 * np.exp((late - end) * slope)
+    line = last["value"] / 30 * np.exp((late - end) * slope)
     axes.plot(late, line, label="slope of (1 + λ_max(M))^t", **BLACK)
 
 
@@ -86,9 +89,9 @@ def _draw_first(axes: Axes, cells: pl.DataFrame, examples: pl.DataFrame) -> None
     by_cell = first.group_by("noise", "epsilon").agg(quartiles("value")).sort("noise")
     for number, epsilon in enumerate(sorted(by_cell["epsilon"].unique()), start=1):
         line = by_cell.filter(pl.col("epsilon") == epsilon)
-        noise, middle = line["noise"].to_numpy(), line["middle"].to_numpy()
+        middle = line["middle"].to_numpy()
         bars = (middle - line["low"].to_numpy(), line["high"].to_numpy() - middle)
-        places = noise * 1.12 ** (number - 2)
+        places = line["noise"].to_numpy() * 1.12 ** (number - 2)
         look = _look(number) | {"marker": style.marker(number), "label": f"ε = {epsilon:g}"}
         axes.errorbar(places, middle, yerr=bars, **look)
     axes.set_xscale("log")

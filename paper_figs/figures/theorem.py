@@ -64,7 +64,8 @@ def instances(tables: Tables) -> list[Instance]:
 
 
 def _onset_text(instance: Instance) -> str:
-    text = f"t₀ = {instance.t0:.0f}" if np.isfinite(instance.t0) else "t₀ = −∞"
+    t0 = style.minus(f"{instance.t0:.0f}") if np.isfinite(instance.t0) else "−∞"
+    text = f"t₀ = {t0}"
     return f"{text}, beyond these steps" if instance.t0 > instance.steps[-1] else text
 
 

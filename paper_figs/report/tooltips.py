@@ -66,13 +66,23 @@ def _box(axes: Axes) -> tuple[float, float, float, float]:
     return round(left, 4), round(1 - top, 4), round(right, 4), round(1 - bottom, 4)
 
 
+def _tick_words(axis: Axis) -> list[str]:
+    """The texts of an axis's ticks if some contain a letter; none for an axis of numbers."""
+    if not isinstance(axis.get_major_locator(), FixedLocator):
+        return []
+    formatter, ticks = axis.get_major_formatter(), axis.get_majorticklocs()
+    words = [_flat(text) for text in formatter.format_ticks(list(ticks))]
+    has_letter = [re.search(r"[^\W\d_]", text) is not None for text in words]
+    return words if any(has_letter) else []
+
+
 def _values(axis: Axis, values: Float[np.ndarray, " points"]) -> list[float | str]:
     """Rounded numbers; on an axis with words as ticks, the words of the nearest tick."""
-    if isinstance(axis.get_major_locator(), FixedLocator):
+    words = _tick_words(axis)
+    if words:
         ticks = np.asarray(axis.get_majorticklocs())
-        words = [_flat(text) for text in axis.get_major_formatter().format_ticks(list(ticks))]
-        if any(re.search(r"[^\W\d_]", text) for text in words):
-            return [words[np.abs(ticks - value).argmin()] for value in values]
+        nearest = [int(np.abs(ticks - value).argmin()) for value in values]
+        return [words[tick] for tick in nearest]
     return [float(f"{value:.{DIGITS}g}") for value in values]
 
 
@@ -114,10 +124,12 @@ def _legend_names(figure: Figure) -> dict[tuple[str, ...], str]:
     bars: dict[str, str] = {}
     for handle, name in _entries(figure):
         if isinstance(handle, Line2D):
-            looks.setdefault(_look(handle), name)
-            by_colour.setdefault(_look(handle)[0], set()).add(looks[_look(handle)])
+            look = _look(handle)
+            first_name = looks.setdefault(look, name)
+            by_colour.setdefault(look[0], set()).add(first_name)
         elif isinstance(handle, LineCollection):
-            bars[to_hex(np.asarray(handle.get_color())[0])] = name
+            colour = to_hex(np.asarray(handle.get_color())[0])
+            bars[colour] = name
     by_colour = {colour: {name} for colour, name in bars.items()} | by_colour
     single: dict[tuple[str, ...], str] = {
         (colour,): names.pop() for colour, names in by_colour.items() if len(names) == 1
@@ -127,7 +139,15 @@ def _legend_names(figure: Figure) -> dict[tuple[str, ...], str]:
 
 def _named(label: object, look: Look, names: dict[tuple[str, ...], str]) -> str:
     """A curve's own label, else its name in a legend, else ""."""
-    return names.get(look, names.get(look[:1], "")) if str(label).startswith("_") else str(label)
+    if not str(label).startswith("_"):
+        return str(label)
+    return names.get(look, names.get(look[:1], ""))
+
+
+def _face(cloud: PathCollection) -> str:
+    """The colour of a cloud's first point; black if the points have none."""
+    colours = np.atleast_2d(np.asarray(cloud.get_facecolor(), float))
+    return to_hex(tuple(colours[0])) if colours.size else "#000000"
 
 
 def _series(axes: Axes, names: dict[tuple[str, ...], str]) -> Iterator[Series]:
@@ -139,8 +159,7 @@ def _series(axes: Axes, names: dict[tuple[str, ...], str]) -> Iterator[Series]:
             yield Series(name, look[0], _points(axes, line.get_xydata()))
     for cloud in axes.collections:
         if isinstance(cloud, PathCollection):
-            colours = np.atleast_2d(np.asarray(cloud.get_facecolor(), float))
-            look = (to_hex(tuple(colours[0])) if colours.size else "#000000", "", "")
+            look = (_face(cloud), "", "")
             name = _named(cloud.get_label(), look, names)
             yield Series(name, look[0], _points(axes, cloud.get_offsets()))
 

@@ -20,12 +20,17 @@ def number(value: float | None, digits: int = 3) -> str:
     if value is None:
         return MISSING
     text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+    if float(text) == 0:
+        return text.removeprefix("-")
+    return text.replace("-", "−")
 
 
 def cell_text(cell: Cell) -> str:
     """ "1.234 ± 0.056", or the number alone if there is no interval."""
-    return number(cell.value) + ("" if cell.half_width is None else f" ± {number(cell.half_width)}")
+    value = number(cell.value)
+    if cell.half_width is None:
+        return value
+    return f"{value} ± {number(cell.half_width)}"
 
 
 def markdown_lines(head: Sequence[str], body: Iterable[Sequence[str]], words: int) -> str:
@@ -56,15 +61,18 @@ def latex_lines(head: Sequence[str], body: Iterable[Sequence[str]], words: int) 
 def markdown(table: Table) -> str:
     """The table in Markdown; headings read "Forget score p=1"."""
     columns = [f"{title} p={p}" for title in table.titles for p in range(1, table.paths + 1)]
-    body = [
-        [row.model, row.method, *(cell_text(cell) for group in row.groups for cell in group)]
-        for row in table.rows
-    ]
+    body = []
+    for row in table.rows:
+        cells = [cell_text(cell) for group in row.groups for cell in group]
+        body.append([row.model, row.method, *cells])
     return markdown_lines(["Model", "Algorithm", *columns], body, 2)
 
 
 def _latex_number(value: float | None, sign: str = "") -> str:
-    return "--" if value is None else f"${sign}{number(value).replace('−', '-')}$"
+    if value is None:
+        return "--"
+    text = number(value).replace("−", "-")
+    return f"${sign}{text}$"
 
 
 def _latex_cell(cell: Cell, hue: str) -> str:
@@ -80,7 +88,8 @@ def _latex_cell(cell: Cell, hue: str) -> str:
 def _latex_row(row: Row) -> str:
     groups = zip(row.groups, HUES, strict=False)
     cells = [_latex_cell(cell, hue) for group, hue in groups for cell in group]
-    return " & ".join([row.model.replace("_", r"\_"), row.method, *cells]) + r" \\"
+    model = row.model.replace("_", r"\_")
+    return " & ".join([model, row.method, *cells]) + r" \\"
 
 
 def latex(table: Table) -> str:

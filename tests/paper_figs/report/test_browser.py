@@ -115,7 +115,8 @@ def test_text_stands_out_from_its_ground(tab: Tab, scheme: str) -> None:
     ground = tab.ask("getComputedStyle(document.body).backgroundColor")
     assert (luminance(ground) > 0.5) == (scheme == "light")
     pairs = tab.ask("""['body', 'main a', '.source', '.badge.holds', '.badge.fails',
-        '.badge.inconclusive', '.badge.not-testable', '.badge.mixed', '.badge.differs'].flatMap(kind => {
+        '.badge.inconclusive', '.badge.not-testable', '.badge.mixed',
+        '.badge.differs'].flatMap(kind => {
             const node = document.querySelector(kind);
             if (!node) return [];
             const style = getComputedStyle(node);
@@ -157,7 +158,7 @@ def test_keys_walk_along_curves_and_to_the_next_one(tab: Tab) -> None:
 
 
 def test_the_pointer_reads_the_nearest_curve(tab: Tab) -> None:
-    """Pointed at the place that the page's own data give for a point, the tooltip has that point."""
+    """Pointed at the place that the page's data give for a point, the tooltip has that point."""
     x, y, place = tab.ask(f"""(() => {{
         const box = {FIRST}, curves = document.getElementById(box.dataset.curves).textContent;
         const point = JSON.parse(curves)[0].series[2].points[7];

@@ -1,4 +1,4 @@
-"""The files that `build` writes: complete, equal on a second run, none of an earlier result left."""
+"""The files that `build` writes: complete, equal on a second run, nothing of an earlier result."""
 
 import re
 from collections.abc import Callable

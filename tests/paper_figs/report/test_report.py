@@ -277,13 +277,13 @@ def test_the_number_of_verdicts_is_given_and_p_values_are_adjusted(
     }
     words = Page(render(result, sources, claims=tested, **bare)).words  # type: ignore[arg-type]
     assert "This page gives 4 verdicts on" in words
-    assert "4 of them test “no effect” and have a p-value" in words
+    assert "4 of the verdicts test “no effect” and have a p-value" in words
     assert "Without correction, 3 of 4 p-values are at most 5%" in words
     assert "expected to be false), 3 are at most 5%" in words
     assert "any false effect), 1 are at most 5%" in words
     without = [replace(claim, p_value=None) for claim in claims]
     words = Page(render(result, sources, claims=without, **bare)).words  # type: ignore[arg-type]
-    assert "None of them has a p-value" in words
+    assert "None of the verdicts has a p-value" in words
 
 
 def entry(name: str, *worlds: str) -> FigureEntry:
