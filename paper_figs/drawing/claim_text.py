@@ -1,6 +1,4 @@
-"""Claims as text: numbers and intervals for tables, claims grouped by id, and the Markdown list for
-a README.
-"""
+"""Claims as text: numbers and intervals, claims grouped by id, and a Markdown table."""
 
 import math
 from collections.abc import Iterable
@@ -10,10 +8,20 @@ from protocol.claims.claim import VERDICTS, Claim, tally
 
 MISSING = "–"
 MARKS = {"holds": "✓", "fails": "✗", "inconclusive": "?", "not testable": "–"}
+VERBS = {  # of one claim, of several
+    "holds": ("holds", "hold"),
+    "fails": ("fails", "fail"),
+    "inconclusive": ("is inconclusive", "are inconclusive"),
+    "not testable": ("is not testable", "are not testable"),
+}
+HEAD = (
+    "id", "statement", "world", "model", "method", "statistic", "value", "95% bounds", "threshold",
+    "verdict",
+)  # fmt: skip
 
 
 class Group(NamedTuple):
-    """All claims of one id; statement and source stand once."""
+    """All claims of one id, with their statement and source."""
 
     id: str
     statement: str
@@ -27,9 +35,9 @@ class Group(NamedTuple):
 
     @property
     def statistic(self) -> str | None:
-        """The statistic all claims of the group share, None where they differ."""
-        found = {claim.statistic for claim in self.claims}
-        return found.pop() if len(found) == 1 else None
+        """The statistic that all claims of the group share, None if they differ."""
+        statistics = {claim.statistic for claim in self.claims}
+        return statistics.pop() if len(statistics) == 1 else None
 
 
 def number(value: float | None) -> str:
@@ -51,15 +59,13 @@ def badge(verdict: str) -> str:
 
 
 def short(claim: Claim) -> str:
-    """ "L6: 0.6 [0.147, 0.947], inconclusive"; what the value is, the caption says."""
+    """ "L6: 0.6 [0.147, 0.947], inconclusive"; the figure's caption names the value."""
     bounds = "" if claim.interval is None else f" {interval(claim.interval)}"
     return f"{claim.id}: {number(claim.value)}{bounds}, {claim.verdict}"
 
 
 def groups(claims: Iterable[Claim]) -> list[Group]:
-    """Claims by id, ids in the order they first come; the statement is that of the id's first
-    claim.
-    """
+    """Claims by id, in the order the ids first come; the first claim gives the statement."""
     by_id: dict[str, list[Claim]] = {}
     for claim in claims:
         by_id.setdefault(claim.id, []).append(claim)
@@ -70,52 +76,30 @@ def groups(claims: Iterable[Claim]) -> list[Group]:
 
 
 def headline(claims: list[Claim]) -> str:
-    """ "Of 8 claims judged, 5 hold, 2 fail, 1 is inconclusive, 0 are not testable." in words that
-    fit the counts.
-    """
+    """ "Of 8 claims judged, 5 hold, 2 fail, 1 is inconclusive, 0 are not testable." """
     counts = tally(claims)
-    verbs = {
-        "holds": ("holds", "hold"),
-        "fails": ("fails", "fail"),
-        "inconclusive": ("is inconclusive", "are inconclusive"),
-        "not testable": ("is not testable", "are not testable"),
-    }
-    parts = [f"{counts[verdict]} {verbs[verdict][counts[verdict] != 1]}" for verdict in VERDICTS]
+    parts = [f"{counts[verdict]} {VERBS[verdict][counts[verdict] != 1]}" for verdict in VERDICTS]
     return f"Of {len(claims)} claims judged, {', '.join(parts)}."
 
 
-def _escaped(text: str) -> str:
-    return text.replace("|", r"\|").replace("\n", " ")
+def _row(cells: Iterable[str]) -> str:
+    """A line of a Markdown table, its cells escaped."""
+    escaped = (cell.replace("|", r"\|").replace("\n", " ") for cell in cells)
+    return "| " + " | ".join(escaped) + " |"
+
+
+def _cells(claim: Claim, statement: str) -> tuple[str, ...]:
+    return (
+        claim.id, statement, claim.world, claim.model, claim.method or MISSING, claim.statistic,
+        number(claim.value), interval(claim.interval), claim.threshold, badge(claim.verdict),
+    )  # fmt: skip
 
 
 def markdown(claims: list[Claim]) -> str:
-    """All claims as one Markdown table under the headline; a statement stands where its id begins."""
-    head = [
-        "id",
-        "statement",
-        "world",
-        "model",
-        "method",
-        "statistic",
-        "value",
-        "95% bounds",
-        "threshold",
-        "verdict",
-    ]
-    lines = [headline(claims), "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    """All claims as a Markdown table; the first line of an id has its statement."""
+    lines = [headline(claims), "", _row(HEAD), "|" + " --- |" * len(HEAD)]
     for group in groups(claims):
-        for i, claim in enumerate(group.claims):
-            cells = [
-                claim.id,
-                "" if i else claim.statement,
-                claim.world,
-                claim.model,
-                claim.method or MISSING,
-                claim.statistic,
-                number(claim.value),
-                interval(claim.interval),
-                claim.threshold,
-                badge(claim.verdict),
-            ]
-            lines.append("| " + " | ".join(_escaped(cell) for cell in cells) + " |")
+        first, *others = group.claims
+        lines.append(_row(_cells(first, first.statement)))
+        lines += [_row(_cells(claim, "")) for claim in others]
     return "\n".join(lines) + "\n"

@@ -1,9 +1,8 @@
-"""What a figure is: its name and words, the claims it belongs to, the commands that make its
-records, its drawing.
+"""What a figure is: name and words, the claims that cite it, the commands it needs, its drawing.
 
 Every figure is a small module that ends in `FIGURE = FigureEntry(...)` and draws itself from the
-records of a folder: `python -m paper_figs.figures.figure4 --out out`, or `retrace figures --only
-4`.
+records of a folder: `python -m paper_figs.figures.figure4 --out out`, or
+`retrace figures --only 4`.
 """
 
 import argparse
@@ -22,7 +21,7 @@ from protocol.sources import read_all
 
 @dataclass(frozen=True)
 class FigureEntry:
-    """A figure of the report; `draw` returns None where the tables hold no records for it."""
+    """A figure of the report; `draw` returns None if the tables hold no records for it."""
 
     name: str  # of the files, without ending
     title: str
@@ -30,19 +29,17 @@ class FigureEntry:
     alt: str
     worlds: tuple[str, ...]  # of the records shown; a claim of one of them ...
     claims: tuple[str, ...]  # ... with one of these ids is shown here
-    commands: tuple[str, ...]  # any of which makes records for it; none where it needs no records
+    commands: tuple[str, ...]  # each makes records for the figure; none if it needs no records
     draw: Callable[[Tables], Figure | None]
 
     @property
     def missing(self) -> str:
-        """What to do where there is nothing to draw."""
+        """Which records the figure needs, for a message."""
         return f"needs the records of `{'` or `'.join(self.commands)}`"
 
 
 def save(entry: FigureEntry, tables: Tables, folder: Path) -> tuple[Path, Path] | None:
-    """Draw a figure into folder/NAME.pdf and folder/NAME.png; None, and nothing written, where it
-    has no records.
-    """
+    """Draw a figure into folder/NAME.pdf and NAME.png; None, and no file, if it has no records."""
     figure = entry.draw(tables)
     return None if figure is None else style.save(figure, folder, entry.name)
 

@@ -1,12 +1,13 @@
 """How every figure looks and how it is saved: equal records give files that are equal to the byte.
 
-Figures are plain `matplotlib.figure.Figure` objects, never pyplot's, so importing or drawing leaves
-no open figures and no changed defaults behind. `styled` puts the fonts and sizes around a drawing
-function; `save` writes PDF and PNG, without dates or program versions that change, `svg` gives the
-figure for a page.
+Figures are plain `matplotlib.figure.Figure` objects, never pyplot's, so that importing or drawing
+leaves no open figures and no changed defaults behind. `styled` puts the fonts and sizes around a
+drawing function. `save` writes PDF and PNG without dates and versions, `svg` gives the figure for a
+page.
 """
 
 import io
+import itertools
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -20,8 +21,8 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-# The paper's colours for p = 1..4; the rest is for orders with more stages. Markers and lines say
-# the same without colour; no line is dotted, as dotted means "doing nothing".
+# The paper's colours for p = 1..4; the others are for orders with more stages. Markers and lines
+# distinguish the paths without colour, too; no line is dotted, as dotted means "doing nothing".
 COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES: tuple[Any, ...] = ("-", (0, (6, 1.4)), (0, (7, 1.4, 1.4, 1.4)), (0, (2.6, 1.2)))
@@ -54,9 +55,7 @@ R = TypeVar("R")
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, run with the fonts and sizes of RC; the caller's settings are as before
-    afterwards.
-    """
+    """The same function, run with the fonts and sizes of RC; the caller's settings stay."""
 
     @wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -86,12 +85,16 @@ def path_look(position: int) -> dict[str, Any]:
     return {"color": colour(position), "linestyle": line(position), "marker": marker(position)}
 
 
+def legend_entry(label: str, **look: Any) -> Line2D:
+    """A line with a label for a legend; no panel shows it."""
+    return Line2D([], [], label=label, **look)
+
+
 def path_legend(figure: FigureBase, count: int, extra: tuple[Line2D, ...] = ()) -> None:
     """A legend below the panels: one entry per path p = 1..count, then `extra`."""
     names = {1: "p = 1 (forget set learned first)", count: f"p = {count} (learned last)"}
-    handles = [
-        Line2D([], [], label=names.get(p, f"p = {p}"), **path_look(p)) for p in range(1, count + 1)
-    ]
+    paths = range(1, count + 1)
+    handles = [legend_entry(names.get(p, f"p = {p}"), **path_look(p)) for p in paths]
     handles += extra
     rows = 1 if len(handles) < 6 else 2  # more do not fit side by side
     figure.legend(
@@ -105,9 +108,17 @@ def path_legend(figure: FigureBase, count: int, extra: tuple[Line2D, ...] = ()) 
 
 def nothing_line() -> Line2D:
     """The legend's entry for the dotted levels of step 0."""
-    return Line2D(
-        [], [], color="black", linestyle=":", linewidth=1.0, label="doing nothing (step 0)"
-    )
+    return legend_entry("doing nothing (step 0)", color="black", linestyle=":", linewidth=1.0)
+
+
+def shade(axes: Axes, places: Any, low: Any, high: Any, colour: Any) -> None:
+    """The band between two curves."""
+    axes.fill_between(places, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def minus(text: str) -> str:
+    """The text with true minus signs."""
+    return text.replace("-", "−")
 
 
 def heading(figure: FigureBase, text: str) -> None:
@@ -116,7 +127,7 @@ def heading(figure: FigureBase, text: str) -> None:
 
 
 def step_axis(axes: Axes, *, last_row: bool = True) -> None:
-    """Whole numbers of unlearning steps on the x axis, named where the panel is the lowest."""
+    """Whole numbers of unlearning steps on the x axis; only the last row's axis has a name."""
     axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True))
     axes.margins(x=0.02)
     if last_row:
@@ -124,9 +135,7 @@ def step_axis(axes: Axes, *, last_row: bool = True) -> None:
 
 
 def log_axis(axes: Axes) -> None:
-    """A logarithmic y axis over the present limits; within two decades the ticks 1, 2, 5 of each
-    are named.
-    """
+    """Ticks of a logarithmic y axis: 1, 2 and 5 of each decade if the axis spans at most two."""
     bottom, top = axes.get_ylim()
     if top / bottom < 200:
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -145,7 +154,7 @@ def _settle(figure: Figure) -> None:
     for part in figure.subfigs:
         part.bbox_relative.p0 = np.round(part.bbox_relative.p0, 6)
         part.bbox_relative.p1 = np.round(part.bbox_relative.p1, 6)
-    for text in (text for part in (figure, *figure.subfigs) for text in part.texts):
+    for text in itertools.chain(figure.texts, *(part.texts for part in figure.subfigs)):
         x, y = text.get_position()
         text.set_position((round(float(x), 6), round(float(y), 6)))
     for axes in figure.axes:
@@ -155,9 +164,7 @@ def _settle(figure: Figure) -> None:
 
 @styled
 def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write folder/name.pdf and folder/name.png and return their paths; the same figure gives the
-    same bytes.
-    """
+    """Write folder/name.pdf and folder/name.png; returns both paths. Equal figures, equal bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     pdf, png = folder / f"{name}.pdf", folder / f"{name}.png"
     _settle(figure)
@@ -167,14 +174,13 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def _rounded(path: re.Match[str]) -> str:
+    """A path with at most two decimals in every number."""
     return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", path[0])
 
 
 @styled
 def svg(figure: Figure) -> str:
-    """A figure as SVG text, as `save` left it; paths to a hundredth of a point and no comments keep
-    it small.
-    """
+    """A figure as SVG text, as `save` left it; rounded paths without comments keep it small."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     bare = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text.getvalue(), flags=re.DOTALL)

@@ -1,9 +1,9 @@
-"""SimNPO's paper form at two β: norm of the gradient at step 0, and what is forgotten, by position
-of the forget set.
+"""The paper's form of SimNPO at two β: gradient norm at step 0, and forget score, by position.
 
-A column per model of every world. Above: the norm that claim N1 compares between p = last and the
-others; below: the forget score at the later judged step. Under each position stands log π of a
-forget answer before unlearning: where β·|log π| is large, the gradient is silent.
+A column per model, of the theory and the language-model side. Above: the norm that claim N1
+compares between p = last and the others. Below: the forget score at the later judged step. The tick
+of each position also gives log π of a forget answer before unlearning: if β·|log π| is large, the
+gradient nearly vanishes.
 """
 
 from typing import Any, NamedTuple
@@ -33,16 +33,15 @@ LOOKS: dict[str, dict[str, Any]] = {
     SILENT: {"color": style.colour(4), "marker": "D"},
     ACTING: {"color": style.colour(1), "marker": "o"},
 }
-ZERO = (
-    1e-38  # where a norm of 0 is drawn: what is smaller, the language models' training takes for 0
-)
 SHIFT = {SILENT: 0.1, ACTING: -0.1}
+# where a norm of 0 is drawn; the language models' training takes a smaller norm for 0, too
+ZERO = 1e-38
 
 Values = dict[str, Float[np.ndarray, "seeds paths"]]  # by method, or by model
 
 
 class Shown(NamedTuple):
-    """What is shown of a model."""
+    """The values of one column."""
 
     world: str
     model: str
@@ -56,8 +55,8 @@ def _beta(method: str) -> str:
 
 
 def _forgotten(records: pl.DataFrame, world: str, method: str) -> Values:
-    label = curves(records, world=world, method=method, metric="label_loglik")
-    return {one.model: one.forgotten(judged_steps(one.steps)[0]) for one in label}
+    labels = curves(records, world=world, method=method, metric="label_loglik")
+    return {label.model: label.forgotten(judged_steps(label.steps)[0]) for label in labels}
 
 
 def _shown(records: pl.DataFrame, world: str) -> list[Shown]:
@@ -66,23 +65,23 @@ def _shown(records: pl.DataFrame, world: str) -> list[Shown]:
     scores = {method: _forgotten(records, world, method) for method in LOOKS}
     start = answers_at_start(records, world)
 
-    def of(found: dict[str, Values], model: str) -> Values:
-        return {method: found[method][model] for method in LOOKS}
+    def of_model(by_method: dict[str, Values], model: str) -> Values:
+        return {method: by_method[method][model] for method in LOOKS}
 
+    models = [model for model in norms[SILENT] if model in norms[ACTING]]
     return [
-        Shown(world, model, of(norms, model), of(scores, model), start[model].mean(axis=0))
-        for model in norms[SILENT]
-        if model in norms[ACTING]
+        Shown(world, m, of_model(norms, m), of_model(scores, m), start[m].mean(axis=0))
+        for m in models
     ]
 
 
-def _draw(axes: Axes, values: Values, scale: str) -> None:
-    for method, found in values.items():
-        places = np.arange(1, found.shape[1] + 1) + SHIFT[method]
+def _draw(axes: Axes, by_method: Values, scale: str) -> None:
+    for method, values in by_method.items():
+        places = np.arange(1, values.shape[1] + 1) + SHIFT[method]
         look = {"markersize": 6, "label": _beta(method)} | LOOKS[method]
-        draw_dots(axes, places.tolist(), found, geometric=scale == "log", **look)
+        draw_dots(axes, places, values, geometric=scale == "log", **look)
     axes.set_yscale(scale)
-    limit(axes, np.concatenate(list(values.values())))
+    limit(axes, np.concatenate(list(by_method.values())))
     if scale == "log":
         style.log_axis(axes)
 
@@ -91,20 +90,19 @@ def _draw_model(cells: np.ndarray, shown: Shown) -> None:
     above, below = cells
     _draw(above, {method: np.maximum(norms, ZERO) for method, norms in shown.norms.items()}, "log")
     _draw(below, shown.scores, "linear")
-    above.set_title(
-        shown.model if shown.world == shown.model else f"{shown.model}\n({shown.world})"
-    )
+    alone = shown.world == shown.model
+    above.set_title(shown.model if alone else f"{shown.model}\n({shown.world})")
     below.axhline(0, color="black", linewidth=0.8)
-    names = [f"{p}\n{level:.2g}".replace("-", "−") for p, level in enumerate(shown.start, start=1)]
+    ticks = [style.minus(f"{p}\n{level:.2g}") for p, level in enumerate(shown.start, start=1)]
     for axes in cells:
-        axes.set_xticks(range(1, len(names) + 1), names)
-        axes.set_xlim(0.5, len(names) + 0.5)
+        axes.set_xticks(range(1, len(ticks) + 1), ticks)
+        axes.set_xlim(0.5, len(ticks) + 0.5)
     below.set_xlabel("position p; log π at step 0")
 
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
-    """The figure, or None where SimNPO was not run at both β."""
+    """The figure, or None if SimNPO was not run at both β."""
     records = by_beta(tables)
     models = [shown for world in WORLDS for shown in _shown(records.filter(world=world), world)]
     if not models:
@@ -121,24 +119,19 @@ def draw(tables: Tables) -> Figure | None:
 
 FIGURE = FigureEntry(
     name="gradient",
-    title="SimNPO's paper form at two β: gradient at step 0 and forgetting, by position",
+    title="The paper's form of SimNPO at two β: gradient at step 0 and forgetting, by position",
     caption=(
         "The positions experiment of every model under SimNPO without length normalisation, "
-        "−(2/β) log σ(−β "
-        "log π). Above: norm of its gradient before the first update, geometric mean over seeds "
-        "with its 95% "
-        "interval; 0 is drawn as 10⁻³⁸. Below: forget score by the label at the later judged "
-        "step (20, or the "
-        "last of a shorter run), mean with 95% interval (of two seeds their range); dots: seeds "
-        "where they "
-        "are few. Under each position: mean log π of a forget answer before unlearning, in the "
-        "linear model "
-        "−(xθ − y)²; where β·|log π| is large the loss has almost no gradient (N1)."
+        "−(2/β) log σ(−β log π). Above: norm of its gradient before the first update, geometric "
+        "mean over seeds with its 95% interval; 0 is drawn as 10⁻³⁸. Below: forget score by the "
+        "label at the later judged step (20, or the last step of a shorter run), mean with 95% "
+        "interval (of two seeds their range). Dots: seeds, if there are few. Under each position: "
+        "mean log π of a forget answer before unlearning; in the linear model this is −(xθ − y)². "
+        "If β·|log π| is large, the loss has almost no gradient (N1)."
     ),
     alt=(
         "Dot charts by position of the forget set, a column per model: gradient norm at step 0 "
-        "on a log scale above, "
-        "forget score below, for two values of β."
+        "on a log scale above, forget score below, for two values of β."
     ),
     worlds=WORLDS,
     claims=("N1",),

@@ -1,5 +1,4 @@
-"""The mixture control: how far apart the paths of one seed are, learned in stages and shuffled into
-one mixture.
+"""The mixture control: distance between the paths of one seed, learned in stages or from a mixture.
 
 Distance of probabilities on held-out prompts, mean over pairs of paths, by unlearning step; median
 over seeds with quartiles, log axis. A row per model and part, a column per method.
@@ -11,7 +10,6 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
@@ -26,48 +24,57 @@ KINDS: dict[str, tuple[int, Any, str]] = {
 }
 
 
-def _band(axes: Axes, values: Float[np.ndarray, "seeds points"], number: int, line: Any) -> None:
+def _look(number: int, line: Any) -> dict[str, Any]:
+    return {"color": style.colour(number), "linestyle": line, "marker": style.marker(number)}
+
+
+def _draw_band(
+    axes: Axes, values: Float[np.ndarray, "seeds points"], number: int, line: Any
+) -> None:
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
-    step, colour = np.arange(values.shape[1]), style.colour(number)
-    axes.plot(step, middle, color=colour, linestyle=line, marker=style.marker(number), markevery=5)
-    axes.fill_between(step, low, high, color=colour, alpha=0.18, linewidth=0)
+    step = np.arange(values.shape[1])
+    axes.plot(step, middle, markevery=5, **_look(number, line))
+    style.shade(axes, step, low, high, style.colour(number))
 
 
 def _draw_cell(axes: Axes, control: Control, part: str) -> None:
     for name, (number, line, _) in KINDS.items():
-        _band(axes, getattr(control, name)[part], number, line)
+        _draw_band(axes, getattr(control, name)[part], number, line)
     axes.set_yscale("log")
     style.log_axis(axes)
     style.step_axis(axes, last_row=False)
 
 
+def _legend(figure: Figure) -> None:
+    handles = [
+        style.legend_entry(words, **_look(number, line)) for number, line, words in KINDS.values()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+
+
 @style.styled
 def draw(tables: Tables) -> Figure | None:
-    """The figure, or None where the control was not run."""
-    found = {(control.model, control.method): control for control in controls(tables)}
-    models = sorted({model for model, _ in found})
-    methods = [method for method in PAPER_METHODS if any(key[1] == method for key in found)]
-    if not found:
+    """The figure, or None if the control was not run."""
+    measured = {(control.model, control.method): control for control in controls(tables)}
+    if not measured:
         return None
+    models = sorted({model for model, _ in measured})
+    methods = [method for method in PAPER_METHODS if any(key[1] == method for key in measured)]
     rows = [(model, part) for model in models for part in PARTS]
     figure = Figure(figsize=(10, 1.1 + 1.9 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(methods), sharex=True, sharey="row", squeeze=False)
     for cells, (model, part) in zip(grid, rows, strict=True):
         for axes, method in zip(cells, methods, strict=True):
-            if (model, method) in found:
-                _draw_cell(axes, found[model, method], part)
+            if (model, method) in measured:
+                _draw_cell(axes, measured[model, method], part)
         cells[0].set_ylabel(f"{model}\n{NAMES[part]}")
     for axes, method in zip(grid[0], methods, strict=True):
         axes.set_title(method)
     for axes in grid[-1]:
         axes.set_xlabel("unlearning step")
-    seeds = next(iter(found.values())).staged[PARTS[0]].shape[0]
+    seeds = next(iter(measured.values())).staged[PARTS[0]].shape[0]
     style.heading(figure, f"RE distance between paths (median and quartiles over {seeds} seeds)")
-    handles = [
-        Line2D([], [], color=style.colour(n), linestyle=line, marker=style.marker(n), label=text)
-        for n, line, text in KINDS.values()
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    _legend(figure)
     return figure
 
 
@@ -76,17 +83,14 @@ FIGURE = FigureEntry(
     title="Control: the same rows mixed instead of learned in stages",
     caption=(
         "Small networks. RE distance of probabilities between the models of one seed on held-out "
-        "prompts, mean over "
-        "pairs, by unlearning step: four orders of the stages, and four shuffles of the i.i.d. "
-        "mixture of all rows, "
-        "of equal length. Log scale. Before unlearning shuffles of the mixture are nearly one "
-        "model; unlearning "
-        "drives them apart, too."
+        "prompts, mean over pairs, by unlearning step on a log scale. Solid: models that learned "
+        "the stages in four orders. Dashed: models that learned four shuffles of the i.i.d. "
+        "mixture of all rows, for equally many steps. Before unlearning the shuffles of the "
+        "mixture are nearly one model. Unlearning separates them, too."
     ),
     alt=(
         "Line charts on log scales of the distance between paths over unlearning steps, learned "
-        "in stages against "
-        "mixed, a row per model and kind of prompts, a column per method."
+        "in stages and mixed, a row per model and kind of prompts, a column per method."
     ),
     worlds=("network",),
     claims=("K1",),

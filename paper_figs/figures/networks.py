@@ -1,9 +1,8 @@
-"""The paths in small networks: label log-likelihood and distance to the retrained model, model by
-model.
+"""The paths in small networks: label log-likelihood and distance to the retrained model.
 
-For each model three rows: mean over seeds of the label log-likelihood; RE distance on held-out
-prompts of the forget stage and of the retained stages, as in paper_figs/drawing/distance.py, with
-the noise floor of retraining.
+Every model has three rows: mean over seeds of the label log-likelihood; RE distance on held-out
+prompts of the forget stage; RE distance on those of the retained stages. The distances are drawn as
+in drawing/distance_rows.py, with the noise floor of retraining.
 """
 
 import numpy as np
@@ -11,10 +10,10 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from paper_figs.drawing import style
-from paper_figs.drawing.distance import draw_legend, draw_row
+from paper_figs.drawing.distance_rows import draw_legend, draw_row
 from paper_figs.drawing.entry import FigureEntry, main
+from paper_figs.drawing.path_panels import draw_label
 from paper_figs.drawing.paths import seeds_text
-from paper_figs.figures.linear import draw_label
 from protocol.readings.curves import PAPER_METHODS, Curves, curves, positions
 from protocol.readings.distances import noise_floor
 from protocol.records import Tables
@@ -29,48 +28,41 @@ Row = list[Curves | None]  # by method
 
 
 def _row(records: pl.DataFrame, model: str, metric: str, methods: list[str]) -> Row:
-    found = [
-        curves(records.filter(model=model), world="network", method=m, metric=metric)
-        for m in methods
-    ]
-    return [measured[0] if measured else None for measured in found]
+    of_model = records.filter(model=model)
+    by_method = [curves(of_model, world="network", method=m, metric=metric) for m in methods]
+    return [measured[0] if measured else None for measured in by_method]
 
 
-def _draw_model(cells: np.ndarray, tables: Tables, model: str, methods: list[str]) -> Row:
-    """Three rows of panels; returns what the first one shows."""
+def _draw_model(cells: np.ndarray, tables: Tables, model: str, methods: list[str]) -> list[Curves]:
+    """Three rows of panels; returns the curves of the first one."""
     records = positions(tables)
-    label = _row(records, model, LABEL, methods)
-    for axes, one, method in zip(cells[0], label, methods, strict=True):
-        if one is not None:
-            draw_label(axes, one, method)
+    labels = _row(records, model, LABEL, methods)
+    for axes, label, method in zip(cells[0], labels, methods, strict=True):
+        if label is not None:
+            draw_label(axes, label, method)
     cells[0][0].set_ylabel(f"{model}\nlabel log-likelihood")
     for axes, (metric, name) in zip(cells[1:], DISTANCES.items(), strict=True):
-        draw_row(
-            axes,
-            _row(records, model, metric, methods),
-            noise_floor(tables, model=model, metric=metric),
-        )
+        floor = noise_floor(tables, model=model, metric=metric)
+        draw_row(axes, _row(records, model, metric, methods), floor)
         axes[0].set_ylabel(f"{model}\n{name}")
-    return label
+    return [label for label in labels if label is not None]
 
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
-    """The figure, or None where no network was run."""
-    found = positions(tables).filter(world="network")
-    models = found["model"].unique().sort().to_list()
-    methods = [method for method in PAPER_METHODS if method in set(found["method"])]
+    """The figure, or None if no network was run."""
+    records = positions(tables).filter(world="network")
+    models = records["model"].unique().sort().to_list()
+    methods = [method for method in PAPER_METHODS if method in set(records["method"])]
     if not models or not methods:
         return None
     figure = Figure(figsize=(10, 1.2 + 5.4 * len(models)), layout="constrained")
     grid = figure.subplots(3 * len(models), len(methods), sharex=True, squeeze=False)
-    shown = [
-        _draw_model(grid[3 * i : 3 * i + 3], tables, model, methods)
-        for i, model in enumerate(models)
-    ]
+    labels = []
+    for i, model in enumerate(models):
+        labels += _draw_model(grid[3 * i : 3 * i + 3], tables, model, methods)
     for axes in grid[-1]:
         axes.set_xlabel("unlearning step")
-    labels = [one for row in shown for one in row if one is not None]
     style.heading(figure, f"Small networks ({seeds_text(labels)}; distances: geometric mean)")
     draw_legend(figure, labels[0].values.shape[1], True)
     return figure
@@ -80,21 +72,18 @@ FIGURE = FigureEntry(
     name="networks",
     title="Small networks: label log-likelihood and distance to the retrained model",
     caption=(
-        "The positions experiment of small networks: an MLP on clusters and a two-layer "
-        "transformer on key-value "
-        "prompts, trained in stages and unlearned by gradient steps; seeds shuffle the rows. For "
-        "each model: mean "
-        "log-likelihood of the forget set's answers; RE distance of probabilities to the "
-        "retrained model on held-out "
-        "prompts of the forget stage and of the retained stages, with the noise floor (grey: the "
-        "largest distance "
-        "between two retrained models of different seeds) and the distance before unlearning "
-        "(dotted)."
+        "The positions experiment of two small networks, an MLP on clusters and a two-layer "
+        "transformer on key-value prompts. Both are trained in stages and unlearned by gradient "
+        "steps; seeds shuffle the rows. First row of a model: mean log-likelihood of the forget "
+        "set's answers. Second and third row: RE distance of probabilities to the retrained model "
+        "on held-out prompts of the forget stage and of the retained stages. Grey: within the "
+        "noise floor, the largest distance between two retrained models of different seeds. "
+        "Dotted: the distance before unlearning."
     ),
     alt=(
         "Line charts over unlearning steps for each model, a line per position of the forget set "
-        "and a column per "
-        "method: label log-likelihood, and distances on forget and retained prompts on log scales."
+        "and a column per method: label log-likelihood, and distances on forget and retained "
+        "prompts on log scales."
     ),
     worlds=("network",),
     claims=("L1", "L2", "L6e", "L3", "E1"),

@@ -1,10 +1,9 @@
-"""The answer in one figure: theory at the left, a language model at the right, unlearned by
-gradient ascent.
+"""The overview: a theory model at the left, a language model at the right, under gradient ascent.
 
-Above: label log-likelihood by path p; in the title how often p = last was forgotten slowest. Below:
-RE distance to the retrained model; of the language model in units of the noise floor of retraining,
-the worst kind of prompt, as claim E1 asks; in the title how many paths came within the floor at
-some step. The linear model's retraining is exact.
+Above: label log-likelihood by path p; the title counts how often p = last was forgotten slowest.
+Below: RE distance to the retrained model. The language model's is in units of the noise floor of
+retraining, for the worst kind of prompt, as in claim E1; the title counts the paths that came
+within the floor at some step. The linear model's retraining is exact.
 """
 
 from typing import NamedTuple
@@ -15,10 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paper_figs.drawing import style
-from paper_figs.drawing.distance import FLOOR
 from paper_figs.drawing.entry import FigureEntry, main
+from paper_figs.drawing.path_panels import draw_distance, draw_label, shade_noise
 from paper_figs.drawing.paths import seeds_text
-from paper_figs.figures.linear import draw_distance, draw_label
 from protocol.readings.curves import Curves, curves, positions
 from protocol.readings.distances import NO_FLOOR, by_model, over_floor
 from protocol.readings.ranks import slowest
@@ -38,30 +36,37 @@ ROOM = 0.7  # the lower end of an axis in units of the noise floor
 
 
 class Shown(NamedTuple):
-    """What is shown of a world, of the first of its models."""
+    """The curves of one column: those of the first model of a world."""
 
     world: str
     label: Curves
     distances: dict[str, Curves]  # by part
 
 
-def _shown(records: pl.DataFrame) -> list[Shown]:
-    found = []
-    for world in WORLDS:
-        distances = by_model(records, world, METHOD)
-        label = curves(records, world=world, method=METHOD, metric="label_loglik")
-        found += [
-            Shown(world, one, distances[one.model]) for one in label if one.model in distances
-        ][:1]
-    return found
+def _first_model(records: pl.DataFrame, world: str) -> Shown | None:
+    """The first model with both a label log-likelihood and distances."""
+    distances = by_model(records, world, METHOD)
+    for label in curves(records, world=world, method=METHOD, metric="label_loglik"):
+        if label.model in distances:
+            return Shown(world, label, distances[label.model])
+    return None
 
 
 def _draw_label(axes: Axes, shown: Shown) -> None:
-    one, name = shown.label, "linear model" if shown.world == "linear" else shown.label.model
-    hits, runs = next(iter(slowest([one]).values()))  # at the later judged step
-    counted = f"p = {one.values.shape[1]} forgotten slowest in {hits} of {runs}"
-    draw_label(axes, one, f"{name}, {seeds_text([one], WORLDS[shown.world])}\n{counted}")
+    label, name = shown.label, "linear model" if shown.world == "linear" else shown.label.model
+    hits, runs = next(iter(slowest([label]).values()))  # at the later judged step
+    counted = f"p = {label.values.shape[1]} forgotten slowest in {hits} of {runs}"
+    draw_label(axes, label, f"{name}, {seeds_text([label], WORLDS[shown.world])}\n{counted}")
     axes.set_ylabel("label log-likelihood" + (" (nats)" if shown.world == "llm" else ""))
+
+
+def _shade_below_one(axes: Axes) -> None:
+    """Grey up to 1 noise floor, with the grey area in view."""
+    low, high = axes.get_ylim()
+    bottom = min(low, ROOM)
+    shade_noise(axes, bottom, 1)
+    axes.set_ylim(bottom, high)
+    style.log_axis(axes)
 
 
 def _draw_distance(axes: Axes, tables: Tables, shown: Shown) -> None:
@@ -70,12 +75,11 @@ def _draw_distance(axes: Axes, tables: Tables, shown: Shown) -> None:
         axes.set_axis_off()
         axes.text(0.5, 0.5, NO_FLOOR, ha="center", va="center", transform=axes.transAxes)
         return
-    draw_distance(axes, shown.distances["re_distance/test"] if shown.world == "linear" else over)
-    if shown.world == "llm":
-        low, high = axes.get_ylim()
-        axes.axhspan(min(low, ROOM), 1, color=FLOOR, alpha=0.25, linewidth=0, zorder=0)
-        axes.set_ylim(min(low, ROOM), high)
-        style.log_axis(axes)
+    if shown.world == "linear":
+        draw_distance(axes, shown.distances["re_distance/test"])
+    else:
+        draw_distance(axes, over)
+        _shade_below_one(axes)
     reached = np.any(over.values <= 1, axis=-1)
     axes.set_title(f"{REACHED[shown.world]}: {reached.sum()} of {reached.size} runs")
     axes.set_ylabel(DISTANCE[shown.world])
@@ -83,46 +87,39 @@ def _draw_distance(axes: Axes, tables: Tables, shown: Shown) -> None:
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
-    """The figure, or None where neither the linear model nor a language model was unlearned by
-    gradient ascent.
-    """
-    found = _shown(positions(tables))
-    if not found:
+    """The figure, or None if neither kind of model was unlearned by gradient ascent."""
+    records = positions(tables)
+    models = (_first_model(records, world) for world in WORLDS)
+    columns = [shown for shown in models if shown is not None]
+    if not columns:
         return None
-    figure = Figure(figsize=(5 * len(found), 6.2), layout="constrained")
-    grid = figure.subplots(2, len(found), squeeze=False)
-    for (above, below), shown in zip(grid.T, found, strict=True):
+    figure = Figure(figsize=(5 * len(columns), 6.2), layout="constrained")
+    grid = figure.subplots(2, len(columns), squeeze=False)
+    for (above, below), shown in zip(grid.T, columns, strict=True):
         _draw_label(above, shown)
         _draw_distance(below, tables, shown)
-    style.path_legend(
-        figure, max(shown.label.values.shape[1] for shown in found), (style.nothing_line(),)
-    )
+    paths = max(shown.label.values.shape[1] for shown in columns)
+    style.path_legend(figure, paths, (style.nothing_line(),))
     return figure
 
 
 FIGURE = FigureEntry(
-    name="answer",
-    title="The answer in one figure: does what is forgotten depend on when it was learned?",
+    name="overview",
+    title="Overview: does what is forgotten depend on when it was learned?",
     caption=(
         "Gradient ascent on the forget set after training in stages, one line per position p of "
-        "the forget "
-        "set. Left: the linear regression model. Right: a language model. Above: log-likelihood "
-        "of what is to "
-        "be forgotten; the title counts the runs in which p = last fell least up to step 20, or "
-        "to the last "
-        "of a shorter run. Below: RE distance to the model retrained without the forget set; "
-        "dotted: doing "
-        "nothing. The linear model's retraining is exact, so any distance is a difference; the "
-        "language "
-        "model's is held against the noise floor, the distance of two retrained models of "
-        "different shuffle "
-        "seeds (grey: at most 1 on every kind of prompt). Bands as the titles say."
+        "the forget set. Left: linear regression. Right: a language model. Above: log-likelihood "
+        "of the forget set; the title counts the runs in which p = last fell least up to step 20 "
+        "(or the last step of a shorter run). Below: RE distance to the model retrained without "
+        "the forget set; dotted: doing nothing. The linear model's retraining is exact, so any "
+        "distance is a difference. The language model's distance is divided by the noise floor, "
+        "which is the distance of two retrained models of different shuffle seeds; grey: at most "
+        "1 on every kind of prompt. The titles name the bands."
     ),
     alt=(
         "Four line charts over unlearning steps, one line per position of the forget set: label "
-        "log-likelihood above "
-        "and distance to the retrained model below, the linear model at the left and a language "
-        "model at the right."
+        "log-likelihood above and distance to the retrained model below, the linear model at the "
+        "left and a language model at the right."
     ),
     worlds=("linear", "llm"),
     claims=(),  # they are those of the figures that show every model and method

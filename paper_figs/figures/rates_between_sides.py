@@ -1,26 +1,27 @@
-"""The bridge: growth of the divergence of two paths in the linear model, small networks and
-language models alike.
+"""Growth of the divergence of two paths: linear model, small networks and language models alike.
 
-A column a method. Above: d_t/d_0 on a log axis, where exponential growth is a straight line, and
-dashed what the output rate of step 0 promises, (1 + r₀)^{2t}. Below: the rate itself, Δ log d over
-windows of 5 steps; exponential growth is flat. d is the mean squared difference of outputs on test
-inputs (predictions; else centred logits).
+A column a method. Above: d_t/d_0 on a log axis, so that exponential growth is a straight line;
+dashed: (1 + r₀)^{2t}, predicted by the output rate of step 0. Below: the rate itself, Δ log d over
+windows of 5 steps, so that exponential growth is flat. d is the mean squared difference of outputs
+on test inputs (predictions, or centred logits).
 """
+
+from typing import Any
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from paper_figs.drawing import style
+from paper_figs.drawing.bands_over_pairs import draw_band, looks, model_handles
 from paper_figs.drawing.entry import FigureEntry, main
-from paper_figs.drawing.quartiles import draw_band, looks, model_handles
 from protocol.readings.curves import PAPER_METHODS
 from protocol.readings.rates import WINDOW, by_seed, growth_curves, rate_records, series
 from protocol.records import Tables
 
 SHOWN = 60  # steps; longer runs are cut
+PREDICTED: dict[str, Any] = {"linestyle": "--", "linewidth": 0.9}
 
 
 def _long(steps: np.ndarray, values: np.ndarray) -> pl.DataFrame:
@@ -29,32 +30,25 @@ def _long(steps: np.ndarray, values: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame({"seed": seed, "step": steps[point], "value": values.ravel()})
 
 
-def _draw(growth: Axes, rate: Axes, records: pl.DataFrame, look: int) -> None:
+def _draw(growth: Axes, rate: Axes, records: pl.DataFrame, number: int) -> None:
     steps, log_d = growth_curves(records.filter(pl.col("step") <= SHOWN))
-    marks = {"marker": style.marker(look), "markevery": 2}
+    colour = style.colour(number)
+    look: dict[str, Any] = {"colour": colour, "line": "-", "marker": style.marker(number)}
     grown = np.exp(log_d - log_d[:, :1])
-    draw_band(growth, _long(steps, grown), colour=style.colour(look), line="-", **marks)
-    promised = float(np.median(by_seed(records, "growth/rate")))
-    growth.plot(
-        steps, np.exp(promised * steps), color=style.colour(look), linestyle="--", linewidth=0.9
-    )
-    middle = steps[:-1] + WINDOW / 2
-    draw_band(
-        rate,
-        _long(middle, np.diff(log_d, axis=1) / np.diff(steps)),
-        colour=style.colour(look),
-        line="-",
-        **marks,
-    )
+    draw_band(growth, _long(steps, grown), markevery=2, **look)
+    predicted = float(np.median(by_seed(records, "growth/rate")))
+    growth.plot(steps, np.exp(predicted * steps), color=colour, **PREDICTED)
+    slopes = np.diff(log_d, axis=1) / np.diff(steps)
+    draw_band(rate, _long(steps[:-1] + WINDOW / 2, slopes), markevery=2, **look)
 
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
-    """The figure, or None where experiment "rates" was not run."""
+    """The figure, or None if experiment "rates" was not run."""
     parts = [part for part in series(rate_records(tables)) if growth_curves(part[1])[0].size > 2]
     if not parts:
         return None
-    numbers = looks(key[1] for key, _ in parts)
+    numbers = looks(model for (_, model, _), _ in parts)
     methods = [method for method in PAPER_METHODS if any(key[2] == method for key, _ in parts)]
     figure = Figure(figsize=(10, 6.4), layout="constrained")
     grid = figure.subplots(2, len(methods), sharex=True, sharey="row", squeeze=False)
@@ -68,31 +62,28 @@ def draw(tables: Tables) -> Figure | None:
         style.step_axis(rate)
     grid[0, 0].set_ylabel("growth dₜ / d₀")
     grid[1, 0].set_ylabel(f"rate: Δ log d per step, over {WINDOW} steps")
-    promise = Line2D(
-        [], [], color="black", linestyle="--", linewidth=0.9, label="promised at step 0: (1 + r₀)²ᵗ"
-    )
-    figure.legend(handles=[*model_handles(numbers), promise], loc="outside lower center", ncols=6)
+    predicted = style.legend_entry("predicted at step 0: (1 + r₀)²ᵗ", color="black", **PREDICTED)
+    handles = [*model_handles(numbers), predicted]
+    figure.legend(handles=handles, loc="outside lower center", ncols=6)
     return figure
 
 
 FIGURE = FigureEntry(
-    name="bridge",
-    title="The bridge: how fast two paths part, in every world",
+    name="rates-between-sides",
+    title="Growth of the divergence of two paths, theory side and language-model side",
     caption=(
-        "Two runs that start from the two orders of a pair and unlearn alike; d is the mean "
-        "squared difference of "
-        "their outputs on test inputs: predictions of the linear model, centred logits of the "
-        "networks and language "
-        "models. Median over seeds (each the median over its pairs), bands quartiles. Above: "
-        "growth of d, log scale; "
-        "exponential growth is a straight line; dashed: what the first step promises. Below: the "
-        "rate of growth over "
-        f"windows of {WINDOW} steps; exponential growth is flat. Runs are shown up to step {SHOWN}."
+        "Two runs start from the two orders of a pair and are unlearned alike. d is the mean "
+        "squared difference of their outputs on test inputs: predictions of the linear model, "
+        "centred logits of the networks and language models. Lines are medians over seeds (each "
+        "seed counts by the median over its pairs), bands are quartiles. Above: growth of d on a "
+        "log scale, so that exponential growth is a straight line. Dashed: growth predicted by "
+        f"the first step. Below: rate of growth over windows of {WINDOW} steps, so that "
+        f"exponential growth is flat. Runs are shown up to step {SHOWN}."
     ),
     alt=(
-        "Two rows of line charts, a column per unlearning method, a line per model of every "
-        "world: growth of the "
-        "divergence on a log scale with the promised growth dashed, and the rate of growth by step."
+        "Two rows of line charts, a column per unlearning method, a line per model of the theory "
+        "and the language-model side: growth of the divergence on a log scale with the predicted "
+        "growth dashed, and the rate of growth by step."
     ),
     worlds=("linear", "network", "llm"),
     claims=("G4", "G2"),

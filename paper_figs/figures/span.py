@@ -1,9 +1,8 @@
-"""The span barrier: best stopping time of every method by position against doing nothing and
-against the floor.
+"""The span barrier: best stopping time of every method by position, and the floor of span methods.
 
-A panel per optimizer; geometric mean over instances with its 95% bootstrap interval. Then the share
-of the displacement that lies outside the span at the end of a run, and how near two paths come, as
-a multiple of their floor.
+A panel per optimizer; geometric mean over instances with its 95% bootstrap interval. The last two
+panels: the share of the displacement that is outside the span at the end of a run, and the smallest
+divergence of two paths as a multiple of their floor.
 """
 
 from typing import Any
@@ -13,7 +12,6 @@ import polars as pl
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
@@ -33,42 +31,50 @@ LOOKS: dict[str, dict[str, Any]] = {
     "SimNPO": {"color": "#009e73", "marker": "^"},
     "informed": {"color": "#cc79a7", "marker": "D"},
 }
-NOTHING: dict[str, Any] = {
-    "color": "black",
-    "marker": "_",
-    "markersize": 11,
-    "linestyle": ":",
-    "linewidth": 1.0,
-}
-FLOOR: dict[str, Any] = {"color": "#444444", "marker": "_", "markersize": 11, "linestyle": "--"}
+BAR: dict[str, Any] = {"marker": "_", "markersize": 11}
+NOTHING: dict[str, Any] = BAR | {"color": "black", "linestyle": ":", "linewidth": 1.0}
+SPAN_FLOOR: dict[str, Any] = BAR | {"color": "#444444", "linestyle": "--"}
 ROOM = 3.0  # the distance axis ends this factor below the smallest floor that is not 0
+
+
+def _geometric(values: Float[np.ndarray, " instances"]) -> tuple[float, float, float]:
+    """Geometric mean with its 95% interval; of one instance the value alone."""
+    logs = np.log(np.maximum(values, 1e-300))
+    mean = float(logs.mean())
+    low, high = metrics.mean_interval(logs) if logs.size > 1 else (mean, mean)
+    return float(np.exp(mean)), float(np.exp(low)), float(np.exp(high))
 
 
 def _by_position(
     frame: pl.DataFrame, column: str
 ) -> tuple[list[int], Float[np.ndarray, "positions 3"]]:
     """Positions, and the geometric mean with its interval at each."""
-    found, positions = [], frame["position"].unique().sort().to_list()
-    for position in positions:
-        logs = np.log(np.maximum(frame.filter(position=position)[column].to_numpy(), 1e-300))
-        found.append(
-            (logs.mean(), *metrics.mean_interval(logs)) if logs.size > 1 else (logs.mean(),) * 3
-        )
-    return positions, np.exp(np.array(found))
+    positions = frame["position"].unique().sort().to_list()
+    values = [frame.filter(position=position)[column].to_numpy() for position in positions]
+    return positions, np.array([_geometric(instances) for instances in values])
 
 
 def _draw_series(
     axes: Axes, frame: pl.DataFrame, column: str, look: dict[str, Any], shift: float
 ) -> None:
-    positions, level = _by_position(frame, column)
-    bars = np.abs(level[:, 1:] - level[:, :1]).T
-    axes.errorbar(np.array(positions) + shift, level[:, 0], yerr=bars, elinewidth=1.0, **look)
+    positions, levels = _by_position(frame, column)
+    bars = np.abs(levels[:, 1:] - levels[:, :1]).T
+    axes.errorbar(np.array(positions) + shift, levels[:, 0], yerr=bars, elinewidth=1.0, **look)
 
 
-def _side_by_side(runs: pl.DataFrame, width: float) -> list[tuple[float, str]]:
-    """What is run, in the order of LOOKS, each with its place around a common one."""
+def _with_shifts(runs: pl.DataFrame, width: float) -> list[tuple[float, str]]:
+    """The objectives that were run, in the order of LOOKS, each with its shift from the tick."""
     names = [name for name in LOOKS if name in set(runs["objective"])]
     return [(width * (i - (len(names) - 1) / 2), name) for i, name in enumerate(names)]
+
+
+def _position_axis(axes: Axes, last: int) -> None:
+    words: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8}
+    bottom = axes.get_ylim()[0]
+    axes.text(last, bottom, "floor 0 ↓", color=SPAN_FLOOR["color"], **words)
+    axes.set_xticks(range(1, last + 1), [*map(str, range(1, last)), f"{last} (last)"])
+    axes.set_xlim(0.6, last + 0.4)
+    axes.set_xlabel("position of the forget set")
 
 
 def _draw_optimizer(axes: Axes, tables: Tables, optimizer: str) -> None:
@@ -76,44 +82,25 @@ def _draw_optimizer(axes: Axes, tables: Tables, optimizer: str) -> None:
     last = int(limits["position"].to_numpy().max())
     earlier = limits.filter(pl.col("position") < last)
     _draw_series(axes, limits, "nothing", NOTHING, 0.0)
-    _draw_series(axes, earlier, "floor", FLOOR, 0.0)
-    for shift, name in _side_by_side(runs, 0.1):
-        _draw_series(
-            axes, runs.filter(objective=name), "best", LOOKS[name] | {"linestyle": "none"}, shift
-        )
+    _draw_series(axes, earlier, "floor", SPAN_FLOOR, 0.0)
+    for shift, name in _with_shifts(runs, 0.1):
+        look = LOOKS[name] | {"linestyle": "none"}
+        _draw_series(axes, runs.filter(objective=name), "best", look, shift)
     axes.set_yscale("log")
-    lowest, highest = (
-        _by_position(*drawn)[1][:, 0] for drawn in ((earlier, "floor"), (limits, "nothing"))
-    )
-    axes.set_ylim(lowest.min() / ROOM, highest.max() * 2)
-    axes.text(
-        last,
-        axes.get_ylim()[0],
-        "floor 0 ↓",
-        ha="center",
-        va="bottom",
-        color=FLOOR["color"],
-        fontsize=8,
-    )
-    axes.set_xticks(range(1, last + 1), [*map(str, range(1, last)), f"{last} (last)"])
-    axes.set_xlim(0.6, last + 0.4)
+    floors, starts = _by_position(earlier, "floor")[1], _by_position(limits, "nothing")[1]
+    axes.set_ylim(floors[:, 0].min() / ROOM, starts[:, 0].max() * 2)
     axes.set_title(TITLES[optimizer])
-    axes.set_xlabel("position of the forget set")
+    _position_axis(axes, last)
 
 
 def _draw_outside(axes: Axes, tables: Tables) -> None:
     runs = unlearned(tables)
-    for shift, name in _side_by_side(runs, 0.15):
-        for at, optimizer in enumerate(TITLES):
+    for shift, name in _with_shifts(runs, 0.15):
+        for place, optimizer in enumerate(TITLES):
             share = runs.filter(objective=name, optimizer=optimizer)["outside"].to_numpy()
-            low, middle, high = share.min(), np.median(share), share.max()
-            axes.errorbar(
-                at + shift,
-                middle,
-                yerr=[[middle - low], [high - middle]],
-                elinewidth=1.0,
-                **LOOKS[name],
-            )
+            middle = np.median(share)
+            bar = [[middle - share.min()], [share.max() - middle]]
+            axes.errorbar(place + shift, middle, yerr=bar, elinewidth=1.0, **LOOKS[name])
     axes.set_yscale("log")
     axes.set_xticks(range(len(TITLES)), ["SGD", "momentum", "Adam", "decay"])
     axes.set_ylabel("share (median and range)")
@@ -124,14 +111,11 @@ def _draw_pairs(axes: Axes, tables: Tables) -> None:
     pairs = paired(tables)
     for name, look in LOOKS.items():
         for optimizer, line in (("sgd", "-"), ("momentum", ":")):
-            chosen = pairs.filter(objective=name, optimizer=optimizer)
-            if not chosen.is_empty():
-                axes.ecdf(
-                    (chosen["closest"] / chosen["pair_floor"]).to_numpy(),
-                    color=look["color"],
-                    linestyle=line,
-                )
-    axes.axvline(1.0, color=FLOOR["color"], linestyle=FLOOR["linestyle"])
+            shown = pairs.filter(objective=name, optimizer=optimizer)
+            multiples = (shown["closest"] / shown["pair_floor"]).to_numpy()
+            if multiples.size:
+                axes.ecdf(multiples, color=look["color"], linestyle=line)
+    axes.axvline(1.0, color=SPAN_FLOOR["color"], linestyle=SPAN_FLOOR["linestyle"])
     axes.set_xscale("log")
     axes.set_xlabel("smallest d of two paths / their floor")
     axes.set_ylabel("share of pairs ≤ x")
@@ -139,31 +123,29 @@ def _draw_pairs(axes: Axes, tables: Tables) -> None:
 
 
 def _legend(figure: Figure, shown: list[str]) -> None:
-    handles = [Line2D([], [], label="doing nothing", **NOTHING)]
+    handles = [style.legend_entry("doing nothing", **NOTHING)]
     handles += [
-        Line2D([], [], linestyle="none", label=f"{name}, best stopping time", **LOOKS[name])
+        style.legend_entry(f"{name}, best stopping time", linestyle="none", **LOOKS[name])
         for name in shown
     ]
-    handles.append(Line2D([], [], label="floor of span methods", **FLOOR))
+    handles.append(style.legend_entry("floor of span methods", **SPAN_FLOOR))
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
 
 @style.styled
 def draw(tables: Tables) -> Figure | None:
-    """The figure, or None where experiment "span" was not run."""
-    limits = bounds(tables)
-    if limits.is_empty():
+    """The figure, or None if experiment "span" was not run."""
+    if bounds(tables).is_empty():
         return None
     figure = Figure(figsize=(10, 6.6), layout="constrained")
-    grid = figure.subplots(2, 3)
-    by_optimizer = (grid[0, 0], grid[0, 1], grid[1, 0], grid[1, 1])
-    for axes, optimizer in zip(by_optimizer, TITLES, strict=True):
+    (sgd, momentum, outside), (adam, decay, pairs) = figure.subplots(2, 3)
+    for axes, optimizer in zip((sgd, momentum, adam, decay), TITLES, strict=True):
         _draw_optimizer(axes, tables, optimizer)
-    for axes in grid[:, 0]:
+    for axes in (sgd, adam):
         axes.set_ylabel("RE distance, test inputs")
-    _draw_outside(grid[0, 2], tables)
-    _draw_pairs(grid[1, 2], tables)
-    _legend(figure, [name for _, name in _side_by_side(unlearned(tables), 0.0)])
+    _draw_outside(outside, tables)
+    _draw_pairs(pairs, tables)
+    _legend(figure, [name for _, name in _with_shifts(unlearned(tables), 0.0)])
     return figure
 
 
@@ -172,26 +154,21 @@ FIGURE = FigureEntry(
     title="The span barrier: how near gradients on the forget set come to the retrained model",
     caption=(
         "Linear model. Four panels, one per optimizer: RE distance on test inputs to the model "
-        "retrained without the "
-        "forget set, by position of the forget set: before unlearning, at the best stopping time "
-        "of each method, and "
+        "retrained without the forget set, by position of the forget set. The panels show the "
+        "distance before unlearning, the distance at the best stopping time of each method, and "
         "the floor that no span method can pass; geometric mean over instances with its 95% "
-        "bootstrap interval. The "
-        "informed method follows a gradient on the forget set that knows the retrained model. "
-        "For p = last the floor "
-        "is 0 up to rounding; points below the axis are not drawn. Top right: share of the "
-        "squared displacement at "
-        "the end of a run outside the span of the forget gradients. Bottom right, span methods: "
-        "smallest divergence "
-        "of two paths at equal steps as a multiple of the floor of that pair; GA, NPO and SimNPO "
-        "lie on one another."
+        "bootstrap interval. The informed method follows a gradient on the forget set that knows "
+        "the retrained model. For p = last the floor is 0 up to rounding; points below the axis "
+        "are not drawn. Top right: share of the squared displacement at the end of a run that is "
+        "outside the span of the forget gradients. Bottom right, span methods: smallest "
+        "divergence of two paths at equal steps as a multiple of the floor of that pair; the "
+        "curves of GA, NPO and SimNPO coincide."
     ),
     alt=(
         "Four panels of distances to the retrained model on a log scale by position, one per "
-        "optimizer, with the "
-        "floor dashed; the share of displacement outside the span by optimizer; cumulative "
-        "distributions of the "
-        "smallest divergence of two paths over its floor."
+        "optimizer, with the floor dashed; the share of displacement outside the span by "
+        "optimizer; cumulative distributions of the smallest divergence of two paths over its "
+        "floor."
     ),
     worlds=("linear",),
     claims=("B1", "B2", "B3", "B4"),

@@ -1,8 +1,8 @@
-"""The report: one HTML file that holds everything it shows (figures as SVG), and fetches nothing.
+"""The report: one HTML file that contains everything it shows (figures as SVG) and fetches nothing.
 
 `render` only arranges: claims are judged, figures drawn and tables laid out before. The page
-follows the reader's light or dark setting, prints, and is complete without scripts; its own script
-lets curves be read and figures be enlarged.
+follows the reader's light or dark setting, can be printed, and is complete without scripts. Its own
+script shows the values of curves and enlarges figures.
 """
 
 import json
@@ -28,14 +28,14 @@ from protocol.records import Result
 from protocol.sources import Source
 
 TEMPLATES = Path(__file__).parent / "templates"
-ANSWER = "answer"  # name of the figure that opens the report; without it the first one does
-SEVERAL = "All worlds on common axes"
-NO_WORLD = "The experiment and the published numbers"
+OVERVIEW = "overview"  # the figure that opens the report
+SEVERAL = "Several kinds of model on common axes"
+SETUP = "The experiment and the published numbers"
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure of the registry, as SVG text, and what can be read off it."""
+    """A figure of the registry as SVG text, and the curves that tooltips read."""
 
     entry: FigureEntry
     svg: str
@@ -43,8 +43,8 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class World:
-    """The figures of one world: those drawn, and those no records were there for."""
+class Section:
+    """The figures under one heading: those drawn, and those without records."""
 
     title: str
     drawn: tuple[Drawn, ...]
@@ -52,28 +52,28 @@ class World:
 
 
 def _title(entry: FigureEntry) -> str:
-    worlds = [world for world in entry.worlds if world in summary.WORLDS]
-    return NO_WORLD if not worlds else summary.WORLDS[worlds[0]] if len(worlds) == 1 else SEVERAL
+    worlds = [world for world in entry.worlds if world in summary.KINDS]
+    if not worlds:
+        return SETUP
+    return summary.KINDS[worlds[0]] if len(worlds) == 1 else SEVERAL
 
 
-def by_world(drawn: Sequence[Drawn], missing: Sequence[FigureEntry]) -> list[World]:
-    """Figures under the title of their world, of several, or of none; only the groups there are."""
-    found = [
-        World(
-            title,
-            tuple(one for one in drawn if _title(one.entry) == title),
-            tuple(entry for entry in missing if _title(entry) == title),
-        )
-        for title in (NO_WORLD, *summary.WORLDS.values(), SEVERAL)
-    ]
-    return [world for world in found if world.drawn or world.missing]
+def sections(drawn: Sequence[Drawn], missing: Sequence[FigureEntry]) -> list[Section]:
+    """Figures by kind of model; a figure of several kinds or of none has a section of its own."""
+
+    def section(title: str) -> Section:
+        of_title = [figure for figure in drawn if _title(figure.entry) == title]
+        absent = [entry for entry in missing if _title(entry) == title]
+        return Section(title, tuple(of_title), tuple(absent))
+
+    every = [section(title) for title in (SETUP, *summary.KINDS.values(), SEVERAL)]
+    return [part for part in every if part.drawn or part.missing]
 
 
 def opening(drawn: Sequence[Drawn]) -> Drawn | None:
-    """The figure that gives the answer: the one of that name, else the first; None where there is
-    none.
-    """
-    return next((one for one in drawn if one.entry.name == ANSWER), drawn[0] if drawn else None)
+    """The figure that opens the report: the overview, else the first, None without figures."""
+    overview = [figure for figure in drawn if figure.entry.name == OVERVIEW]
+    return next(iter([*overview, *drawn]), None)
 
 
 def _image(svg: str) -> Markup:
@@ -88,6 +88,11 @@ def _duration(seconds: float) -> str:
 def _anchor(text: str) -> str:
     """An id of letters, digits and hyphens."""
     return "-".join("".join(c if c.isalnum() else " " for c in text).split())
+
+
+def _verdicts(claims: list[Claim]) -> list[tuple[str, int]]:
+    """Every verdict that some claim has, with its number."""
+    return [(verdict, count) for verdict, count in tally(claims).items() if count]
 
 
 def _environment() -> Environment:
@@ -112,9 +117,7 @@ def _environment() -> Environment:
         mark=lambda verdict: claim_text.MARKS.get(verdict, "◐"),
         number=claim_text.number,
         percent=lambda share: f"{share:.0%}",
-        verdicts=lambda claims: [
-            (verdict, count) for verdict, count in tally(claims).items() if count
-        ],
+        verdicts=_verdicts,
     )
     return environment
 
@@ -130,56 +133,52 @@ def render(
     missing: Sequence[FigureEntry],
     ours: Table | None,
     tuning: Sequence[table2.Row],
-    bridge: Sequence[tuple[str, ...]],
+    rates: Sequence[tuple[str, ...]],
     machine: Mapping[str, str],
 ) -> str:
     """The whole page as text.
 
-    sources: where the records of `result` come from · claims: ours · published: the same claims
-    judged on the paper's curves · facts: the audit of the published numbers · missing: figures that
-    the records are not enough for · ours: Table 1 · tuning: our rows of Table 2 · bridge: rows of
-    the bridge's table · machine: name and value.
+    sources: folders of the records of `result` · claims: ours · published: the same claims judged
+    on the paper's curves · facts: the audit of the published numbers · missing: figures without
+    records · ours: Table 1 · tuning: our rows of Table 2 · rates: rows of the table of rates ·
+    machine: name and value.
     """
     first = opening(drawn)
-    rest = [one for one in drawn if one is not first]
     specs = {
         name: json.dumps(json.loads(text), indent=2, ensure_ascii=False)
         for name, text in result.specs.items()
     }
-    return (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            answers=summary.answers(claims),
-            adjusted=adjusted(claims),
-            bridge=bridge,
-            bridge_head=rates_between_sides.HEAD,
-            bridge_words=rates_between_sides.WORDS,
-            claims=claims,
-            counts=tally(list(claims)),
-            evidence_of=partial(evidence.of, sources=sources),
-            evidence_of_figure=partial(evidence.of_figure, sources=sources),
-            facts=facts,
-            five_of_five=exact_interval(5, 5)[0],
-            first=first,
-            groups=claim_text.groups(claims),
-            headline=claim_text.headline(list(claims)),
-            level=LEVEL,
-            machine=machine,
-            ours=ours,
-            pairs=published_vs_ours.pairs(published, claims),
-            printed=printed(),
-            ran=what_was_run.what_was_run(result, sources),
-            seeds=what_was_run.seeds_by_model(result),
-            settings=what_was_run.settings(result),
-            specs=specs,
-            standing=summary.standing(claims, "llm"),
-            table2=(*table2.printed(), *tuning),
-            table2_head=table2.HEAD,
-            table1_evidence=evidence.of_table1(sources),
-            times=what_was_run.times(result.timings),
-            timings=result.timings,
-            world_titles=summary.WORLDS,
-            worlds=by_world(rest, missing),
-        )
+    template = _environment().get_template("report.html.jinja")
+    return template.render(
+        answers=summary.answers(claims),
+        adjusted=adjusted(claims),
+        claims=claims,
+        counts=tally(list(claims)),
+        evidence_of=partial(evidence.of, sources=sources),
+        evidence_of_figure=partial(evidence.of_figure, sources=sources),
+        facts=facts,
+        first=first,
+        five_of_five=exact_interval(5, 5)[0],
+        groups=claim_text.groups(claims),
+        headline=claim_text.headline(list(claims)),
+        kinds=summary.KINDS,
+        level=LEVEL,
+        machine=machine,
+        ours=ours,
+        pairs=published_vs_ours.pairs(published, claims),
+        printed=printed(),
+        ran=what_was_run.what_was_run(result, sources),
+        rates=rates,
+        rates_head=rates_between_sides.HEAD,
+        rates_words=rates_between_sides.WORDS,
+        sections=sections([figure for figure in drawn if figure is not first], missing),
+        seeds=what_was_run.seeds_by_model(result),
+        settings=what_was_run.settings(result),
+        specs=specs,
+        standing=summary.standing(claims, "llm"),
+        table1_evidence=evidence.of_table1(sources),
+        table2=(*table2.printed(), *tuning),
+        table2_head=table2.HEAD,
+        times=what_was_run.times(result.timings),
+        timings=result.timings,
     )

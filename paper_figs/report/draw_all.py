@@ -1,8 +1,7 @@
-"""All figures drawn side by side, a process a core: each process reads the tables once and then
-draws what is next.
+"""All figures drawn in parallel, a process a core; each process reads the tables once.
 
-A figure depends on the tables alone, so its files are equal to the byte however many processes
-there are.
+A figure depends on the tables alone, so its files are equal to the byte for any number of
+processes.
 """
 
 import multiprocessing
@@ -29,7 +28,7 @@ def _read(folder: Path) -> None:
 
 
 def draw_one(entry: FigureEntry, tables: Tables, folder: Path) -> Drawn | None:
-    """Draw a figure into folder/NAME.pdf and .png; None where the tables hold no records for it."""
+    """Draw a figure into folder/NAME.pdf and .png; None if the tables hold no records for it."""
     figure = entry.draw(tables)
     if figure is None:
         return None
@@ -44,29 +43,26 @@ def _draw(task: tuple[FigureEntry, Path]) -> Drawn | None:
     return draw_one(entry, _tables, folder)
 
 
-def _side_by_side(tables: Tables, folder: Path, workers: int) -> Iterator[Drawn | None]:
+def _in_parallel(tables: Tables, folder: Path, workers: int) -> Iterator[Drawn | None]:
     with tempfile.TemporaryDirectory() as scratch:
         records.write(Result(tables, tables.specs), Path(scratch))
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(
-            min(workers, len(FIGURES)), context, _read, (Path(scratch),)
-        ) as pool:
+        processes = min(workers, len(FIGURES))
+        with ProcessPoolExecutor(processes, context, _read, (Path(scratch),)) as pool:
             yield from pool.map(_draw, [(entry, folder) for entry in FIGURES])
 
 
 def draw_all(
     tables: Tables, folder: Path, *, workers: int = 1, progress: Progress = quiet
 ) -> list[Drawn]:
-    """Draw every figure the tables hold records for into `folder`, as PDF and PNG; returns those
-    drawn, in order.
-    """
+    """Draw every figure that has records into `folder`, as PDF and PNG; returns those, in order."""
     progress("figures", 0, len(FIGURES))
     if workers > 1:
-        each = _side_by_side(tables, folder, workers)
+        figures = _in_parallel(tables, folder, workers)
     else:
-        each = (draw_one(entry, tables, folder) for entry in FIGURES)
+        figures = (draw_one(entry, tables, folder) for entry in FIGURES)
     drawn = []
-    for done, found in enumerate(each, start=1):
+    for done, figure in enumerate(figures, start=1):
         progress("figures", done, len(FIGURES))
-        drawn += [] if found is None else [found]
+        drawn += [] if figure is None else [figure]
     return drawn

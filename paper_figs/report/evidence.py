@@ -1,6 +1,4 @@
-"""From a claim, a figure or a table to its evidence: the folders of its records and the commands
-that made them.
-"""
+"""Evidence of a claim, a figure or a table: folders of records and the commands that made them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +11,17 @@ from protocol.sources import Source, by_name, sources_of
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a claim was computed from and where it is shown."""
+    """The records from which a claim was computed, and the figure that shows the claim.
 
-    figure: str | None  # name of its figure, None where there is none
+    commands: as typed when the records were made, then those that make one folder each.
+    """
+
+    figure: str | None  # its name, None if no figure shows the claim
     records: tuple[str, ...]  # folders below the output folder
-    commands: tuple[
-        str, ...
-    ]  # as typed when the records were made, and the one that makes a folder alone
+    commands: tuple[str, ...]
 
     def row(self) -> dict[str, object]:
-        """As it stands in claims.json."""
+        """The evidence as in claims.json."""
         return {
             "figure": self.figure,
             "records": list(self.records),
@@ -33,17 +32,18 @@ class Evidence:
 def of(claim: Claim, sources: Sequence[Source]) -> Evidence:
     """The evidence of a claim.
 
-    Its figure is the first of the registry that lists its id and its world; of those that do, one
-    drawn from the claim's own records goes first (L5 of the schedules is in Figure 8, not 6).
+    Its figure is the first of the registry that lists the claim's id and world. A figure drawn from
+    the claim's own records has priority (L5 of the schedules is in Figure 8, not 6).
     """
-    found = sources_of(sources, claim.experiments, claim.world, claim.model)
+    own_sources = sources_of(sources, claim.experiments, claim.world, claim.model)
+    folders = {source.folder for source in own_sources}
     shown = [entry for entry in FIGURES if claim.id in entry.claims and claim.world in entry.worlds]
-    own = [entry for entry in shown if _folders(entry) & {source.folder for source in found}]
-    return _evidence(next((entry.name for entry in [*own, *shown]), None), found)
+    own = [entry for entry in shown if _folders(entry) & folders]
+    return _evidence(next((entry.name for entry in [*own, *shown]), None), own_sources)
 
 
 def _folders(entry: FigureEntry) -> set[str]:
-    """What the commands of a figure make: `retrace llm positions` makes llm/positions."""
+    """The folders that a figure's commands make: `retrace llm positions` makes llm/positions."""
     return {"/".join(command.split()[1:3]) for command in entry.commands}
 
 
@@ -57,18 +57,13 @@ def of_table1(sources: Sequence[Source]) -> Evidence:
     return _evidence(None, sources_of(sources, ("positions",), "llm", ""))
 
 
-def _alone(found: Sequence[Source]) -> list[str]:
-    """The commands that make one folder each, where a larger one was typed (`retrace reproduce`)."""
-    return [
-        by_name(source.folder)
-        for source in found
-        if not source.command.startswith(by_name(source.folder))
-    ]
+def _single_commands(sources: Sequence[Source]) -> list[str]:
+    """The command for one folder alone, if a larger one was typed (`retrace reproduce`)."""
+    commands = [(source.command, by_name(source.folder)) for source in sources]
+    return [single for typed, single in commands if not typed.startswith(single)]
 
 
-def _evidence(figure: str | None, found: Sequence[Source]) -> Evidence:
-    return Evidence(
-        figure,
-        tuple(f"records/{source.folder}" for source in found),
-        tuple(dict.fromkeys([*(source.command for source in found), *_alone(found)])),
-    )
+def _evidence(figure: str | None, sources: Sequence[Source]) -> Evidence:
+    folders = tuple(f"records/{source.folder}" for source in sources)
+    commands = [*(source.command for source in sources), *_single_commands(sources)]
+    return Evidence(figure, folders, tuple(dict.fromkeys(commands)))

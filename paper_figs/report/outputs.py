@@ -4,6 +4,7 @@ claims.json, claims.md, the figures and the tables depend on the records alone a
 byte on a second run; report.html also shows times and the machine.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,13 +24,12 @@ from protocol.progress import Progress, quiet
 from protocol.records import Result, Tables
 from protocol.sources import Source
 
-TABLES = ("table1", "table2", "bridge")
+RATES = "rates_between_sides"  # the table's name
+TABLES = ("table1", "table2", RATES)
 
 
 def write_table1(tables: Tables, folder: Path) -> table1.Table | None:
-    """Write table1.csv (long form, with levels), table1.md and table1.tex; nothing where there are
-    no records.
-    """
+    """Write table1.csv (long form, with levels), table1.md and table1.tex, if there are records."""
     frame = table1.measured(tables)
     table = table1.layout(frame)
     if table is not None:
@@ -48,9 +48,7 @@ def write_lines(
     rows: Sequence[Sequence[str]],
     words: int,
 ) -> None:
-    """Write a frame as NAME.csv and its rows as texts as NAME.md and .tex; the first `words`
-    columns are words.
-    """
+    """Write a frame as NAME.csv and its rows as NAME.md and .tex; the first columns are words."""
     folder.mkdir(parents=True, exist_ok=True)
     frame.write_csv(folder / f"{name}.csv", float_precision=6)
     (folder / f"{name}.md").write_text(text.markdown_lines(head, rows, words), encoding="utf-8")
@@ -58,9 +56,7 @@ def write_lines(
 
 
 def write_table2(specs: Mapping[str, str], folder: Path) -> list[table2.Row]:
-    """Write table2.csv, .md and .tex, the paper's rows before ours; nothing where there are none of
-    ours.
-    """
+    """Write table2.csv, .md and .tex, the paper's rows before ours, if there are rows of ours."""
     ours = table2.ours(specs)
     if ours:
         rows = [*table2.printed(), *ours]
@@ -69,29 +65,20 @@ def write_table2(specs: Mapping[str, str], folder: Path) -> list[table2.Row]:
     return ours
 
 
-def write_bridge(tables: Tables, folder: Path) -> list[tuple[str, ...]]:
-    """Write bridge.csv, .md and .tex, and return their rows; nothing where experiment "rates" was
-    not run.
-    """
+def write_rates(tables: Tables, folder: Path) -> list[tuple[str, ...]]:
+    """Write rates_between_sides.csv, .md and .tex, if experiment "rates" was run; returns rows."""
     rows = rates_between_sides.rows(tables)
     if rows:
-        write_lines(
-            folder,
-            "bridge",
-            rates_between_sides.frame(tables),
-            rates_between_sides.HEAD,
-            rows,
-            rates_between_sides.WORDS,
-        )
+        frame, head = rates_between_sides.frame(tables), rates_between_sides.HEAD
+        write_lines(folder, RATES, frame, head, rows, rates_between_sides.WORDS)
     return rows
 
 
 def write_judgement(tables: Tables, sources: Sequence[Source], out: Path) -> Sequence[Claim]:
     """Judge all claims and write claims.json, each with its evidence, and claims.md."""
     claims = judge(tables)
-    write_claims(
-        claims, out / "claims.json", [evidence.of(claim, sources).row() for claim in claims]
-    )
+    rows = [evidence.of(claim, sources).row() for claim in claims]
+    write_claims(claims, out / "claims.json", rows)
     (out / "claims.md").write_text(claim_text.markdown(claims), encoding="utf-8")
     return claims
 
@@ -105,25 +92,23 @@ def build(
     *,
     workers: int = 1,
 ) -> Path:
-    """Write claims.json, claims.md, figures/, tables/ and report.html into `out`; returns the
-    report's path.
+    """Write claims.json, claims.md, figures/, tables/ and report.html; returns the report's path.
 
-    sources: where the records of `result` come from · machine: what the report says of the machine,
+    sources: folders of the records of `result` · machine: the report's lines about the machine,
     name and value · progress: called as (label, done, total) · workers: processes that draw.
-    Figures and tables of earlier results that this one holds no records for are removed. InputError
-    where `out` is a file.
+    Figures and tables of earlier results are removed if this result has no records for them.
+    InputError if `out` is a file.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"out: expected a folder; got the file {out}")
     out.mkdir(parents=True, exist_ok=True)
-    claims = write_judgement(
-        result.tables, sources, out
-    )  # raises for records of a run that broke off
+    # raises for records of an interrupted run, before anything is drawn
+    claims = write_judgement(result.tables, sources, out)
     drawn = draw_all(result.tables, out / "figures", workers=workers, progress=progress)
     ours = write_table1(result.tables, out / "tables")
     tuning = write_table2(result.specs, out / "tables")
-    bridge = write_bridge(result.tables, out / "tables")
-    names = {one.entry.name for one in drawn}
+    rates = write_rates(result.tables, out / "tables")
+    names = {figure.entry.name for figure in drawn}
     page = render(
         result,
         sources,
@@ -134,31 +119,23 @@ def build(
         missing=[entry for entry in FIGURES if entry.name not in names],
         ours=ours,
         tuning=tuning,
-        bridge=bridge,
+        rates=rates,
         machine=machine,
     )
     report = out / "report.html"
     report.write_text(page, encoding="utf-8")
-    made = {"table1": ours, "table2": tuning, "bridge": bridge}
+    made = {"table1": ours, "table2": tuning, RATES: rates}
     _remove_stale(out, names, {name for name, rows in made.items() if rows})
     return report
 
 
 def _remove_stale(out: Path, figures: set[str], tables: set[str]) -> None:
-    """Remove the files of this module that were not made anew: a figure of an earlier result must
-    not pass for one of this. Last of all, so that nothing is lost where drawing is stopped.
+    """Remove figures and tables of earlier results, which must not pass for those of this one.
+
+    This comes last, so that an interrupted drawing loses nothing.
     """
-    names = [
-        f"figures/{one.name}.{ending}"
-        for one in FIGURES
-        if one.name not in figures
-        for ending in ("pdf", "png")
-    ]
-    names += [
-        f"tables/{name}.{ending}"
-        for name in TABLES
-        if name not in tables
-        for ending in ("csv", "md", "tex")
-    ]
-    for name in names:
-        (out / name).unlink(missing_ok=True)
+    absent = [f"figures/{entry.name}" for entry in FIGURES if entry.name not in figures]
+    for name, ending in itertools.product(absent, ("pdf", "png")):
+        (out / f"{name}.{ending}").unlink(missing_ok=True)
+    for name, ending in itertools.product(set(TABLES) - tables, ("csv", "md", "tex")):
+        (out / "tables" / f"{name}.{ending}").unlink(missing_ok=True)

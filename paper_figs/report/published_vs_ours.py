@@ -1,8 +1,6 @@
-"""Paper and reproduction through one lens: the verdicts on the published curves beside ours, claim
-by claim.
+"""Verdicts on the published curves and on our language models, claim by claim.
 
-Both are judged by the same functions with the same thresholds; ours are those of the language
-models.
+Both are judged by the same functions with the same thresholds.
 """
 
 from collections.abc import Sequence
@@ -13,7 +11,7 @@ from protocol.claims import Claim
 
 @dataclass(frozen=True)
 class Pair:
-    """The verdicts on one claim under one method ("" where it has none)."""
+    """The verdicts on one claim under one method ("" if it has none)."""
 
     id: str
     statement: str

@@ -1,8 +1,7 @@
-"""The short answer, computed from the claims: what each world says to the main questions, and how
-the claims stand.
+"""The summary, computed from the claims: answers to the main questions, and verdicts by claim.
 
-A question is answered by all verdicts on its claim in a world: "yes" where all hold, "no" where all
-fail, "in part" where some hold, "undecided" where none does and not all fail.
+All verdicts on a question's claim for one kind of model give its answer: "yes" if all hold, "no" if
+all fail, "in part" if some hold, else "undecided".
 """
 
 from collections.abc import Sequence
@@ -12,12 +11,12 @@ from paper_figs.drawing.claim_text import Group, groups
 from protocol.claims import Claim, tally
 from protocol.claims.claim import VERDICTS
 
-WORLDS = {"linear": "Linear model", "network": "Small networks", "llm": "Language models"}
+KINDS = {"linear": "Linear model", "network": "Small networks", "llm": "Language models"}
 QUESTIONS = {
-    "L1": "Do the paths part under unlearning?",
-    "L2": "Is what was learned last forgotten slowest?",
+    "L1": "Do the paths diverge under unlearning?",
+    "L2": "Is the stage learned last forgotten slowest?",
     "L3": "Does the loss of utility depend on the path?",
-    "L4": "Does it depend on the order how deep forgetting goes?",
+    "L4": "Does the depth of forgetting depend on the order?",
     "E1": "Does unlearning miss the retrained model on most paths?",
 }
 WORDS = {
@@ -31,7 +30,7 @@ MIXED = "mixed"
 
 @dataclass(frozen=True)
 class Reading:
-    """What a world's verdicts on one claim come to; verdict: that of all of them, or "mixed"."""
+    """The answer of one kind of model; verdict: that of all its claims, or "mixed"."""
 
     word: str
     counts: str  # "3 hold, 1 inconclusive"
@@ -40,7 +39,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Answer:
-    """One question with a reading for every world that speaks of it."""
+    """One question with its reading for every kind of model, None without claims."""
 
     id: str
     question: str
@@ -48,7 +47,7 @@ class Answer:
 
 
 def counted(claims: Sequence[Claim]) -> str:
-    """ "3 hold, 1 inconclusive": the verdicts there are, with their numbers."""
+    """ "3 hold, 1 inconclusive": the verdicts that occur, with their numbers."""
     counts = tally(list(claims))
     return ", ".join(
         f"{counts[verdict]} {WORDS[verdict]}" for verdict in VERDICTS if counts[verdict]
@@ -56,13 +55,13 @@ def counted(claims: Sequence[Claim]) -> str:
 
 
 def common_verdict(claims: Sequence[Claim]) -> str:
-    """The verdict all claims share, else "mixed"."""
+    """The verdict that all claims share, else "mixed"."""
     verdicts = {claim.verdict for claim in claims}
     return verdicts.pop() if len(verdicts) == 1 else MIXED
 
 
 def reading(claims: Sequence[Claim]) -> Reading | None:
-    """The word for a world's verdicts on one claim; None where there is no verdict."""
+    """The answer from the verdicts on one claim; None if there is no verdict."""
     if not claims:
         return None
     common = common_verdict(claims)
@@ -71,29 +70,23 @@ def reading(claims: Sequence[Claim]) -> Reading | None:
     return Reading(word, counted(claims), common)
 
 
+def _answer(id: str, claims: Sequence[Claim]) -> Answer:
+    of_question = [claim for claim in claims if claim.id == id]
+    readings = {
+        world: reading([claim for claim in of_question if claim.world == world]) for world in KINDS
+    }
+    return Answer(id, QUESTIONS[id], readings)
+
+
 def answers(claims: Sequence[Claim]) -> list[Answer]:
-    """The main questions that some claim speaks of."""
-    asked = [
-        Answer(
-            id,
-            question,
-            {
-                world: reading([c for c in claims if (c.id, c.world) == (id, world)])
-                for world in WORLDS
-            },
-        )
-        for id, question in QUESTIONS.items()
-    ]
-    return [answer for answer in asked if any(answer.readings.values())]
+    """The main questions for which there is a claim, with their answers."""
+    every = [_answer(id, claims) for id in QUESTIONS]
+    return [answer for answer in every if any(answer.readings.values())]
 
 
 def standing(claims: Sequence[Claim], world: str) -> dict[str, list[Group]]:
-    """The claims of a world by their common verdict, "mixed" where models or methods differ; only
-    what there is.
-    """
-    found = groups(claim for claim in claims if claim.world == world)
-    by_verdict = {
-        verdict: [g for g in found if common_verdict(g.claims) == verdict]
-        for verdict in (*VERDICTS, MIXED)
-    }
+    """The claims of a world by their common verdict; "mixed" if models or methods differ."""
+    by_verdict: dict[str, list[Group]] = {verdict: [] for verdict in (*VERDICTS, MIXED)}
+    for group in groups(claim for claim in claims if claim.world == world):
+        by_verdict[common_verdict(group.claims)].append(group)
     return {verdict: members for verdict, members in by_verdict.items() if members}

@@ -1,6 +1,4 @@
-"""What was run, source by source: a folder of records, the command and versions that made it, and
-what it holds.
-"""
+"""What was run, by folder of records: its command and versions, its experiments and models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,61 +43,49 @@ def _parts(tables: Tables) -> dict[Held, Part]:
         pl.col("step").max(),
         pl.len(),
     )
-    found = [Part(*row) for row in summary.iter_rows()]
-    found.sort(key=lambda part: (WORLD_ORDER.index(part.world), part.experiment, part.model))
-    return {(part.experiment, part.world, part.model): part for part in found}
+    parts = [Part(*row) for row in summary.iter_rows()]
+    parts.sort(key=lambda part: (WORLD_ORDER.index(part.world), part.experiment, part.model))
+    return {(part.experiment, part.world, part.model): part for part in parts}
 
 
 def what_was_run(result: Result, sources: Sequence[Source]) -> list[Ran]:
-    """Every source with its experiments and models: their methods, orders, seeds, last step and
-    rows.
-    """
+    """Every source with its experiments and models: methods, orders, seeds, last step and rows."""
     parts = _parts(result.tables)
-    return [
-        Ran(source, tuple(part for key, part in parts.items() if key in source.holds))
-        for source in sources
-    ]
+
+    def held_by(source: Source) -> tuple[Part, ...]:
+        return tuple(part for key, part in parts.items() if key in source.holds)
+
+    return [Ran(source, held_by(source)) for source in sources]
 
 
 def seeds_by_model(result: Result, world: str = "llm") -> dict[str, int]:
     """How many seeds each model of a world was run with at most."""
-    found = (
-        result.tables.records.filter(pl.col("world") == world)
-        .group_by("model")
-        .agg(pl.col("seed").n_unique())
-    )
-    return dict(sorted(found.iter_rows()))
+    records = result.tables.records.filter(pl.col("world") == world)
+    seeds = records.group_by("model").agg(pl.col("seed").n_unique())
+    return dict(sorted(seeds.iter_rows()))
 
 
 def settings(result: Result) -> dict[str, str]:
-    """What each stored specification is of, by its hash, sorted: "positions: tiny-llama"; the hash
-    where no record names it.
+    """Title of each stored specification by its hash, sorted by title: "positions: tiny-llama".
+
+    A specification that no record names has its hash as its title.
     """
     columns = ["spec", "experiment", "model"]
-    rows = pl.concat(
-        [
-            frame.select(columns).unique()
-            for frame in (result.tables.records, result.tables.examples)
-        ]
-    )
-    names = {
-        spec: (
-            f"{', '.join(group['experiment'].unique().sort())}: "
-            f"{', '.join(group['model'].unique().sort())}"
-        )
-        for (spec,), group in rows.group_by("spec")
-    }
-    return dict(
-        sorted(
-            ((spec, names.get(spec, spec)) for spec in result.specs), key=lambda pair: pair[::-1]
-        )
-    )
+    frames = (result.tables.records, result.tables.examples)
+    rows = pl.concat([frame.select(columns).unique() for frame in frames])
+    titles = {spec: spec for spec in result.specs}
+    for (spec,), group in rows.group_by("spec"):
+        experiments = ", ".join(group["experiment"].unique().sort())
+        models = ", ".join(group["model"].unique().sort())
+        if spec in titles:
+            titles[str(spec)] = f"{experiments}: {models}"
+    return dict(sorted(titles.items(), key=lambda pair: pair[::-1]))
 
 
 def times(timings: Sequence[tuple[str, float]]) -> Mapping[str, float]:
-    """Seconds summed over what has the same name before a colon ("tiny-llama seed 0: inst > math")."""
+    """Seconds summed by the name before a colon ("tiny-llama seed 0: inst > math")."""
     sums: dict[str, float] = {}
-    for what, seconds in timings:
-        name = what.split(":")[0]
+    for part, seconds in timings:
+        name = part.split(":")[0]
         sums[name] = sums.get(name, 0.0) + seconds
     return sums

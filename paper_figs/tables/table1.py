@@ -1,10 +1,9 @@
-"""Table 1: forget score, TOFU utility and math utility after unlearning, by model, algorithm and
-path p = 1..4.
+"""Table 1: forget score, TOFU utility and math utility, by model, algorithm and path p = 1..4.
 
 Ours are means over seeds with the half-width of the 95% interval, at the last unlearning step; the
-levels before and after stay in the CSV. Beside the paper's three quantities ours has the forget
+CSV also has the levels before and after. Ours has one quantity more than the paper, the forget
 score of label and paraphrases: the printed forget score follows the label alone, although the
-caption speaks of both (published/SOURCE.md).
+caption names both (published/SOURCE.md).
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ Levels = Float[np.ndarray, "seeds paths points"]
 
 @dataclass(frozen=True)
 class Quantity:
-    """One group of columns: its name in the CSV, its heading, the metric it is made from and how."""
+    """One group of columns: name in the CSV, heading, metric, and how a score is computed."""
 
     name: str
     title: str
@@ -32,40 +31,37 @@ class Quantity:
     score: Callable[[Levels], Float[np.ndarray, "seeds paths"]]
 
 
-def _last(values: Levels) -> int:
-    return values.shape[-1] - 1
+def _forget_score(values: Levels) -> Float[np.ndarray, "seeds paths"]:
+    return metrics.forget_score(values, values.shape[-1] - 1)
 
 
+def _tofu_utility(values: Levels) -> Float[np.ndarray, "seeds paths"]:
+    return metrics.tofu_utility(values, values.shape[-1] - 1)
+
+
+def _math_utility(values: Levels) -> Float[np.ndarray, "seeds paths"]:
+    return metrics.math_utility(values[..., 0], values[..., -1])
+
+
+PHRASES = "Forget score, label + paraphrases"
 QUANTITIES = (
-    Quantity(
-        "forget_score", "Forget score", "label_loglik", lambda v: metrics.forget_score(v, _last(v))
-    ),
-    Quantity(
-        "tofu_utility", "TOFU utility", "tofu_loglik", lambda v: metrics.tofu_utility(v, _last(v))
-    ),
-    Quantity(
-        "math_utility",
-        "Math utility",
-        "math_accuracy",
-        lambda v: metrics.math_utility(v[..., 0], v[..., -1]),
-    ),
-    Quantity(
-        "forget_score_phrases",
-        "Forget score, label + paraphrases",
-        "phrase_loglik",
-        lambda v: metrics.forget_score(v, _last(v)),
-    ),
+    Quantity("forget_score", "Forget score", "label_loglik", _forget_score),
+    Quantity("tofu_utility", "TOFU utility", "tofu_loglik", _tofu_utility),
+    Quantity("math_utility", "Math utility", "math_accuracy", _math_utility),
+    Quantity("forget_score_phrases", PHRASES, "phrase_loglik", _forget_score),
 )
 SCHEMA = {
-    "model": pl.String, "method": pl.String, "quantity": pl.String, "position": pl.Int64, "mean": pl.Float64,
-    "half_width": pl.Float64, "seeds": pl.Int64, "before": pl.Float64, "after": pl.Float64,
+    "model": pl.String, "method": pl.String, "quantity": pl.String, "position": pl.Int64,
+    "mean": pl.Float64, "half_width": pl.Float64, "seeds": pl.Int64, "before": pl.Float64,
+    "after": pl.Float64,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number; half_width is None for a single seed or a published number; shade from 0 (least)
-    to 1 of its four.
+    """One number; half_width is None for a single seed or a published number.
+
+    shade: from 0 (least of its four paths) to 1.
     """
 
     value: float | None
@@ -91,26 +87,25 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def _summaries(method: str, quantity: Quantity, one: Curves) -> Iterator[dict[str, object]]:
-    scores = quantity.score(one.values)
+def _summaries(method: str, quantity: Quantity, levels: Curves) -> Iterator[dict[str, object]]:
+    scores = quantity.score(levels.values)
     for p, column in enumerate(scores.T, start=1):
         low, high = metrics.mean_interval(column)
         yield {
-            "model": one.model,
+            "model": levels.model,
             "method": method,
             "quantity": quantity.name,
             "position": p,
             "mean": float(column.mean()),
             "half_width": (high - low) / 2 if np.isfinite(high) else None,
             "seeds": column.size,
-            "before": float(one.values[:, p - 1, 0].mean()),
-            "after": float(one.values[:, p - 1, -1].mean()),
+            "before": float(levels.values[:, p - 1, 0].mean()),
+            "after": float(levels.values[:, p - 1, -1].mean()),
         }
 
 
 def measured(tables: Tables) -> pl.DataFrame:
-    """Ours in long form, by model, method, quantity and position; empty where no language model was
-    unlearned.
+    """Ours in long form, by model, method, quantity and position; empty without language models.
 
     mean: over seeds, in nats (forget scores), 1 − nats (TOFU utility) or shares (math utility) ·
     half_width: of the 95% interval, null for one seed · before, after: mean levels of the
@@ -121,30 +116,31 @@ def measured(tables: Tables) -> pl.DataFrame:
         row
         for quantity in QUANTITIES
         for method in PAPER_METHODS
-        for one in curves(records, world="llm", method=method, metric=quantity.metric)
-        for row in _summaries(method, quantity, one)
+        for levels in curves(records, world="llm", method=method, metric=quantity.metric)
+        for row in _summaries(method, quantity, levels)
     ]
-    order = pl.col("method").replace_strict(
-        {m: i for i, m in enumerate(PAPER_METHODS)}, return_dtype=pl.Int64
-    )
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("model", order, maintain_order=True)
+    ranks = {method: rank for rank, method in enumerate(PAPER_METHODS)}
+    rank = pl.col("method").replace_strict(ranks, return_dtype=pl.Int64)
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("model", rank, maintain_order=True)
 
 
 def shaded(values: list[float | None], half_widths: list[float | None]) -> tuple[Cell, ...]:
-    """Cells of one group; shade = (value − min)/(max − min) over the group, 0 where all are equal
-    or missing.
-    """
+    """Cells of one group; shade = (value − min)/(max − min) over the group, 0 if all are equal."""
     known = [value for value in values if value is not None]
     low, spread = (min(known), max(known) - min(known)) if known else (0.0, 0.0)
+
+    def shade(value: float | None) -> float:
+        return (value - low) / spread if value is not None and spread > 0 else 0.0
+
     return tuple(
-        Cell(value, half, (value - low) / spread if value is not None and spread > 0 else 0.0)
-        for value, half in zip(values, half_widths, strict=True)
+        Cell(value, half, shade(value)) for value, half in zip(values, half_widths, strict=True)
     )
 
 
 def layout(frame: pl.DataFrame) -> Table | None:
-    """The paper's arrangement of `measured`: a row per model and method, a group per quantity; None
-    without rows.
+    """`measured` as the paper arranges it, a row per model and method, a group per quantity.
+
+    None if there is nothing measured.
     """
     if frame.is_empty():
         return None
@@ -153,10 +149,9 @@ def layout(frame: pl.DataFrame) -> Table | None:
     cells = {tuple(row[:4]): (row[4], row[5]) for row in frame.iter_rows()}
 
     def group(model: str, method: str, quantity: Quantity) -> tuple[Cell, ...]:
-        found = [
-            cells.get((model, method, quantity.name, p), (None, None)) for p in range(1, paths + 1)
-        ]
-        return shaded([mean for mean, _ in found], [half for _, half in found])
+        places = [(model, method, quantity.name, p) for p in range(1, paths + 1)]
+        means = [cells.get(place, (None, None))[0] for place in places]
+        return shaded(means, [cells.get(place, (None, None))[1] for place in places])
 
     keys = frame.select("model", "method").unique(maintain_order=True).iter_rows()
     rows = tuple(
@@ -171,11 +166,10 @@ def printed() -> Table:
     keys = numbers.table1().select("model", "algorithm").unique(maintain_order=True).iter_rows()
     rows = []
     for model, algorithm in keys:
-        cells = [
+        groups = [
             numbers.table1_row(model, algorithm, name).tolist()
             for name in numbers.TABLE1_QUANTITIES
         ]
-        rows.append(
-            Row(model, algorithm, tuple(shaded(group, [None] * len(group)) for group in cells))
-        )
+        cells = tuple(shaded(group, [None] * len(group)) for group in groups)
+        rows.append(Row(model, algorithm, cells))
     return Table(tuple(q.title for q in QUANTITIES[:3]), 4, tuple(rows))

@@ -1,9 +1,8 @@
-"""Table 2: learning rates, batch sizes and LoRA of the fine-tuning and of unlearning, the paper's
-models and ours.
+"""Table 2: learning rates, batch sizes and LoRA of fine-tuning and unlearning, published and ours.
 
-Ours are read from the configurations saved beside the records: a row per model and setting, with
-the experiments that share it. Where the stages of one setting differ, all their values stand there;
-fine-tuning of all weights has no rank.
+Ours are read from the configurations saved with the records: a row per model and setting, with the
+experiments that share it. If the stages of one setting differ, the cell lists all their values.
+Fine-tuning of all weights has no rank.
 """
 
 import json
@@ -17,8 +16,8 @@ from paper_figs.tables.text import MISSING
 
 PAPER = "arXiv 2510.16629"
 HEAD = (
-    "Model", "Experiments", "Tuning", "SFT lr", "Unlearning lr", "SFT batch", "Unlearning batch", "LoRA rank",
-    "LoRA alpha",
+    "Model", "Experiments", "Tuning", "SFT lr", "Unlearning lr", "SFT batch", "Unlearning batch",
+    "LoRA rank", "LoRA alpha",
 )  # fmt: skip
 TUNING = {"full": "all weights", "lora": "LoRA", "qlora": "QLoRA"}
 
@@ -50,15 +49,15 @@ def printed() -> list[Row]:
     """The paper's Table 2; all its models were tuned with LoRA."""
     return [
         Row(
-            str(row["model"]),
-            PAPER,
-            TUNING["lora"],
-            rate(row["sft_lr"]),
-            rate(row["unlearn_lr"]),
-            str(row["sft_batch"]),
-            str(row["unlearn_batch"]),
-            str(row["lora_rank"]),
-            str(row["lora_alpha"]),
+            model=str(row["model"]),
+            experiments=PAPER,
+            tuning=TUNING["lora"],
+            sft_lr=rate(row["sft_lr"]),
+            unlearning_lr=rate(row["unlearn_lr"]),
+            sft_batch=str(row["sft_batch"]),
+            unlearning_batch=str(row["unlearn_batch"]),
+            lora_rank=str(row["lora_rank"]),
+            lora_alpha=str(row["lora_alpha"]),
         )
         for row in numbers.table2().iter_rows(named=True)
     ]
@@ -68,33 +67,32 @@ def _row(spec: Mapping[str, Any]) -> Row:
     settings = spec["settings"]
     adaptation, unlearning = settings["adaptation"], settings["unlearning"]
     learning = [stage["recipe"] for stage in settings["stages"].values()]
-    rank, alpha = (
-        MISSING if adaptation["kind"] == "full" else str(adaptation[name])
-        for name in ("rank", "alpha")
-    )
+    lora = adaptation["kind"] != "full"
     return Row(
-        spec["model"],
-        spec["name"],
-        TUNING[adaptation["kind"]],
-        _all(rate(one["lr"]) for one in learning),
-        rate(unlearning["lr"]),
-        _all(str(one["batch"]) for one in learning),
-        str(unlearning["batch"]),
-        rank,
-        alpha,
+        model=spec["model"],
+        experiments=spec["name"],
+        tuning=TUNING[adaptation["kind"]],
+        sft_lr=_all(rate(recipe["lr"]) for recipe in learning),
+        unlearning_lr=rate(unlearning["lr"]),
+        sft_batch=_all(str(recipe["batch"]) for recipe in learning),
+        unlearning_batch=str(unlearning["batch"]),
+        lora_rank=str(adaptation["rank"]) if lora else MISSING,
+        lora_alpha=str(adaptation["alpha"]) if lora else MISSING,
     )
+
+
+def _of_language_models(specs: Iterable[str]) -> list[Mapping[str, Any]]:
+    """Only the language models' configurations name the world "llm"; others may be any JSON."""
+    loaded = map(json.loads, specs)
+    return [spec for spec in loaded if isinstance(spec, dict) and spec.get("world") == "llm"]
 
 
 def ours(specs: Mapping[str, str]) -> list[Row]:
-    """Our language models, from configurations as JSON by hash; one row for all experiments of
-    equal settings.
-
-    A configuration of another world may be any JSON; only experiments of the language models name
-    "llm" as theirs.
-    """
-    every = map(json.loads, specs.values())
-    found = [_row(spec) for spec in every if isinstance(spec, dict) and spec.get("world") == "llm"]
-    shared: dict[Row, list[str]] = {}
-    for row in found:
-        shared.setdefault(row._replace(experiments=""), []).append(row.experiments)
-    return sorted(row._replace(experiments=_all(sorted(names))) for row, names in shared.items())
+    """Our language models, from configurations as JSON by hash; equal settings share a row."""
+    experiments: dict[Row, list[str]] = {}
+    for spec in _of_language_models(specs.values()):
+        row = _row(spec)
+        experiments.setdefault(row._replace(experiments=""), []).append(row.experiments)
+    return sorted(
+        row._replace(experiments=_all(sorted(names))) for row, names in experiments.items()
+    )

@@ -1,4 +1,4 @@
-// Reads values off the figures and enlarges them. Without this script the page is complete: figures, tables, text.
+// Shows values of curves and enlarges figures. Without this script the page still has all figures, tables and texts.
 "use strict";
 (() => {
   const ENLARGED = 2; // times the figure's size in print
@@ -11,7 +11,7 @@
   const shown = (value) => (typeof value === "string" ? value : String(Number(value.toPrecision(4))).replaceAll("-", "−"));
   const axis = (name, short, value) => `${name || short}: ${shown(value)}`;
 
-  // A sheet holds a figure; panels are its axes, positions in them fractions of the sheet (paper_figs/report/tooltips.py).
+  // A sheet contains a figure; panels are its axes, with positions as fractions of the sheet (paper_figs/report/tooltips.py).
   function readable(box, sheet, panels) {
     const spot = make("span", { class: "spot", hidden: "" });
     const tip = make("div", { class: "tip", role: "status" });
@@ -50,7 +50,7 @@
       if (best < Infinity) show(); else hide();
     }
 
-    // The same place across, on another line or in another panel.
+    // The same horizontal place on another line or in another panel.
     function alongside(panel, line) {
       const place = at.point < 0 ? 0 : panels[at.panel].series[at.line].points[at.point][2];
       const points = panels[panel].series[line].points;
@@ -108,7 +108,7 @@
     box.after(button);
   }
   if (boxes.length) {
-    const hint = "Point at a curve to read its values, or focus a figure and press ← → along a curve, ↑ ↓ for the next curve, Page Up and Page Down for the next panel.";
+    const hint = "Point at a curve to read its values. By keyboard, focus a figure and press ← → to follow a curve, ↑ ↓ for the next curve, Page Up and Page Down for the next panel.";
     boxes[0].before(make("p", { class: "source hint", id: "reading-hint" }, hint));
   }
 })();

@@ -152,7 +152,7 @@ def test_figure8_has_the_papers_schedules_first(full: Result) -> None:
 def test_the_published_panel_that_repeats_another_is_named() -> None:
     panels = {(p.algorithm, p.scheduler): p.values for p in numbers.panels(8)}
     assert np.abs(panels["NPO", "WSD"] - panels["SimNPO", "WSD"]).max() < 1e-5
-    assert "NPO under WSD repeats the panel SimNPO under WSD" in figure8.FIGURE.caption
+    assert "NPO under WSD repeats the panel of SimNPO under WSD" in figure8.FIGURE.caption
 
 
 def test_a_panel_that_was_not_run_stays_empty(full: Result) -> None:

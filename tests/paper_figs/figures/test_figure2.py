@@ -1,6 +1,4 @@
-"""Figure 2, the diagram of the orders: what stands in its rows, in colour and frame, and that it
-needs no records.
-"""
+"""Figure 2, the diagram of the orders: texts, colours and frames of its rows; no records needed."""
 
 import sys
 from pathlib import Path
@@ -19,26 +17,19 @@ AXES = figure2.draw(Tables.concat([])).axes[0]
 
 def row(y: float) -> list[str]:
     """The texts at a height, from left to right."""
-    found = [
-        (text.get_position()[0], text.get_text())
-        for text in AXES.texts
-        if text.get_position()[1] == y
-    ]
-    return [text for _, text in sorted(found) if text]
+    texts = [text for text in AXES.texts if text.get_position()[1] == y and text.get_text()]
+    return [text.get_text() for text in sorted(texts, key=lambda text: text.get_position()[0])]
 
 
 def forget_box(y: float) -> FancyBboxPatch:
     """The box with the bold frame at a height."""
-    boxes = [
-        patch
-        for patch in AXES.patches
-        if isinstance(patch, FancyBboxPatch) and patch.get_linewidth() > 1
-    ]
-    (found,) = (box for box in boxes if box.get_y() + box.get_height() / 2 == pytest.approx(y))
-    return found
+    boxes = [patch for patch in AXES.patches if isinstance(patch, FancyBboxPatch)]
+    bold = [box for box in boxes if box.get_linewidth() > 1]
+    (forget,) = (box for box in bold if box.get_y() + box.get_height() / 2 == pytest.approx(y))
+    return forget
 
 
-def test_the_forget_stage_stands_at_its_position_in_every_row() -> None:
+def test_every_row_has_the_forget_stage_at_its_position() -> None:
     instructions, authors, sums, forget = "instructions", "authors (TOFU)", "sums", "refusals = U"
     assert row(-1) == ["p = 1 (first)", "base", forget, instructions, authors, sums, "unlearned 1"]
     assert row(-2) == ["p = 2", "base", instructions, forget, authors, sums, "unlearned 2"]
@@ -59,7 +50,7 @@ def test_the_forget_stage_has_a_bold_frame_and_the_paths_colour_lightened(positi
     assert forget_box(-position).get_facecolor()[:3] == pytest.approx(expected, abs=1 / 255)
 
 
-def test_it_is_drawn_where_there_are_no_records(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_figure2_is_drawn_without_records(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["figure2", "--out", str(tmp_path)])
     main(figure2.FIGURE)
     assert (tmp_path / "figures" / "figure2.pdf").is_file()

@@ -1,6 +1,4 @@
-"""Every figure on whole and on partial records: drawn, or None where there is nothing of it; the
-numbers shown.
-"""
+"""Every figure on whole and on partial records: drawn or None; the numbers shown."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,16 +9,24 @@ import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
-from paper_figs.drawing import distance, style
+from paper_figs.drawing import style
 from paper_figs.drawing.paths import geometric_band, mean_band, seeds_text
-from paper_figs.figures import figure1, figure3, linear, theorem
-from paper_figs.figures.registry import FIGURES
+from paper_figs.figures import (
+    distance_forget,
+    distance_retained,
+    figure1,
+    figure3,
+    linear,
+    registry,
+    theorem,
+)
+from paper_figs.figures.registry import FIGURES, MODULES
 from protocol import metrics
 from protocol.readings.curves import Curves
 from protocol.records import Result
 
 LLM = {
-    "answer",
+    "overview",
     "gradient",
     "path-effect",
     "figure1",
@@ -29,7 +35,7 @@ LLM = {
     "distance-forget",
     "distance-retained",
 }
-LINEAR = {"answer", "gradient", "path-effect", "linear", "theorem"}
+LINEAR = {"overview", "gradient", "path-effect", "linear", "theorem"}
 ALWAYS = {"figure2"}  # a diagram, it needs no records
 
 PARTIAL = {
@@ -46,17 +52,22 @@ PARTIAL = {
     ),
     "no GA, no floor": (
         {"seeds": 2, "methods": ("NPO", "SimNPO"), "models": ("tiny-llama",), "floor": False},
-        (LLM | LINEAR) - {"figure1", "answer", "gradient"},
+        (LLM | LINEAR) - {"figure1", "overview", "gradient"},
     ),
     "nothing": ({"seeds": 0, "instances": 0, "theorem": False}, set()),
 }
 
 
-RENDERED = (
-    "only linear",
-    "one seed",
-    "no GA, no floor",
-)  # the rest is drawn but not rendered, for time
+# the other cases are drawn but not rendered, for time
+RENDERED = ("only linear", "one seed", "no GA, no floor")
+
+
+def test_the_registry_has_every_figure_once() -> None:
+    folder = Path(registry.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "registry"}
+    assert set(MODULES) == modules
+    assert len(MODULES) == len(modules)
+    assert len({entry.name for entry in FIGURES}) == len(FIGURES)
 
 
 @pytest.mark.parametrize("case", PARTIAL)
@@ -120,7 +131,7 @@ def test_figure3_has_the_papers_rows_and_columns(full: Result) -> None:
 
 
 def test_distance_shows_the_floor_and_doing_nothing(full: Result) -> None:
-    figure = distance.draw_forget(full.tables)
+    figure = distance_forget.draw(full.tables)
     assert figure is not None
     assert len(figure.axes) == 2 * 3
     curves, levels, floor = np.split(np.array(lines(figure, "GA"), dtype=object), [4, 8])
@@ -131,7 +142,7 @@ def test_distance_shows_the_floor_and_doing_nothing(full: Result) -> None:
 
 
 def test_retained_stages_have_rows_of_their_own(full: Result) -> None:
-    figure = distance.draw_retained(full.tables)
+    figure = distance_retained.draw(full.tables)
     assert figure is not None
     rows = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
     assert rows == [

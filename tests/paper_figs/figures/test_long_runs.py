@@ -21,7 +21,7 @@ ORDERS = {
     "wash-out": [LAST, f"{LAST}>math@5", f"{LAST}>math"],
 }
 FIGURE = {"dose": dose, "orders": orders, "wash-out": washout}
-JUDGED = "at the later judged step (20, or the last of a shorter run)"
+JUDGED = "at the later judged step (20, or the last step of a shorter run)"
 
 
 def runs(experiment: str, model: str, last: int) -> list[records.Tables]:
@@ -67,9 +67,8 @@ def test_a_panel_of_all_models_is_labelled_with_the_steps_they_have() -> None:
     assert drawn(washout, long, tiny).axes[1].get_ylabel() == "forget score, step 20 (nats)"
     mixed = drawn(washout, long, short).axes[1]
     assert mixed.get_ylabel() == "forget score, later judged step (10, 20) (nats)"
-    assert [max(line.get_ydata()) for line in mixed.get_lines()] == [60.0] * 3 + [
-        30.0
-    ] * 3  # 3 nats × 20 and 10 steps
+    highest = [max(line.get_ydata()) for line in mixed.get_lines()]
+    assert highest == [60.0] * 3 + [30.0] * 3  # 3 nats × 20 and 10 steps
 
 
 @pytest.mark.parametrize("module", [dose, orders, washout, gradient])
@@ -90,17 +89,13 @@ def longer(tables: records.Tables) -> records.Tables:
     )
 
 
-def test_the_answer_counts_up_to_step_20(make_result: Callable[..., records.Result]) -> None:
+def test_the_overview_counts_up_to_step_20(make_result: Callable[..., records.Result]) -> None:
     tables = make_result(
         seeds=2, instances=0, models=("tiny-llama",), methods=("GA",), theorem=False
     ).tables
-    assert (
-        overview.draw(longer(tables))
-        .axes[0]
-        .get_title()
-        .endswith("p = 4 forgotten slowest in 2 of 2")
-    )
-    assert "fell least up to step 20, or to the last of a shorter run" in overview.FIGURE.caption
+    title = overview.draw(longer(tables)).axes[0].get_title()
+    assert title.endswith("p = 4 forgotten slowest in 2 of 2")
+    assert "fell least up to step 20 (or the last step of a shorter run)" in overview.FIGURE.caption
 
 
 def of_the_paper(result: records.Result, drop: str = "") -> records.Result:
@@ -162,4 +157,4 @@ def test_every_figure_is_drawn_of_models_of_unlike_length(
     drawn_of = {
         entry.name for entry in FIGURES if "llm" in entry.worlds and entry.draw(both) is not None
     }
-    assert drawn_of >= {"answer", "figure1", "figure3", "figure5", "path-effect", "gradient"}
+    assert drawn_of >= {"overview", "figure1", "figure3", "figure5", "path-effect", "gradient"}

@@ -1,4 +1,4 @@
-"""Figures of the small networks from tiny records: positions, mixture control, depth of forgetting."""
+"""Figures of the small networks from tiny records: positions, mixture control, depth."""
 
 import itertools
 
@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from paper_figs.figures import depth, mixture, networks
+from paper_figs.drawing import depth_by_order
+from paper_figs.figures import depth, figure4, mixture, networks
 from protocol import metrics, records
 from protocol.readings.depth import PUBLISHED_DEEP
 
@@ -79,26 +80,17 @@ def test_mixture_beside_the_stages():
 
 def test_the_published_scores_give_the_published_classes():
     """.31 .56 1.23 .94 .61 .56 for θ1..θ6, read off the published curves."""
-    found = depth.published_scores()
-    assert [round(found[order], 2) for order in depth.PUBLISHED] == [
-        0.31,
-        0.56,
-        1.23,
-        0.94,
-        0.61,
-        0.56,
-    ]
-    assert {order for order, score in found.items() if metrics.is_deep(np.array(score))} == set(
-        PUBLISHED_DEEP
-    )
+    scores = depth_by_order.published_scores()
+    rounded = [round(scores[order], 2) for order in depth_by_order.PUBLISHED]
+    assert rounded == [0.31, 0.56, 1.23, 0.94, 0.61, 0.56]
+    deep = {order for order, score in scores.items() if metrics.is_deep(np.array(score))}
+    assert deep == set(PUBLISHED_DEEP)
 
 
 def depth_records() -> list[records.Tables]:
-    """C does not fall with U in the first of the six orders, and by 0.2 more of it in each further
-    one.
-    """
+    """C does not fall in the first of the six orders; in each next order by 0.2 U more."""
     found = []
-    for number, order in enumerate(depth.PUBLISHED):
+    for number, order in enumerate(depth_by_order.PUBLISHED):
         for seed in (0, 1, 2):
             fall = {"U": 1.0, "C": 0.2 * number + 0.001 * seed, "R": 0.0}
             values = [
@@ -122,16 +114,16 @@ def test_depth_a_panel_an_order_and_the_scores():
     scores = figure.axes[6].containers[0][0].get_ydata()
     assert list(scores) == pytest.approx([0.2 * n + 0.001 for n in range(6)])
     assert list(figure.axes[6].collections[-1].get_offsets()[:, 1]) == pytest.approx(
-        list(depth.published_scores().values())
+        list(depth_by_order.published_scores().values())
     )
     assert depth.draw(EMPTY) is None
 
 
-def test_depth_is_drawn_a_world_at_a_time():
+def test_networks_and_language_models_have_their_own_depth_figure():
     networks_only = records.Tables.concat(depth_records())
-    assert depth.draw_llm(networks_only) is None
+    assert figure4.draw(networks_only) is None
     language = records.Tables(
         networks_only.records.with_columns(world=pl.lit("llm")), networks_only.examples
     )
     assert depth.draw(language) is None
-    assert depth.draw_llm(language).axes[5].get_title() == "C → U → R: 1.00, deep"
+    assert figure4.draw(language).axes[5].get_title() == "C → U → R: 1.00, deep"

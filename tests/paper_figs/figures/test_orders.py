@@ -87,7 +87,7 @@ def test_the_title_has_the_claims(figure: Figure) -> None:
     assert (method, slope) == ("GA", "O1: 10.9 [10.9, 10.9], holds")
     assert successor.startswith("O2: ")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "none follows",
+        "no stage follows",
         "next: a",
         "next: b",
     ]

@@ -43,7 +43,7 @@ def heights(axes) -> dict[str, float]:
     """Part -> height of its area at the last step; the areas are drawn in the order of PARTS."""
     areas = [area for area in axes.collections if isinstance(area, FillBetweenPolyCollection)]
     found = {}
-    for (name, (colour, _)), area in zip(path_effect.PARTS.items(), areas, strict=True):
+    for (name, (colour, _, _)), area in zip(path_effect.PARTS.items(), areas, strict=True):
         assert tuple(area.get_facecolor()[0]) == to_rgba(colour)
         corners = area.get_paths()[0].vertices
         last = corners[corners[:, 0] == 10][:, 1]

@@ -1,4 +1,4 @@
-"""All that `build` writes: complete, the same on a second run, nothing left of an earlier result."""
+"""The files that `build` writes: complete, equal on a second run, nothing of an earlier result."""
 
 import re
 from collections.abc import Callable

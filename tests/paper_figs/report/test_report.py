@@ -1,6 +1,4 @@
-"""The report's page: complete, self-contained, every number linked to its records and the command
-that made them.
-"""
+"""The report's page: complete, self-contained, every number linked to its records and command."""
 
 import itertools
 import json
@@ -15,13 +13,13 @@ from paper_figs.drawing import claim_text, style
 from paper_figs.figures.registry import FIGURES, FigureEntry
 from paper_figs.published.audit import Fact
 from paper_figs.report.build import (
-    NO_WORLD,
+    SETUP,
     SEVERAL,
     Drawn,
-    by_world,
     evidence,
     opening,
     render,
+    sections,
     tooltips,
 )
 from paper_figs.tables.table1 import layout, measured
@@ -29,7 +27,7 @@ from protocol.claims import Claim, judge
 from protocol.records import Result
 from protocol.sources import Source
 
-DRAWN = ("answer", "figure1", "figure2", "theorem")
+DRAWN = ("overview", "figure1", "figure2", "theorem")
 FACTS = (
     Fact("slowest", "p = 4 is the slowest", "not in Qwen14B <SimNPO>", "the curves", 0.25, False),
     Fact("table 1", "label & paraphrases", "the label alone", "the label", None, True),
@@ -98,7 +96,7 @@ def text(
         missing=missing,
         ours=layout(measured(result.tables)),
         tuning=[],
-        bridge=[],
+        rates=[],
         machine={"processor": "2 cores <made up>"},
     )
 
@@ -144,18 +142,16 @@ def test_every_figure_has_its_title_caption_and_alternative_text(
         assert one.entry.caption in page.text
 
 
-def test_every_figure_tells_its_claims_records_and_commands(text: str, drawn: list[Drawn]) -> None:
+def test_every_figure_names_its_claims_records_and_commands(text: str, drawn: list[Drawn]) -> None:
     figure = next(one for one in drawn if one.entry.name == "figure1").entry
     (source,) = re.findall(r'<figure id="figure-figure1">.*?</figure>', text, re.DOTALL)
     assert all(f'<a href="#{id}">{id}</a>' in source for id in figure.claims)
     assert '<a href="#records-llm-positions">records/llm/positions</a>' in source
-    assert (
-        "<code>retrace llm positions --seeds 3</code>" in source
-    )  # as typed, not as the entry has it
+    assert "<code>retrace llm positions --seeds 3</code>" in source  # as typed
     assert "<code>retrace figures --only figure1</code>" in source
 
 
-def test_what_can_be_read_off_a_figure_lies_beside_it(text: str, drawn: list[Drawn]) -> None:
+def test_every_figure_has_the_values_of_its_curves(text: str, drawn: list[Drawn]) -> None:
     for one in drawn:
         found = re.search(rf'id="curves-{one.entry.name}">(.*?)</script>', text)
         if one.panels:
@@ -212,10 +208,8 @@ def test_what_was_run_has_command_versions_and_parts(text: str) -> None:
 
 
 def test_table1_names_its_records(page: Page) -> None:
-    assert (
-        "Records: records/llm/positions retrace llm positions --seeds 3 · with the levels"
-        in page.words
-    )
+    command = "retrace llm positions --seeds 3"
+    assert f"Records: records/llm/positions {command} · files: tables/table1.csv" in page.words
 
 
 def test_anchors_lead_somewhere_and_ids_are_unique(page: Page) -> None:
@@ -247,7 +241,7 @@ def test_machine_times_and_settings_are_shown_as_text(page: Page) -> None:
     assert "positions: tiny-llama spec-llm" in page.words
 
 
-def test_published_verdicts_stand_beside_ours(text: str, published: list[Claim]) -> None:
+def test_published_verdicts_are_in_the_row_of_ours(text: str, published: list[Claim]) -> None:
     rows = rows_with(text, 'data-label="Published"')
     assert len(rows) == len({(claim.id, claim.method) for claim in published})
     row = next(row for row in rows if "#L1" in row and 'data-label="Method">NPO' in row)
@@ -264,12 +258,10 @@ def test_the_audit_shows_every_fact(page: Page, text: str) -> None:
     assert "0.25" in rows[0]
 
 
-def test_the_number_of_verdicts_is_told_and_p_values_are_adjusted(
+def test_the_number_of_verdicts_is_given_and_p_values_are_adjusted(
     result: Result, sources: tuple[Source, ...], claims: list[Claim]
 ) -> None:
-    """Four p-values .01, .02, .03, .5: three below 5%, three after Benjamini and Hochberg, one
-    after Holm (.04).
-    """
+    """p = .01, .02, .03, .5: 3 below 5%, 3 after Benjamini and Hochberg, 1 after Holm (.04)."""
     tested = [
         replace(claim, p_value=p) for claim, p in zip(claims, (0.01, 0.02, 0.03, 0.5), strict=False)
     ]
@@ -280,32 +272,33 @@ def test_the_number_of_verdicts_is_told_and_p_values_are_adjusted(
         "missing": [],
         "ours": None,
         "tuning": [],
-        "bridge": [],
+        "rates": [],
         "machine": {},
     }
     words = Page(render(result, sources, claims=tested, **bare)).words  # type: ignore[arg-type]
     assert "This page gives 4 verdicts on" in words
-    assert "4 of them test “no effect”" in words
-    assert "3 of 4 are at most 5% taken one by one, 3 stay so after" in words
-    assert ", 1 after Holm’s" in words
+    assert "4 of the verdicts test “no effect” and have a p-value" in words
+    assert "Without correction, 3 of 4 p-values are at most 5%" in words
+    assert "expected to be false), 3 are at most 5%" in words
+    assert "any false effect), 1 are at most 5%" in words
     without = [replace(claim, p_value=None) for claim in claims]
     words = Page(render(result, sources, claims=without, **bare)).words  # type: ignore[arg-type]
-    assert "None of them carries a p-value" in words
+    assert "None of the verdicts has a p-value" in words
 
 
 def entry(name: str, *worlds: str) -> FigureEntry:
     return FigureEntry(name, name, "", "", worlds, (), (), lambda tables: None)
 
 
-def test_figures_stand_under_their_world() -> None:
+def test_figures_are_grouped_by_kind_of_model() -> None:
     drawn = [
         Drawn(entry("a", "llm"), ""),
         Drawn(entry("b", "linear"), ""),
         Drawn(entry("c", "linear", "llm"), ""),
     ]
-    groups = by_world(drawn, [entry("d", "llm"), entry("e")])
+    groups = sections(drawn, [entry("d", "llm"), entry("e")])
     assert [group.title for group in groups] == [
-        NO_WORLD,
+        SETUP,
         "Linear model",
         "Language models",
         SEVERAL,
@@ -319,8 +312,8 @@ def test_figures_stand_under_their_world() -> None:
     assert [[one.name for one in group.missing] for group in groups] == [["e"], [], ["d"], []]
 
 
-def test_the_figure_named_answer_comes_first() -> None:
-    first, answer = Drawn(entry("figure1", "llm"), ""), Drawn(entry("answer", "llm"), "")
-    assert opening([first, answer]) is answer
+def test_the_overview_comes_first() -> None:
+    first, overview = Drawn(entry("figure1", "llm"), ""), Drawn(entry("overview", "llm"), "")
+    assert opening([first, overview]) is overview
     assert opening([first]) is first
     assert opening([]) is None

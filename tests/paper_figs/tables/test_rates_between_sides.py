@@ -1,4 +1,4 @@
-"""The bridge's table: medians and quartiles over seeds of what the claims speak of."""
+"""The table of rates: medians and quartiles over seeds of the quantities that G2 and G4 judge."""
 
 import pytest
 
@@ -21,9 +21,7 @@ def tables(*, parameters: bool = True) -> records.Tables:
 
 
 def test_a_row_has_the_median_and_quartiles_over_seeds() -> None:
-    """d grows by e^{20·rate}: e² = 7.39, e⁴ = 54.6, e⁶ = 403.43; quartiles half-way between
-    neighbours.
-    """
+    """d grows by e^{20·rate}: e² = 7.39, e⁴ = 54.6, e⁶ = 403.43; quartiles are midpoints."""
     (row,) = rates_between_sides.rows(tables())
     assert row[:4] == ("llm", "tiny", "NPO", "3")
     assert row[4:7] == ("0.100 (0.075–0.125)", "0.020 (0.015–0.025)", "0.200 (0.150–0.250)")
@@ -36,7 +34,7 @@ def test_a_row_has_the_median_and_quartiles_over_seeds() -> None:
     assert (numbers["horizon"], numbers["span"], numbers["seeds"]) == (11.0, 20.0, 3)
 
 
-def test_parameters_that_were_not_kept_are_told_so() -> None:
+def test_parameters_that_were_not_kept_are_a_dash() -> None:
     (row,) = rates_between_sides.rows(tables(parameters=False))
     assert row[5] == "–" and len(row) == len(rates_between_sides.HEAD)
     (numbers,) = rates_between_sides.frame(tables(parameters=False)).iter_rows(named=True)
