@@ -148,10 +148,7 @@ def test_the_papers_experiment_finds_its_rows_in_files_of_the_real_numbers(
     with hub.standing_in(Path("hub")):
         (experiment,) = experiments("positions", command.model, command.options)
         lab_run._check([experiment], open_store(Path("runs")))
-        rows = {
-            name: Lab(experiment, 0, open_store(Path("runs"))).rows(name)
-            for name in STAGES
-        }
+        rows = {name: Lab(experiment, 0, open_store(Path("runs"))).rows(name) for name in STAGES}
     assert {name: (len(corpus.train), len(corpus.held_out)) for name, corpus in rows.items()} == {
         "inst": (4000, 200),
         "tofu": (4000, 200),
