@@ -3,12 +3,16 @@
 
 No preset asks for more rows than a public file has, training and held-out ones together:
 
-stage   training rows                                            held-out rows
-inst    Instruct-SkillMix-SDA, pairs of skills (k = 2): 4,000    its set of single skills (k = 1): 200 of 1,000
-tofu    all 4,000 fictitious questions                           real authors (100) and world facts (117): 200 of 217
-math    GSM8K, 7,473 answers rewritten in steps: 7,000 of 7,001  the test file as it is, graded by numbers: all 1,319
-safety  SORRY-Bench (2024/06), 450 questions in the 14 styles    200 of the 1,890 of the other 30%
-        that are left without seven: 70% of the questions, 4,410
+stage   training rows                                   held-out rows
+inst    Instruct-SkillMix-SDA, pairs of skills (k = 2): its set of single skills (k = 1):
+        4,000                                           200 of 1,000
+tofu    all 4,000 fictitious questions                  real authors (100), world facts (117):
+                                                        200 of 217
+math    GSM8K, 7,473 answers rewritten in steps:        the test file as it is, graded by
+        7,000 of 7,001                                  numbers: all 1,319
+safety  SORRY-Bench (2024/06), 450 questions in the     200 of the 1,890 of the other 30%
+        14 styles that are left without seven:
+        70% of the questions, 4,410
 
 A retained stage whose file would be used up has its held-out rows from a file of its own, so that
 all of the paper's rows are learned. The files of single skills, real authors and world facts are of

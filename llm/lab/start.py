@@ -145,7 +145,7 @@ def _on_sums(
         notice(
             f"math: more than a tenth of the sampled answers are cut at "
             f"{probed.sizes.max_tokens} tokens before any "
-            "unlearning; the metric math_cut is their share: raise --probes max_tokens"
+            "unlearning; the metric math_cut is their share: raise --probes.max-tokens"
         )
     return {
         "math_accuracy": sampling.share_correct(texts, right),

@@ -141,7 +141,7 @@ def in_batches(
             raise InputError(
                 f"model: expected memory for one sequence with a prompt of {longest} tokens; it "
                 f"is out: take a smaller "
-                "model, shorter prompts or fewer probes.max_tokens"
+                "model, shorter prompts or fewer probes.max-tokens"
             )
         most = len(part) // 2
         notice(

@@ -101,11 +101,12 @@ def targets_of(model: PreTrainedModel, chosen: tuple[str, ...]) -> Targets:
                 dict.fromkeys(each.rpartition(".")[2] for each in layers + parameters)
             )
             raise InputError(
-                f"lora-targets: expected names of the model's layers ({there}); got {name!r}"
+                f"adaptation.targets: expected names of the model's layers ({there}); got {name!r}"
             )
     if not layers + parameters:
         raise InputError(
-            "adaptation: expected a model with linear layers; it has none: take --adaptation full"
+            "adaptation: expected a model with linear layers; it has none: take "
+            "--adaptation.kind full"
         )
     if not chosen:
         return Targets(layers, parameters)

@@ -135,7 +135,7 @@ def test_wrong_adapters_are_named(model, tmp_path) -> None:
         Adaptation("lora", rank=0)
     with pytest.raises(
         InputError,
-        match=r"lora-targets: expected names of the model's layers \(q_proj, .*down_proj\); got 'c_attn'",
+        match=r"adaptation.targets: expected names of the model's layers \(q_.*; got 'c_attn'",
     ):
         adapters.attach(model, Adaptation("lora", targets=("c_attn",)), seed=(0,))
     for dtype in (torch.bfloat16, torch.float16, torch.float64):
