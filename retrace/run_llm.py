@@ -1,6 +1,6 @@
 """`retrace llm`: the experiments of the language models.
 
-The options are those of `llm.config.option_set.Options`. Each of its groups, such as `learning`, is
+The options are those of `llm.config.options.Options`. Each of its groups, such as `learning`, is
 a dataclass of the settings, and every field of the dataclass is an option: --learning.lr. The
 experiments and options are known once torch is loaded, so they are read when the command is used.
 """
@@ -94,7 +94,7 @@ def _flags(settings: type, left_out: tuple[str, ...]) -> Any:
 
 def _options() -> type:
     """`Options` whose groups and settings have the types and the docstrings of the settings."""
-    from llm.config.option_set import GROUPS, READ_FROM_FILES, SCALARS, Options
+    from llm.config.options import GROUPS, READ_FROM_FILES, SCALARS, Options
     from llm.config.settings import Settings
 
     hints, texts = get_type_hints(Options), _documented(Settings)
@@ -139,7 +139,7 @@ def _files(typed: list[str]) -> dict[str, tuple[str, ...]]:
 
 def _registry() -> ConstructorRegistry:
     """What tyro cannot parse by itself: several files of one stage."""
-    from llm.config.option_set import ByStage
+    from llm.config.run_options import ByStage
 
     registry = ConstructorRegistry()
 

@@ -8,8 +8,14 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from llm.config.option_set import changes_of
-from llm.config.options import Options, adapted, base_experiment, paths_of, preset_of
+from llm.config.options import (
+    Options,
+    adapted,
+    base_experiment,
+    changes_of,
+    paths_of,
+    preset_of,
+)
 from llm.config.presets import DEPTH
 from llm.config.settings import Pretrained, Stage, option, replaced
 from llm.training.recipe import updates_of

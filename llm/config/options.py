@@ -1,23 +1,14 @@
-"""Options turned into settings, and into the experiment that every other experiment is made from.
+"""The options of an experiment, and the settings and the experiment that are made of them.
 
-The settings are the preset's with every option in its place (`llm.config.settings.replaced`).
+`Options` adds changes of the settings to `RunOptions`: a mapping for each nested dataclass of
+`llm.config.settings`, a value for each other field. A setting that is left out is the preset's.
 Whatever cannot be chosen is an InputError that names the option.
 """
 
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from llm.config.option_set import (
-    DEFAULT_MODELS,
-    SCALARS,
-    Options,
-    changes_of,
-    check_stages,
-    device_of,
-    phrases_of,
-    seeds_of,
-    several,
-)
 from llm.config.presets import (
     METHODS_BY_DEFAULT,
     PRESET_METHODS,
@@ -26,17 +17,74 @@ from llm.config.presets import (
     on_generated_rows,
     table2,
 )
-from llm.config.settings import Files, Probes, Settings, Stage, option, replaced
+from llm.config.run_options import (
+    DEFAULT_MODELS,
+    RunOptions,
+    check_model,
+    check_stages,
+    device_of,
+    files_of,
+    name_of,
+    own_stage,
+    phrases_of,
+    seeds_of,
+)
+from llm.config.settings import Probes, Settings, Stage, option, replaced
 from llm.corpora.refusals import LABEL
 from llm.models import EMBEDDED, Architecture, Pretrained
 from llm.models.adapters import Adaptation
 from llm.models.catalogue import CATALOGUE, named
-from llm.training.recipe import updates_of
+from llm.training.recipe import Recipe, updates_of
 from protocol.errors import InputError, known
 from protocol.notices import notice
 from protocol.spec import Experiment, named_methods
 
 __all__ = ["DEFAULT_MODELS", "Options", "base_experiment", "paths_of", "preset_of", "settings_of"]
+
+Changes = Mapping[str, Any]  # values by field; None or no entry: the preset's value
+# The options that are changes of a dataclass; `learning` changes the recipes of all stages.
+GROUPS: dict[str, type] = {
+    "learning": Recipe,
+    "unlearning": Recipe,
+    "pretraining": Recipe,
+    "adaptation": Adaptation,
+    "probes": Probes,
+}
+READ_FROM_FILES = ("paraphrases",)  # fields of the groups that `RunOptions` reads from a file
+
+
+@dataclass(frozen=True)
+class Options(RunOptions):
+    """What is chosen: the data, how a model is trained and unlearned, and what is measured.
+
+    The docstrings of the settings are those of the fields in llm.config.settings.
+    """
+
+    learning: Changes = field(default_factory=dict)
+    unlearning: Changes = field(default_factory=dict)
+    pretraining: Changes = field(default_factory=dict)
+    adaptation: Changes = field(default_factory=dict)
+    probes: Changes = field(default_factory=dict)
+    precision: str | None = None
+    device: str | None = None
+    attention: str | None = None
+    max_length: int | None = None
+    eval_batch: int | None = None
+    retained: int | None = None
+    shuffle: str | None = None
+    pretraining_rows: int | None = None
+
+
+# The options that are one field of `Settings` each.
+SCALARS = tuple(name for name in Options.__annotations__ if name not in GROUPS)
+
+
+def changes_of(options: Options, group: str) -> dict[str, Any]:
+    """The changes of a group without the fields that are left open."""
+    changes = getattr(options, group)
+    if not isinstance(changes, Mapping):
+        raise InputError(f"{group}: expected values by field, as in {{'…': 1}}; got {changes!r}")
+    return {name: value for name, value in changes.items() if value is not None}
 
 
 def _model(model: str, options: Options) -> Architecture | Pretrained:
@@ -59,43 +107,15 @@ def _model(model: str, options: Options) -> Architecture | Pretrained:
     return Pretrained(paper.hub_id, options.revision, options.template or paper.sibling, system)
 
 
-def _check_model(model: str) -> None:
-    """InputError for a name that can be no model's."""
-    if not (model in EMBEDDED or named(model) or Path(model).is_dir() or model.count("/") == 1):
-        names = ", ".join([*EMBEDDED, *CATALOGUE])
-        raise InputError(
-            f"model: expected one of {names}, a directory, or a hub id OWNER/NAME; got {model!r}"
-        )
-
-
-def _own(name: str, settings: Settings, options: Options) -> Stage:
-    """A stage the preset does not have: learned once, with the recipe of the other stages."""
-    if name not in options.rows:
-        raise InputError(f"rows: expected a number for {name}, as the preset has none; got none")
-    others = next(iter(settings.stages.values()))
-    return Stage(options.rows[name], 32, replace(others.recipe, epochs=1))
-
-
-def _files(name: str, stage: Stage, embedded: bool, options: Options) -> Files | None:
-    """The chosen files, else the preset's public files; None for generated rows."""
-    if name in options.data:
-        files = Files(several(options.data[name]), several(options.test_data.get(name, ())))
-    elif stage.files is None or embedded:
-        return None
-    else:
-        files = stage.files
-    return replace(files, skip_bad_rows=options.skip_bad_rows)
-
-
 def _stage(name: str, settings: Settings, embedded: bool, options: Options) -> Stage:
     """A stage of the preset, or a stage with a name of its own, with the chosen rows and recipe."""
-    stage = settings.stages[name] if name in settings.stages else _own(name, settings, options)
+    stage = settings.stages[name] if name in settings.stages else own_stage(name, settings, options)
     recipe = replaced(stage.recipe, options.learning, "learning")
     return Stage(
         options.rows.get(name, stage.train),
         options.held_out.get(name, stage.held_out),
         replace(recipe, epochs=options.epochs.get(name, recipe.epochs)),
-        _files(name, stage, embedded, options),
+        files_of(name, stage, embedded, options),
     )
 
 
@@ -152,7 +172,7 @@ def preset_of(model: str, options: Options) -> str:
 def settings_of(model: str, options: Options) -> Settings:
     """The preset of a model with every option in its place; InputError for a wrong option."""
     model = str(model)  # a notebook may name a directory by its Path
-    _check_model(model)
+    check_model(model)
     preset, entry, embedded = preset_of(model, options), named(model), model in EMBEDDED
     settings = on_generated_rows(PRESETS[preset]) if embedded else PRESETS[preset]
     check_stages(options, settings.stages)
@@ -175,16 +195,7 @@ def settings_of(model: str, options: Options) -> Settings:
         probes=_probes(settings.probes, options),
     )
     values = {name: getattr(options, name) for name in SCALARS}
-    return replaced(settings, {**values, "device": device_of(options)})
-
-
-def _name(model: str) -> str:
-    """A model's name in records: the catalogue's, in any case; of a directory its last part."""
-    entry = named(model)
-    if entry is None:
-        return Path(model).name if Path(model).is_dir() else model
-    sibling = CATALOGUE[entry].sibling
-    return sibling if model.casefold() == sibling.casefold() else entry
+    return replaced(settings, {**values, "device": device_of(options.device)})
 
 
 def paths_of(model: str, options: Options) -> Experiment:
@@ -198,7 +209,7 @@ def paths_of(model: str, options: Options) -> Experiment:
     return Experiment(
         name="positions",
         world="llm",
-        model=_name(model),
+        model=name_of(model),
         retain=tuple(stage for stage in options.stages if stage != options.forget),
         forget=options.forget,
         methods=named_methods(methods, PRESET_METHODS[preset]),

@@ -155,7 +155,7 @@ def test_workers_know_what_a_file_adds(tmp_path: Path) -> None:
     process.
     """
     (tmp_path / "bounded.py").write_text(FILES["bounded.py"], encoding="utf-8")
-    few = "--model tiny-llama --stages inst safety --probes.sums 0"
+    few = "--model tiny-llama --stages inst safety --probes sums 0"
     with in_folder(tmp_path), small.experiments(workers=True):
         found = carried_out(
             f"python bounded.py llm positions --quick --methods bounded --workers 1 {few}"

@@ -11,8 +11,14 @@ import torch
 
 import retrace
 from llm.config.experiments import positions
-from llm.config.option_set import GROUPS, READ_FROM_FILES, SCALARS
-from llm.config.options import Options, base_experiment, settings_of
+from llm.config.options import (
+    GROUPS,
+    READ_FROM_FILES,
+    SCALARS,
+    Options,
+    base_experiment,
+    settings_of,
+)
 from llm.config.presets import STAGES
 from llm.config.settings import Files, Probes, Settings, Stage, replaced
 from llm.corpora.refusals import PARAPHRASES

@@ -128,7 +128,7 @@ def test_an_adapter_is_drawn_from_its_seed(model) -> None:
 
 def test_wrong_adapters_are_named(model, tmp_path) -> None:
     with pytest.raises(
-        InputError, match=r"adaptation\.kind: expected one of full, lora, qlora; got 'prefix'"
+        InputError, match=r"kind: expected one of full, lora, qlora; got 'prefix'"
     ):
         Adaptation("prefix")
     with pytest.raises(InputError, match="rank: expected at least 1; got 0"):

@@ -1,53 +1,26 @@
-"""The options of an experiment, on the command line and in a notebook.
-
-`Options` holds what is no setting (stages, files, seeds …) and changes of the settings: a mapping
-for each nested dataclass of `llm.config.settings`, a value for each other field. A setting that is
-left out is the preset's. `llm.config.options` makes settings and an experiment of the options.
-"""
+"""The options of an experiment that are no settings: model, stages, files, methods and seeds."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from llm.config.presets import STAGES
-from llm.config.settings import Probes, Stage, option
-from llm.models.adapters import Adaptation
-from llm.training.recipe import Recipe
+from llm.config.settings import Files, Settings, Stage, option
+from llm.models import EMBEDDED
+from llm.models.catalogue import CATALOGUE, named
 from protocol.errors import InputError, known
 
 ByStage = dict[str, str | tuple[str, ...]]  # files by stage: one, or several
-Changes = Mapping[str, Any]  # values by field; None or no entry: the preset's value
 SEEDS = {"tiny-llama": 3, "tiny-qwen2": 2}  # shuffle seeds by default; 1 for any other model
 DEFAULT_MODELS = tuple(SEEDS)
-# The options that are changes of a dataclass; `learning` changes the recipes of all stages.
-GROUPS: dict[str, type] = {
-    "learning": Recipe,
-    "unlearning": Recipe,
-    "pretraining": Recipe,
-    "adaptation": Adaptation,
-    "probes": Probes,
-}
-READ_FROM_FILES = ("paraphrases",)  # fields of the groups with an option of their own
-# The options that are one field of Settings each.
-SCALARS = (
-    "precision",
-    "device",
-    "attention",
-    "max_length",
-    "eval_batch",
-    "retained",
-    "shuffle",
-    "pretraining_rows",
-)
 
 
 @dataclass(frozen=True)
-class Options:
-    """What is chosen: the data, how a model is trained and unlearned, and what is measured."""
+class RunOptions:
+    """What is chosen of an experiment apart from its settings."""
 
     preset: str | None = None
     """embedded, paper or authors-code; by default paper for the paper's models, else embedded."""
@@ -92,36 +65,32 @@ class Options:
     quick: bool = False
     """One seed, half the pretraining, and few probe questions."""
 
-    # Settings: the docstrings are those of the fields in llm.config.settings.
-    learning: Changes = field(default_factory=dict)
-    unlearning: Changes = field(default_factory=dict)
-    pretraining: Changes = field(default_factory=dict)
-    adaptation: Changes = field(default_factory=dict)
-    probes: Changes = field(default_factory=dict)
-    precision: str | None = None
-    device: str | None = None
-    attention: str | None = None
-    max_length: int | None = None
-    eval_batch: int | None = None
-    retained: int | None = None
-    shuffle: str | None = None
-    pretraining_rows: int | None = None
-
-
-def changes_of(options: Options, group: str) -> dict[str, Any]:
-    """The changes of a group without the fields that are left open."""
-    changes = getattr(options, group)
-    if not isinstance(changes, Mapping):
-        raise InputError(f"{group}: expected values by field, as in {{'…': 1}}; got {changes!r}")
-    return {name: value for name, value in changes.items() if value is not None}
-
 
 def several(files: str | tuple[str, ...]) -> tuple[str, ...]:
     """One file, or several, as several."""
     return (files,) if isinstance(files, str) else tuple(files)
 
 
-def check_stages(options: Options, there: Mapping[str, Stage]) -> None:
+def own_stage(name: str, settings: Settings, options: RunOptions) -> Stage:
+    """A stage the preset does not have: learned once, with the recipe of the other stages."""
+    if name not in options.rows:
+        raise InputError(f"rows: expected a number for {name}, as the preset has none; got none")
+    others = next(iter(settings.stages.values()))
+    return Stage(options.rows[name], 32, replace(others.recipe, epochs=1))
+
+
+def files_of(name: str, stage: Stage, embedded: bool, options: RunOptions) -> Files | None:
+    """The chosen files, else the preset's public files; None for generated rows."""
+    if name in options.data:
+        files = Files(several(options.data[name]), several(options.test_data.get(name, ())))
+    elif stage.files is None or embedded:
+        return None
+    else:
+        files = stage.files
+    return replace(files, skip_bad_rows=options.skip_bad_rows)
+
+
+def check_stages(options: RunOptions, there: Mapping[str, Stage]) -> None:
     """InputError for stages that neither the preset (`there`) nor a file has, or that no order
     could name.
     """
@@ -155,7 +124,7 @@ def _check_files(argument: str, by_stage: ByStage) -> None:
             raise InputError(f"{argument}: expected files for {name}, each once; got {got}")
 
 
-def seeds_of(model: str, options: Options) -> tuple[int, ...]:
+def seeds_of(model: str, options: RunOptions) -> tuple[int, ...]:
     """The shuffle seeds of a model; InputError if there is none, or one twice."""
     if options.seed_list is None:
         usual = 1 if options.quick else SEEDS.get(model, 1)
@@ -172,9 +141,9 @@ def seeds_of(model: str, options: Options) -> tuple[int, ...]:
     return seeds
 
 
-def device_of(options: Options) -> str:
-    """The chosen device; InputError for a GPU that is not there."""
-    device = known("device", options.device or "auto", ["auto", "cpu", "cuda"])
+def device_of(device: str | None) -> str:
+    """cpu or cuda, by default cuda if torch finds a GPU; InputError for a GPU that is not there."""
+    device = known("device", device or "auto", ["auto", "cpu", "cuda"])
     gpu = torch.cuda.is_available()
     if device == "cuda" and not gpu:
         raise InputError("device: expected a CUDA GPU; torch finds none: take cpu")
@@ -197,3 +166,21 @@ def phrases_of(source: str) -> tuple[str, ...]:
             f"paraphrases: expected a phrase in every line; line {number} of {source} is empty"
         )
     return phrases
+
+
+def check_model(model: str) -> None:
+    """InputError for a name that can be no model's."""
+    if not (model in EMBEDDED or named(model) or Path(model).is_dir() or model.count("/") == 1):
+        names = ", ".join([*EMBEDDED, *CATALOGUE])
+        raise InputError(
+            f"model: expected one of {names}, a directory, or a hub id OWNER/NAME; got {model!r}"
+        )
+
+
+def name_of(model: str) -> str:
+    """A model's name in records: the catalogue's, in any case; of a directory its last part."""
+    entry = named(model)
+    if entry is None:
+        return Path(model).name if Path(model).is_dir() else model
+    sibling = CATALOGUE[entry].sibling
+    return sibling if model.casefold() == sibling.casefold() else entry
