@@ -27,21 +27,19 @@ version of 2025/03.
 """
 
 from llm.config.settings import Files
-from llm.curation.safety import STYLES
 
 TOFU = "hf://datasets/locuslab/TOFU"
 GSM8K = "hf://datasets/openai/gsm8k/main"
 SKILLMIX = "hf://datasets/PrincetonPLI/Instruct-SkillMix-SDA/data"
 # gated; the version of 2025/03 has 440 questions
 SORRY = "hf://datasets/sorry-bench/sorry-bench-202406"
-# Its files but for the base's, by prompt style.
-SORRY_STYLES = (
-    "ascii", "atbash", "authority_endorsement", "caesar", "evidence-based_persuasion", "expert_endorsement",
-    "logical_appeal", "misrepresentation", "misspellings", "morse", "question", "role_play", "slang",
-    "technical_terms", "translate-fr", "translate-ml", "translate-mr", "translate-ta", "translate-zh-cn",
-    "uncommon_dialects",
+# Its files, by prompt style; the file of the base questions has no style. Of its 20 styles seven are
+# left out (llm.data.purposes.STYLES).
+STYLES = (
+    "authority_endorsement", "evidence-based_persuasion", "expert_endorsement", "logical_appeal",
+    "misrepresentation", "question", "role_play", "slang", "technical_terms", "translate-ml",
+    "translate-ta", "translate-zh-cn", "uncommon_dialects",
 )  # fmt: skip
-KEPT_STYLES = tuple(style for style in SORRY_STYLES if style not in STYLES)
 
 PUBLIC = {
     "inst": Files((f"{SKILLMIX}/ism_sda_k2_4K.json",), (f"{SKILLMIX}/ism_sda_k1_1K.json",)),
@@ -54,7 +52,7 @@ PUBLIC = {
         curation="math",
     ),
     "safety": Files(
-        (f"{SORRY}/question.jsonl", *(f"{SORRY}/question_{style}.jsonl" for style in KEPT_STYLES)),
+        (f"{SORRY}/question.jsonl", *(f"{SORRY}/question_{style}.jsonl" for style in STYLES)),
         curation="safety",
     ),
 }

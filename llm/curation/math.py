@@ -18,8 +18,7 @@ from pathlib import Path
 from llm.corpora.example import Example
 from llm.curation.asking import Answers, ask
 from llm.curation.endpoint import Endpoint
-from llm.data import gsm8k
-from llm.data.grading import MARK, strict_number
+from llm.data.grading import MARK, Calculation, calculations, strict_number, without_marks
 from llm.data.purposes import taken
 from protocol.progress import Progress, quiet
 
@@ -78,7 +77,7 @@ def _evaluate(node: ast.expr, text: str) -> Fraction:
     raise ValueError(ast.dump(node))
 
 
-def _agrees(calculation: gsm8k.Calculation) -> bool:
+def _agrees(calculation: Calculation) -> bool:
     """Whether an annotation is right, to the digits it is written with."""
     value = compute(calculation.expression)
     return (
@@ -91,7 +90,7 @@ def _agrees(calculation: gsm8k.Calculation) -> bool:
 def by_annotations(answer: str) -> str:
     """A GSM8K answer as numbered steps; ValueError says why it cannot be one."""
     body, _, _ = answer.rpartition(MARK)
-    final, found = strict_number(answer), gsm8k.calculations(answer)
+    final, found = strict_number(answer), calculations(answer)
     if final is None:
         raise ValueError("no final number")
     if not found:
@@ -101,7 +100,7 @@ def by_annotations(answer: str) -> str:
         raise ValueError(f"an annotation that does not hold: {wrong}")
     if found[-1].value != final:
         raise ValueError(f"the last step gives {found[-1].value}, the final line {final}")
-    lines = [line.strip() for line in gsm8k.without_marks(body).splitlines() if line.strip()]
+    lines = [line.strip() for line in without_marks(body).splitlines() if line.strip()]
     steps = [f"Step {number}: {line}" for number, line in enumerate(lines, start=1)]
     return "\n".join([*steps, f"{MARK} {answer.rpartition(MARK)[2].strip()}"])
 
@@ -145,7 +144,7 @@ def rewrite(
         done = _offline(answers)
     else:
         prompts = {
-            q: REQUEST.format(question=q, answer=gsm8k.without_marks(a)) for q, a in answers.items()
+            q: REQUEST.format(question=q, answer=without_marks(a)) for q, a in answers.items()
         }
         done = ask(
             endpoint,

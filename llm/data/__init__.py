@@ -1,12 +1,9 @@
-"""Rows from files: questions, answers and what was said before them.
+"""Rows from files: questions, answers, and the turns before them.
 
-`files` opens a file (`mistaken` knows those that are no data), `json_text` and `tables` make
-records of it; `shapes` finds the shape of the records, `fields` and `turns` have the words for what
-stands in them, `reading` makes examples, `purposes` takes those that can be used for what they are
-for. `check` says what a file holds and what is wrong where; `gsm8k` and `xstest` know the marks of
-those data sets.
+`files` opens a file; `json_text` and `tables` make records of it. `shapes` finds the shape of the
+records, `fields` and `turns` know the names of their parts, `reading` makes examples, and `purposes`
+keeps the rows that serve a purpose. `check` reports what a file holds and what is wrong where.
+
+`chat` makes tokens of examples with a chat template (`templates`, `verbatim`); `grading` reads the
+number of an answer.
 """
-
-from llm.data.purposes import read_examples
-
-__all__ = ["read_examples"]

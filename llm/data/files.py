@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm.data import json_text, mistaken, tables
+from llm.data import json_text, tables
 from llm.data.records import Note, Parsed, Problem, Record
 from llm.models import hub
 from protocol.errors import InputError
@@ -29,6 +29,29 @@ TEXT: dict[str, Callable[[str], Parsed]] = {
     ".txt": json_text.text_lines,
 }
 SUFFIXES = (*TEXT, ".parquet")
+# The first bytes of files that are no data, or data under another name.
+LFS = b"version https://git-lfs.github.com/spec/"
+UTF_16 = "text in UTF-16: save it as UTF-8"
+BEGINNINGS = {
+    LFS: "a pointer of Git LFS in place of the file: fetch the file with `git lfs pull`",
+    b"PAR1": "Parquet: name it .parquet",
+    b"PK\x03\x04": "a ZIP archive (or Excel's .xlsx): unpack it, or save it as CSV",
+    b"SQLite format 3\0": "a database of SQLite: write its rows into one of the known formats",
+    b"%PDF-": "a PDF",
+    b"\x28\xb5\x2f\xfd": "a file of zstandard: unpack it, or compress it with gzip",
+    b"BZh": "a file of bzip2: unpack it, or compress it with gzip",
+    b"\xfd7zXZ\0": "a file of xz: unpack it, or compress it with gzip",
+    b"\xff\xfe\0\0": "text in UTF-32: save it as UTF-8",
+    b"\0\0\xfe\xff": "text in UTF-32: save it as UTF-8",
+    b"\xff\xfe": UTF_16,
+    b"\xfe\xff": UTF_16,
+}
+PAGE = "a web page, of a login or an error maybe: download the file itself"
+MARKUP = {
+    b"<!doctype html": PAGE,
+    b"<html": PAGE,
+    b"<?xml": "XML, a server's error maybe: download the file itself",
+}
 
 
 @dataclass(frozen=True)
@@ -115,6 +138,25 @@ def content(source: str | Path) -> Content:
     )
 
 
+def _mistaken(data: bytes, suffix: str) -> str | None:
+    """What a file holds that is no data of its suffix, and what to do; None where nothing of that
+    kind is seen.
+    """
+    if not data.strip():
+        return "an empty file"
+    own = b"PAR1" if suffix == ".parquet" else None
+    for beginning, name in BEGINNINGS.items():
+        if data.startswith(beginning) and beginning != own:
+            return name
+    begun = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for beginning, name in MARKUP.items():
+        if begun.startswith(beginning):
+            return name
+    if suffix != ".parquet" and b"\0" in data[:2]:  # no byte order mark
+        return UTF_16
+    return None
+
+
 def _parsed(data: bytes, suffix: str) -> Parsed:
     if data.startswith(GZIP):
         try:
@@ -122,8 +164,8 @@ def _parsed(data: bytes, suffix: str) -> Parsed:
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             yield Problem("", "", f"expected a whole gzip file; {error}")
             return
-    if found := mistaken.other(data, suffix):
-        yield Problem("", "", f"expected at least one row; got {found}")
+    if mistaken := _mistaken(data, suffix):
+        yield Problem("", "", f"expected at least one row; got {mistaken}")
         return
     if suffix == ".parquet":
         yield from tables.parquet(data)

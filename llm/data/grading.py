@@ -23,8 +23,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import NamedTuple
 
 MARK = "####"
+ANNOTATION = re.compile(r"<<([^<>]*)>>")  # GSM8K's calculator: <<16-3-4=9>>
 _MINUS = "-−–‐‑﹣－"
 _MONEY = "$€£¥₹₩₽¢"
 _UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
@@ -147,3 +149,28 @@ def flexible_number(text: str) -> Fraction | None:
     boxed = [NUMBER.search(f"{{{box}") for box in _boxes(text.rpartition(MARK)[2])]
     found = [match for match in boxed if match] or list(NUMBER.finditer(text))
     return _value(found[-1]) if found else None
+
+
+class Calculation(NamedTuple):
+    """One annotation: its left side as written, and the value after its equals sign."""
+
+    expression: str
+    value: Fraction | None
+
+
+def is_marked(answer: str) -> bool:
+    """Whether an answer has GSM8K's final line."""
+    return MARK in answer
+
+
+def without_marks(answer: str) -> str:
+    """The answer as prose: calculator annotations removed, the final line kept."""
+    return ANNOTATION.sub("", answer)
+
+
+def calculations(text: str) -> list[Calculation]:
+    """The annotations of a text in order; `value` is None where it is not a number."""
+    pairs = [inside.rpartition("=") for inside in ANNOTATION.findall(text)]
+    return [
+        Calculation(expression, strict_number(f"{MARK} {value}")) for expression, _, value in pairs
+    ]

@@ -28,9 +28,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from llm.corpora.example import Message
-from llm.data import fields, gsm8k, turns
+from llm.data import fields, turns
 from llm.data.fields import EVERYWHERE, PASSAGES
-from llm.data.grading import strict_number
+from llm.data.grading import is_marked, strict_number, without_marks
 from llm.data.records import MisfitError, Record, one_line, shown
 from protocol.errors import InputError
 
@@ -93,7 +93,7 @@ def _pair(prompt: str, answer: str) -> Callable[[Values], list[Message]]:
 
 
 def _gsm8k(values: Values) -> list[Message]:
-    answer = gsm8k.without_marks(fields.text(values, "answer"))
+    answer = without_marks(fields.text(values, "answer"))
     if strict_number(answer) is None:
         raise MisfitError("answer", f'expected a last line "#### NUMBER"; got {answer[-40:]!r}')
     return [*_asked(values, "question"), Message("assistant", answer)]
@@ -157,7 +157,7 @@ def shape_of(records: Sequence[Record]) -> Shape:
         shape: sum(n for names, n in counts.items() if names.issuperset(shape.fields))
         for shape in SHAPES
     }
-    marked = sum(gsm8k.is_marked(str(record.values.get("answer", ""))) for record in records)
+    marked = sum(is_marked(str(record.values.get("answer", ""))) for record in records)
     if 2 * marked <= len(records):
         del fits[SHAPES[0]]
     most = max(fits.values())

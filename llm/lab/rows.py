@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 from llm.config.settings import Files
 from llm.corpora import Corpus, Example
 from llm.curation import math, safety
-from llm.data import read_examples
 from llm.data.check import asked
 from llm.data.files import HUB
-from llm.data.purposes import STYLES
+from llm.data.purposes import STYLES, read_examples
 from protocol.errors import InputError
 
 DRAWN = 42  # seed of which rows of a file are taken, and of the split of questions

@@ -17,8 +17,9 @@ from llm.config.presets import PAPER
 from llm.config.public import PUBLIC, SORRY
 from llm.config.settings import Files
 from llm.corpora.refusals import LABEL
-from llm.data import files, read_examples
+from llm.data import files
 from llm.data.check import asked
+from llm.data.purposes import read_examples
 from llm.lab import lab as lab_module
 from llm.lab.rows import file_rows
 from llm.models import Pretrained
