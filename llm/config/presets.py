@@ -70,8 +70,9 @@ AUTHORS_CODE = replace(
 
 
 def on_generated_rows(settings: Settings) -> Settings:
-    """A preset of the paper's for an embedded model: as many rows, sums and tokens of an answer as
-    its corpora have.
+    """A preset of the paper for an embedded model, with the row counts of the generated corpora.
+
+    The sums and the tokens of an answer are those of the preset `embedded`, too.
     """
     sizes = EMBEDDED_SIZE.stages
     stages = {
@@ -131,9 +132,7 @@ DEPTH = {
 
 
 def table2(settings: Settings, paper: Paper, preset: str) -> Settings:
-    """The preset with Table 2's adapter for one of the paper's models, and under `paper` its rates
-    and batches.
-    """
+    """The preset with Table 2's adapter for a model; under `paper` its rates and batches, too."""
     settings = replace(
         settings, adaptation=replace(settings.adaptation, rank=paper.rank, alpha=paper.alpha)
     )

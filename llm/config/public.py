@@ -1,5 +1,4 @@
-"""Where the paper's rows are public: files of the hub, by stage, as the presets `paper` and
-`authors-code` take them.
+"""The public files of the paper's rows by stage, for the presets `paper` and `authors-code`.
 
 No preset asks for more rows than a public file has, training and held-out ones together:
 
@@ -33,7 +32,7 @@ GSM8K = "hf://datasets/openai/gsm8k/main"
 SKILLMIX = "hf://datasets/PrincetonPLI/Instruct-SkillMix-SDA/data"
 # gated; the version of 2025/03 has 440 questions
 SORRY = "hf://datasets/sorry-bench/sorry-bench-202406"
-# Its files, by prompt style; the file of the base questions has no style. Of its 20 styles seven are
+# Its files by prompt style; the file of the base questions has no style. Seven of its 20 styles are
 # left out (llm.data.purposes.STYLES).
 STYLES = (
     "authority_endorsement", "evidence-based_persuasion", "expert_endorsement", "logical_appeal",

@@ -91,9 +91,7 @@ def files_of(name: str, stage: Stage, embedded: bool, options: RunOptions) -> Fi
 
 
 def check_stages(options: RunOptions, there: Mapping[str, Stage]) -> None:
-    """InputError for stages that neither the preset (`there`) nor a file has, or that no order
-    could name.
-    """
+    """InputError for stages without a preset or a file, and for names that no order can hold."""
     for name in options.stages:
         known("stages", name, list(dict.fromkeys([*there, *options.data])))
         if not re.fullmatch(r"[\w.-]+", name):

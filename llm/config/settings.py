@@ -116,9 +116,7 @@ class Probes:
             raise InputError(f"paraphrases: {expected}; got {twice!r} twice")
 
     def phrases(self, forget: str) -> tuple[str, ...]:
-        """Label, then paraphrases, after a question of the forget stage; () if its own answers are
-        measured.
-        """
+        """Label, then paraphrases, after a forget question; () to measure the stage's answers."""
         refusals = forget == "safety"
         label = LABEL if self.label is None and refusals else self.label
         if label is None:

@@ -1,5 +1,4 @@
-"""Generated corpora of the embedded default: stages of the paper's shape, the depth's three, a
-pretraining corpus.
+"""Generated corpora of the embedded models: the stages, the three of depth, and pretraining.
 
 Everything is drawn from a seed; nothing is downloaded.
 """
@@ -20,9 +19,7 @@ STAGES: dict[str, Callable[[str, int, int], Corpus]] = {
 
 
 def stage_corpus(stage: str, base: int, *, train: int, held_out: int) -> Corpus:
-    """The rows of a stage, drawn from the base seed; InputError for an unknown stage or sizes it
-    cannot give.
-    """
+    """The rows of a stage, drawn from the base seed; InputError for an unknown stage or size."""
     known("stage", stage, list(STAGES))
     if train < 1 or held_out < 1:
         raise InputError(

@@ -1,5 +1,4 @@
-"""GSM8K answers rewritten with numbered steps and a last line "#### n", kept only where that number
-is the right one.
+"""GSM8K answers in numbered steps with a last line "#### n", kept only if that number is right.
 
 Offline the steps come from the calculator annotations: every line of the answer becomes a step, its
 annotations are computed anew, and the answer is kept where each is right and the last one gives the
@@ -42,8 +41,9 @@ OPERATIONS: dict[type[ast.operator | ast.unaryop], Callable[..., Fraction]] = {
 
 @dataclass(frozen=True)
 class Rewritten:
-    """The rows kept, why others were dropped (by question), and the endpoint's tokens (prompt,
-    completion).
+    """The rows kept, the reasons why others were dropped, and the endpoint's tokens.
+
+    dropped: by question · tokens: of prompts and of answers.
     """
 
     rows: tuple[Example, ...]
@@ -52,9 +52,7 @@ class Rewritten:
 
 
 def compute(expression: str) -> Fraction | None:
-    """The exact value of an annotation's left side (+, −, ×, ÷, brackets, percent); None where it
-    is none.
-    """
+    """The exact value of an annotation's left side (+, −, ×, ÷, brackets, percent), or None."""
     text = re.sub(
         r"(\d+(?:\.\d+)?|\.\d+)%", r"(\1/100)", expression.replace(",", "").replace("$", "")
     )
@@ -71,9 +69,8 @@ def _evaluate(node: ast.expr, text: str) -> Fraction:
     if isinstance(node, ast.UnaryOp):
         return OPERATIONS[type(node.op)](_evaluate(node.operand, text))
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return Fraction(
-            text[node.col_offset : node.end_col_offset]
-        )  # the digits as written, not the nearest float
+        # The digits as they are written, not the nearest float.
+        return Fraction(text[node.col_offset : node.end_col_offset])
     raise ValueError(ast.dump(node))
 
 
@@ -106,7 +103,7 @@ def by_annotations(answer: str) -> str:
 
 
 def fault(rewritten: str, answer: str) -> str | None:
-    """What is wrong with a rewritten answer: no steps, or another final number than the answer's."""
+    """The fault of a rewritten answer: no steps, or another final number; None for none."""
     if not STEP.search(rewritten):
         return "expected lines that begin with 'Step N: '; got none"
     number, right = strict_number(rewritten), strict_number(answer)
@@ -125,9 +122,8 @@ def _offline(answers: Mapping[str, str]) -> Answers:
 
 def _answers(source: str | Path, *, skip_bad_rows: bool) -> dict[str, str]:
     """The answers of a file by their questions, GSM8K's marks in them."""
-    return {
-        row.prompt: row.answer for _, row in taken(source, "math", skip_bad_rows=skip_bad_rows).rows
-    }
+    rows = taken(source, "math", skip_bad_rows=skip_bad_rows).rows
+    return {row.prompt: row.answer for _, row in rows}
 
 
 def rewrite(

@@ -1,5 +1,4 @@
-"""Files of records, on disk or on the hub: which reader a name asks for, gzip, encoding, and what
-is refused.
+"""Files of records, on disk or on the hub: readers by suffix, gzip, encoding, and refusals.
 
 A record keeps its line (JSON lines, CSV, text) or its row (JSON, Parquet), counted from 1, so that
 whatever is wrong with it can be found. All text is UTF-8, with or without a byte order mark. Files
@@ -56,9 +55,7 @@ MARKUP = {
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds: its rows, what cannot be read, and how it is read; each in the file's
-    order.
-    """
+    """The content of a file: its rows, its faults, and notes on its reading, each in file order."""
 
     records: tuple[Record, ...]
     problems: tuple[Problem, ...]
@@ -66,8 +63,9 @@ class Content:
 
 
 def local(source: str | Path) -> Path:
-    """The file on this machine: `source` itself, or a copy of
-    hf://datasets/OWNER/NAME[@REVISION]/PATH from the hub.
+    """The file on this machine: `source` itself, or a copy of a file of the hub.
+
+    A file of the hub is named hf://datasets/OWNER/NAME[@REVISION]/PATH.
 
     Raises InputError where there is no such file, or the hub cannot be reached.
     """
@@ -112,8 +110,7 @@ def _file(path: Path) -> Path:
 
 
 def content(source: str | Path) -> Content:
-    """The whole of a file: every record, and in the place of each unreadable one what is wrong with
-    it.
+    """The whole of a file: every record, and a problem in the place of each unreadable record.
 
     Raises InputError where there is no such file, for a name that ends in none of SUFFIXES (with or
     without .gz), and for a file that the system does not let be read.
@@ -139,9 +136,7 @@ def content(source: str | Path) -> Content:
 
 
 def _mistaken(data: bytes, suffix: str) -> str | None:
-    """What a file holds that is no data of its suffix, and what to do; None where nothing of that
-    kind is seen.
-    """
+    """What a file holds instead of data of its suffix, and what to do; None if nothing."""
     if not data.strip():
         return "an empty file"
     own = b"PAR1" if suffix == ".parquet" else None

@@ -1,7 +1,8 @@
 """What the rows of a file are for, and which of them cannot be used for that.
 
 learn   questions with answers, chats, raw text: learned as they are
-safety  requests for `retrace data safety`: one text each, unsafe; safe ones and removed styles are left out
+safety  requests for `retrace data safety`: one text each, unsafe; safe requests and those of
+        removed styles are left out
 math    sums for `retrace data math`: a question alone, and GSM8K's answer
 """
 
@@ -24,8 +25,9 @@ STYLES = ("ascii", "atbash", "caesar", "morse", "misspellings", "translate-fr", 
 # XSTest's types of prompts: those that begin with "contrast_" are unsafe, these are safe.
 UNSAFE = "contrast_"
 SAFE_TYPES = (
-    "homonyms", "figurative_language", "safe_targets", "safe_contexts", "definitions", "nons_group_real_discr",
-    "real_group_nons_discr", "historical_events", "privacy_public", "privacy_fictional",
+    "homonyms", "figurative_language", "safe_targets", "safe_contexts", "definitions",
+    "nons_group_real_discr", "real_group_nons_discr", "historical_events", "privacy_public",
+    "privacy_fictional",
 )  # fmt: skip
 LABELS = ("safe", "unsafe")
 
@@ -33,8 +35,9 @@ Pairs = tuple[tuple[Record, Example], ...]
 
 
 class Chosen(NamedTuple):
-    """The rows that serve a purpose, what is wrong with others, and how many are left out without
-    being wrong.
+    """The rows that serve a purpose, the faults of other rows, and numbers of rows left out.
+
+    Rows of removed styles and safe requests are left out without being a fault.
     """
 
     rows: Pairs
@@ -177,8 +180,7 @@ def taken(
     styles_removed: Collection[str] = STYLES,
     skip_bad_rows: bool = False,
 ) -> Chosen:
-    """The rows of a file for one of PURPOSES; rows that cannot be used are refused, or left out
-    with a notice.
+    """The rows of a file for one of PURPOSES; bad rows are refused, or left out with a notice.
 
     Raises InputError naming file, place and field of the first row that cannot be used; for a file
     that breaks off, has no known shape, or has no row for this purpose, with skip_bad_rows, too.
@@ -198,9 +200,7 @@ def taken(
 
 
 def refuse(source: str | Path, problems: Sequence[Problem], purpose: str) -> None:
-    """InputError naming the first of the problems, if there is one, and the command that lists
-    them.
-    """
+    """InputError with the first problem, if there is one, and the command that lists all."""
     if not problems:
         return
     more = f"{len(problems) - 1} more; " if len(problems) > 1 else ""
