@@ -1,4 +1,4 @@
-"""Named configurations; `llm.config.options` puts choices in their place.
+"""Named configurations; `llm.config.options` puts the options into them.
 
 embedded: sizes measured to fit 2 cores · paper: Section 4 and Table 2 of arXiv 2510.16629 ·
 authors-code: what the published code and its configurations do where they differ from the text. The
@@ -22,12 +22,8 @@ from protocol.spec import Method
 
 STAGES = ("inst", "tofu", "math", "safety")
 STEPS_PROMPT = "{question}\nReason step by step and end with a line '#### ' and the final number."
-
-
-ROWS, HELD_OUT = (
-    (4000, 4000, 7000, 4410),
-    (200, 200, 1319, 200),
-)  # of the public files, see `llm.config.public`
+# Rows of the public files, see `llm.config.public`.
+ROWS, HELD_OUT = (4000, 4000, 7000, 4410), (200, 200, 1319, 200)
 
 
 def _stages(
@@ -110,7 +106,7 @@ SYSTEM = {"authors-code": "You are a helpful assistant."}
 
 @dataclass(frozen=True)
 class Depth:
-    """How the depth experiment learns C, U and R, unlearns U, and through what."""
+    """How the depth experiment learns C, U and R, and unlearns U."""
 
     learning: Recipe
     unlearning: Recipe

@@ -56,7 +56,7 @@ class Curated:
 def questions(
     source: str | Path, *, styles_removed: Sequence[str], skip_bad_rows: bool = False
 ) -> tuple[list[Question], int, int]:
-    """The unsafe requests of a file, and how many of removed styles and safe ones there are.
+    """Unsafe requests of a file, and the counts of removed styles and of safe prompts.
 
     Fields read beside the prompt: prompt_style; question_id (what the split keeps together; without
     it, the prompt); label, or where that is missing type (see `llm.data.purposes`): safe requests are

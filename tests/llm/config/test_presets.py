@@ -97,7 +97,7 @@ PAPERS = {
 
 
 def test_the_papers_models_have_table_2s_settings() -> None:
-    """Published: learning rates and batches of learning and unlearning, rank and alpha, by model."""
+    """Published by model: rates and batches of learning and unlearning, rank and alpha."""
     table = numbers.table2()
     assert set(table["model"]) == set(PAPERS)
     for row in table.iter_rows(named=True):
