@@ -17,6 +17,7 @@ retrace=$(dirname "$0")/../.venv/bin/retrace
     --data tofu "$data/tofu/full.json" math "$data/gsm8k/train.jsonl" safety "$out/safety/train.jsonl" \
     --test-data safety "$out/safety/test.jsonl" \
     --rows inst 320 tofu 400 math 400 safety 140 --held-out inst 32 tofu 32 math 32 safety 32 \
-    --batch 8 --micro-batch 8 --seeds 2 --probes sums 0 \
+    --learning.batch 8 --learning.micro-batch 8 --unlearning.batch 8 --unlearning.micro-batch 8 \
+    --seeds 2 --probes.sums 0 \
     --out "$out" --runs "$out/runs"
 "$retrace" figures --out "$out"

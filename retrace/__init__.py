@@ -1,130 +1,109 @@
 """The command line: retrace reproduce | theory | llm | models | data | store | figures | claims.
 
-Each side is imported inside its own subcommands only. An experiment writes its tables into a folder
-of its own under OUT/records, and `figures` makes figures, tables, claims and the report from all of
-these folders. Bad input is one line on standard error and exit code 2.
+A command loads its own module `run_NAME` and no other; JAX and torch are loaded when their side
+runs. An experiment writes its tables into a folder of its own under OUT/records; `figures` makes
+figures, tables, claims and the report of all tables there. Bad input is one line on standard error
+and exit code 2.
 """
 
 import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Union
 
 import tyro
 
 from protocol import notices
 from protocol.errors import InputError
-from protocol.progress import Progress
-from retrace import (
-    extras,
-    output,
-    run_claims,
-    run_data,
-    run_figures,
-    run_llm,
-    run_models,
-    run_reproduce,
-    run_store,
-    run_theory,
-)
+from retrace import extras, output
 from retrace.terminal import parse, progress_bars, show
 
 __version__ = "0.1.0"
 
-Command = (
-    Annotated[run_reproduce.Reproduce, tyro.conf.subcommand("reproduce")]
-    | Annotated[
-        run_theory.Theory,
-        tyro.conf.subcommand(
-            "theory", description="The theory, all of it or one result: see retrace theory --help."
-        ),
-    ]
-    | Annotated[
-        run_llm.Llm,
-        tyro.conf.subcommand(
-            "llm", description="Experiments of the language models: see retrace llm --help."
-        ),
-    ]
-    | Annotated[run_models.Models, tyro.conf.subcommand("models")]
-    | Annotated[
-        run_data.Data,
-        tyro.conf.subcommand("data", description="Data files: check one, or make a stage's."),
-    ]
-    | Annotated[
-        run_store.Store,
-        tyro.conf.subcommand(
-            "store", description="The stage store: what it holds, whether it is whole, tidying it."
-        ),
-    ]
-    | Annotated[run_figures.Figures, tyro.conf.subcommand("figures")]
-    | Annotated[run_claims.Claims, tyro.conf.subcommand("claims")]
+ABOUT = (
+    "Unlearning and the order of training stages: a theory side in JAX, a language-model side in "
+    "torch. Experiments write tables into OUT/records; figures and claims are made from them."
 )
-
-
-RUNS: dict[type, Callable[[Any, Progress], str]] = {
-    run_reproduce.Reproduce: run_reproduce.run,
-    run_figures.Figures: run_figures.run,
-    **dict.fromkeys((run_data.Check, run_data.Safety, run_data.Math), run_data.run),
-}
-# What is asked, not computed: the answer is printed as it is, with no time after it.
-ANSWERS: dict[type, Callable[[Any], str]] = {
-    run_models.Models: run_models.run,
-    run_claims.Claims: run_claims.run,
-    **dict.fromkeys(
-        (run_store.List, run_store.Show, run_store.Verify, run_store.Prune), run_store.run
+COMMANDS = {
+    "reproduce": "Run both sides at the default sizes, then make figures, claims and the report.",
+    "theory": "Run all results of the theory, or one of them: see retrace theory --help.",
+    "llm": "Run an experiment of the language models: see retrace llm --help.",
+    "models": "List the models that have names: sizes, the paper's settings, memory of training.",
+    "data": "Check a data file, or make the data of a stage.",
+    "store": "List, verify and prune the stage store.",
+    "figures": "Make figures, tables, claims and the report from the tables in OUT/records.",
+    "claims": (
+        "Re-evaluate every claim that OUT/records has data for, and print them as a table. Writes "
+        "no files."
     ),
 }
+PRINTED = ("models", "store", "claims")  # commands whose result is printed as it is, with no time
 
 
-def _run_of(command: Any) -> Callable[[Any, Progress], str]:
-    if isinstance(command, run_llm.Llm):
-        return run_llm.run
-    return RUNS.get(type(command), run_theory.run)
+@dataclass(frozen=True)
+class Overview:
+    """One command in the list of all commands."""
 
 
-def _perform(command: Any) -> str:
-    """Run one command; returns what is left to print."""
-    if type(command) in ANSWERS:
-        return ANSWERS[type(command)](command)
-    started = time.monotonic()
-    with progress_bars() as report:
-        line = _run_of(command)(command, report)
-    return f"{line} · {time.monotonic() - started:.0f} s"
+def _module(name: str) -> Any:
+    return import_module(f"retrace.run_{name}")
+
+
+def _overview() -> Any:
+    """All commands with their descriptions, without loading them."""
+    commands = [
+        Annotated[Overview, tyro.conf.subcommand(name, description=text)]
+        for name, text in COMMANDS.items()
+    ]
+    return Union[(*commands,)]
 
 
 def _parse(arguments: list[str]) -> Any:
-    if arguments[:1] == ["theory"]:
-        return run_theory.command(arguments[1:])
-    if arguments[:1] == ["llm"]:
-        return run_llm.command(arguments[1:])
-    return parse(Command, arguments, program="retrace", description=__doc__)
+    """The command of the arguments; without the name of a command, the help or an InputError."""
+    if not arguments or arguments[0] not in COMMANDS:
+        return parse(_overview(), arguments, program="retrace", description=ABOUT)
+    name, *rest = arguments
+    module = _module(name)
+    if name in ("theory", "llm"):  # their options are known once their side is loaded
+        return module.command(rest)
+    program = f"retrace {name}"
+    return parse(module.COMMAND, rest, program=program, description=COMMANDS[name])
+
+
+def _perform(name: str, command: Any) -> str:
+    """Run one command; returns what is left to print."""
+    run = _module(name).run
+    if name in PRINTED:
+        return run(command)
+    started = time.monotonic()
+    with progress_bars() as report:
+        line = run(command, report)
+    return f"{line} · {time.monotonic() - started:.0f} s"
 
 
 def _program() -> list[str]:
-    """What was typed before the arguments: retrace, or a script that adds something of its own and
-    calls `main`.
-    """
+    """The words before the arguments: retrace, or a script that adds something and calls `main`."""
     script = Path(sys.argv[0])
-    return (
-        ["python", script.name]
-        if script.suffix == ".py" and script.name != "__main__.py"
-        else ["retrace"]
-    )
+    is_script = script.suffix == ".py" and script.name != "__main__.py"
+    return ["python", script.name] if is_script else ["retrace"]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of `retrace`, and of scripts that add a model, a stage or an objective
-    (docs/extend.md).
+    """Entry point of `retrace`, and of scripts that add a model, a stage or an objective.
+
+    See docs/extend.md for such scripts.
     """
     program = _program() if arguments is None else ["retrace"]
     arguments = sys.argv[1:] if arguments is None else arguments
     output.typed = shlex.join([*program, *arguments])
     notices.direct(show)
     try:
-        print(_perform(_parse(arguments)), flush=True)
+        command = _parse(arguments)
+        print(_perform(arguments[0], command), flush=True)
     except InputError as error:
         print(f"retrace: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)

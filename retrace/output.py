@@ -1,6 +1,4 @@
-"""The output folder: checked before anything is computed, one folder of tables for each experiment
-in it.
-"""
+"""The output folder, which has one folder of tables for each experiment."""
 
 import os
 import platform
@@ -14,16 +12,14 @@ from protocol.errors import InputError
 from protocol.sources import ORIGIN, note_origin
 
 LIBRARIES = {"theory": ("jax", "jaxlib", "flax", "optax"), "llm": ("torch", "transformers", "peft")}
-typed = "retrace"  # the command of this process as it was typed; `main` sets it
+typed = "retrace"  # the command line of this process; `main` sets it
 
 
 def machine() -> dict[str, str]:
-    """What is told of this machine."""
-    memory = (
-        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-        if hasattr(os, "sysconf")
-        else 0.0
-    )
+    """The description of this machine in records and report."""
+    known = hasattr(os, "sysconf")
+    pages = os.sysconf("SC_PHYS_PAGES") if known else 0
+    memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**30 if known else 0.0
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cores": str(os.cpu_count()),
@@ -33,14 +29,12 @@ def machine() -> dict[str, str]:
 
 
 def environment(world: str) -> dict[str, str]:
-    """The machine, and the versions of what a world (theory, llm) computes with."""
+    """The machine, and the versions of the libraries of one side (theory, llm)."""
     return machine() | {name: version(name) for name in ("numpy", *LIBRARIES[world])}
 
 
 def writable(out: Path) -> Path:
-    """The output folder, made if need be; InputError before anything is computed where it cannot be
-    written.
-    """
+    """The output folder, made if it is missing; InputError if it cannot be written."""
     try:
         (out / "records").mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
@@ -53,23 +47,20 @@ def writable(out: Path) -> Path:
 
 
 def save(result: records.Result, out: Path, part: str) -> None:
-    """Write an experiment's tables, and the command and environment they come from, into
-    OUT/records/WORLD/NAME.
+    """Write an experiment's tables, with their command and environment, into OUT/records/PART.
 
-    part: WORLD/NAME.
+    part: the side and the name of the experiment, such as llm/positions.
     """
     folder = out / "records" / part
     folder.mkdir(parents=True, exist_ok=True)
-    _tell_of_replacement(result, folder)
-    (folder / ORIGIN).unlink(
-        missing_ok=True
-    )  # tables are never told to come from an earlier command
+    _warn_of_replacement(result, folder)
+    (folder / ORIGIN).unlink(missing_ok=True)  # tables never name an earlier command
     records.write(result, folder)
     note_origin(folder, typed, environment(part.split("/")[0]))
 
 
-def _tell_of_replacement(result: records.Result, folder: Path) -> None:
-    """A line on standard error where tables of other settings are written over."""
+def _warn_of_replacement(result: records.Result, folder: Path) -> None:
+    """A line on standard error if tables of other settings are replaced."""
     try:
         earlier = records.read_specs(folder)
     except InputError:  # none yet, or none that can be read

@@ -1,6 +1,4 @@
-"""`retrace claims`: every claim with its verdict, judged anew from the records, and where its
-evidence lies.
-"""
+"""`retrace claims`: every claim with its verdict and its evidence, evaluated again from records."""
 
 import textwrap
 from collections.abc import Sequence
@@ -21,12 +19,16 @@ HEADER = ("verdict", "value", "95% bounds", "world", "method", "models", "figure
 
 @dataclass(frozen=True)
 class Claims:
-    """The claims the records in OUT/records speak of, judged anew, as a table; nothing is written."""
+    """Every claim that OUT/records has data for, evaluated again, as a table."""
 
     out: Path = Path("out")
     """Folder that holds the records."""
     id: tuple[str, ...] = ()
-    """Only these claims, with the rule and the details of each; by default all, a line each."""
+    """Only these claims, with the rule and the details of each; by default all claims, one line
+    each."""
+
+
+COMMAND = Claims
 
 
 def _short(names: str) -> str:
@@ -34,9 +36,7 @@ def _short(names: str) -> str:
 
 
 def _known(ids: Sequence[str], judged: list[str], records: Path) -> None:
-    """InputError for an id that no record speaks of, with the command that makes such records where
-    there is one.
-    """
+    """InputError for an id without records, with the command that makes them if there is one."""
     from paper_figs.figures.registry import FIGURES
 
     for id in ids:
@@ -52,7 +52,7 @@ def _cells(group: "Group", sources: Sequence[Source]) -> list[tuple[str, ...]]:
 
     rows: list[tuple[str, ...]] = []
     for claim in group.claims:
-        found = evidence.of(claim, sources)
+        source = evidence.of(claim, sources)
         rows.append(
             (
                 claim_text.badge(claim.verdict),
@@ -61,44 +61,39 @@ def _cells(group: "Group", sources: Sequence[Source]) -> list[tuple[str, ...]]:
                 claim.world,
                 _short(claim.method or claim_text.MISSING),
                 _short(claim.model),
-                found.figure or claim_text.MISSING,
-                ", ".join(found.records),
+                source.figure or claim_text.MISSING,
+                ", ".join(source.records),
                 "" if group.statistic else claim.statistic,
             )
         )
     return rows
 
 
-def _told(group: "Group", lines: Sequence[str], details: bool) -> list[str]:
-    """A group's statement, then the line of each claim, each followed by its rule and detail where
-    they are asked.
-    """
-    told = ["", f"{group.id}  {group.statement}"]
+def _paragraph(group: "Group", lines: Sequence[str], details: bool) -> list[str]:
+    """A group's statement, and the line of each claim with its rule and its detail if wanted."""
+    paragraph = ["", f"{group.id}  {group.statement}"]
     for claim, line in zip(group.claims, lines, strict=True):
-        told.append(line)
+        paragraph.append(line)
         if details:
-            told += [f"    {claim.statistic}: {claim.threshold}", f"    {claim.detail}"]
-    return told
+            paragraph += [f"    {claim.statistic}: {claim.threshold}", f"    {claim.detail}"]
+    return paragraph
 
 
 def run(command: Claims) -> str:
-    """`retrace claims`; returns the table, the tally above it."""
+    """`retrace claims`; returns the number of claims of each verdict, and the table."""
     from paper_figs.drawing import claim_text
 
     result, sources = read_all(command.out)
     claims = judge(result.tables)
     _known(command.id, list(dict.fromkeys(claim.id for claim in claims)), command.out / "records")
-    groups = claim_text.groups(
-        claim for claim in claims if not command.id or claim.id in command.id
-    )
+    chosen = [claim for claim in claims if not command.id or claim.id in command.id]
+    groups = claim_text.groups(chosen)
     cells = [_cells(group, sources) for group in groups]
     table: list[tuple[str, ...]] = [HEADER, *(row for rows in cells for row in rows)]
     lines = aligned(table, right=(1, 2))
-    told, at = (
-        [claim_text.headline([claim for group in groups for claim in group.claims]), "", lines[0]],
-        1,
-    )
+    header, *rows = lines
+    page = [claim_text.headline(chosen), "", header]
     for group in groups:
-        told += _told(group, lines[at : at + len(group.claims)], bool(command.id))
-        at += len(group.claims)
-    return "\n".join(told)
+        own, rows = rows[: len(group.claims)], rows[len(group.claims) :]
+        page += _paragraph(group, own, bool(command.id))
+    return "\n".join(page)

@@ -1,4 +1,4 @@
-"""`retrace data`: look a data file through; make the safety and the math stage as the paper did."""
+"""`retrace data`: check a data file; make the safety and the math stage as the paper did."""
 
 import dataclasses
 import json
@@ -23,94 +23,90 @@ File = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
 
 @dataclass(frozen=True)
 class Check:
-    """Rows, fields, lengths, duplicates and overlap of a data file, and what is wrong where."""
+    """Report the rows, fields, lengths, duplicates and overlap of a data file, and every fault."""
 
     file: File
-    """JSON, JSON lines, CSV, TSV, text or Parquet, also with .gz; on the hub:
-    hf://datasets/OWNER/NAME[@REVISION]/PATH.
-    """
+    """JSON, JSON lines, CSV, TSV, text or Parquet, also with .gz; on the hub
+    hf://datasets/OWNER/NAME[@REVISION]/PATH."""
     test: str | None = None
-    """A test file whose prompts must not stand in FILE."""
+    """A test file; its prompts must not be in FILE."""
     purpose: Literal["learn", "safety", "math"] | None = None
-    """What the rows are for: to be learned as they are, `retrace data safety` or `retrace data
-    math`; by default safety for prompts without answers, else learn."""
+    """Use of the rows: learn (learned as they are), safety (`retrace data safety`) or math
+    (`retrace data math`); by default safety for prompts without answers, else learn."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """An OpenAI-compatible endpoint to take answers from; without --endpoint.url, they come from
-    templates.
-    """
+class EndpointOptions:
+    """An OpenAI-compatible endpoint that writes answers; without --endpoint.url, templates do."""
 
     url: str | None = None
     """Base URL, for instance http://localhost:8000/v1."""
     model: str = ""
-    """The model's name there."""
+    """The model's name at the endpoint."""
     key_variable: str = "OPENAI_API_KEY"
     """Environment variable that holds the key."""
     per_minute: int = 60
-    """Requests a minute at most."""
+    """Most requests a minute."""
     parallel: int = 4
-    """Requests under way at a time."""
+    """Most requests at the same time."""
     timeout: float = 60.0
     """Seconds after which a request counts as stalled and is sent again."""
     attempts: int = 3
-    """How often another answer is asked for where one does not pass its check."""
+    """Most answers that are requested for a prompt until an answer passes its check."""
     temperature: float = 0.7
-    """Sampling temperature; left out, with a notice, where the model takes none."""
+    """Sampling temperature; left out, with a notice, if the model takes none."""
     max_tokens: int = 512
-    """Longest answer, in tokens; a reasoning model's thoughts count."""
+    """Longest answer, in tokens, the thoughts of a reasoning model included."""
 
 
 @dataclass(frozen=True)
 class Safety:
-    """The safety set: unsafe requests, refusals that start with the agreed sentence, a 70/30 split."""
+    """Make the safety stage: refusals of unsafe requests, split 70/30 into training and test."""
 
     file: File
-    """Unsafe requests: SORRY-Bench, XSTest, or any file with a field prompt or turns."""
+    """Unsafe requests of SORRY-Bench, of XSTest, or of any file with a field prompt or turns."""
     out: Path = Path("data/safety")
     """Folder for train.jsonl, test.jsonl and curation.json."""
     styles_removed: tuple[str, ...] | None = None
-    """Prompt styles left out; by default ascii, atbash, caesar, morse, misspellings, translate-fr,
-    translate-mr.
-    """
+    """Prompt styles that are left out; by default ascii, atbash, caesar, morse, misspellings,
+    translate-fr and translate-mr."""
     share: float = 0.7
-    """Share of the questions that is for training."""
+    """Share of the questions in the training set."""
     seed: int = 42
     """Seed of the split and of the templates' reasons."""
     skip_bad_rows: bool = False
-    """Leave out rows that cannot be used, saying how many."""
-    endpoint: Annotated[Asked, tyro.conf.arg(name="endpoint")] = Asked()
+    """Leave out rows that cannot be used, and say how many."""
+    endpoint: Annotated[EndpointOptions, tyro.conf.arg(name="endpoint")] = EndpointOptions()
 
 
 @dataclass(frozen=True)
 class Math:
-    """GSM8K answers rewritten in steps, kept where the final number is right."""
+    """Make the math stage: GSM8K answers rewritten in steps, kept if the final number is right."""
 
     file: File
-    """GSM8K: fields question and answer, with a last line "#### n"."""
+    """GSM8K rows: fields question and answer, the answer with a last line "#### n"."""
     out: Path = Path("data/math")
     """Folder for rows.jsonl and curation.json."""
     skip_bad_rows: bool = False
-    """Leave out rows that cannot be used, saying how many."""
-    endpoint: Annotated[Asked, tyro.conf.arg(name="endpoint")] = Asked()
+    """Leave out rows that cannot be used, and say how many."""
+    endpoint: Annotated[EndpointOptions, tyro.conf.arg(name="endpoint")] = EndpointOptions()
 
 
-Data = (
+COMMAND = (
     Annotated[Check, tyro.conf.subcommand("check")]
     | Annotated[Safety, tyro.conf.subcommand("safety")]
     | Annotated[Math, tyro.conf.subcommand("math")]
 )
 
 
-def _endpoint(asked: Asked) -> "Endpoint | None":
+def _endpoint(options: EndpointOptions) -> "Endpoint | None":
     from llm.curation.endpoint import Endpoint
 
-    if asked.url is None:
+    if options.url is None:
         return None
-    if not asked.model:
+    if not options.model:
         raise InputError("endpoint.model: expected the model's name at the endpoint; got none")
-    return Endpoint(**{**vars(asked), "url": asked.url})
+    return Endpoint(**{**vars(options), "url": options.url})
 
 
 def _folder(out: Path) -> Path:
@@ -124,34 +120,30 @@ def _folder(out: Path) -> Path:
 
 
 def _write(rows: "tuple[Example, ...]", path: Path) -> None:
-    lines = (
-        json.dumps({"prompt": row.prompt, "response": row.answer}, ensure_ascii=False)
-        for row in rows
-    )
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    pairs = [{"prompt": row.prompt, "response": row.answer} for row in rows]
+    lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def _check(command: Check) -> str:
     from llm.data.check import check
 
-    found = check(command.file, test=command.test, purpose=command.purpose)
-    print(*found.lines(), sep="\n")
-    if found.problems:
-        raise InputError(
-            f"{command.file}: {len(found.problems)} problems in {found.rows} rows, listed above"
-        )
+    report = check(command.file, test=command.test, purpose=command.purpose)
+    print(*report.lines(), sep="\n")
+    if report.problems:
+        problems, rows = len(report.problems), report.rows
+        raise InputError(f"{command.file}: {problems} problems in {rows} rows, listed above")
     return "no problems"
 
 
 def _safety(command: Safety, report: Progress) -> str:
     from llm.curation import safety
-    from llm.data.purposes import STYLES
 
-    styles = STYLES if command.styles_removed is None else command.styles_removed
     endpoint, out = _endpoint(command.endpoint), _folder(command.out)
+    styles = command.styles_removed
     made = safety.curate(
         command.file,
-        styles_removed=styles,
+        styles_removed=safety.STYLES if styles is None else styles,
         share=command.share,
         seed=command.seed,
         skip_bad_rows=command.skip_bad_rows,
@@ -161,18 +153,13 @@ def _safety(command: Safety, report: Progress) -> str:
     )
     _write(made.train, out / "train.jsonl")
     _write(made.test, out / "test.jsonl")
-    return _summary(
-        out,
-        command,
-        {
-            "train": len(made.train),
-            "test": len(made.test),
-            "styles removed": made.styles_removed,
-            "safe prompts removed": made.safe_removed,
-        },
-        made.dropped,
-        made.tokens,
-    )
+    counts = {
+        "train": len(made.train),
+        "test": len(made.test),
+        "styles removed": made.styles_removed,
+        "safe prompts removed": made.safe_removed,
+    }
+    return _summary(out, command, counts, made.dropped, made.tokens)
 
 
 def _math(command: Math, report: Progress) -> str:
@@ -197,25 +184,22 @@ def _summary(
     dropped: Mapping[str, str],
     tokens: tuple[int, int],
 ) -> str:
-    """Write curation.json: what was asked for, what came out, what was dropped and why."""
+    """Write curation.json: the options, the counts, the files, and why rows were dropped."""
     from protocol.spec import digest
 
     counts = {**counts, "dropped": len(dropped)}
-    names = sorted(path for path in out.glob("*.jsonl") if path.name != JOURNAL)
-    files = {path.name: digest(path.read_text(encoding="utf-8")) for path in names}
-    asked = json.loads(json.dumps(dataclasses.asdict(command), default=str))
-    whole = {
-        "command": asked,
+    paths = sorted(path for path in out.glob("*.jsonl") if path.name != JOURNAL)
+    summary = {
+        "command": json.loads(json.dumps(dataclasses.asdict(command), default=str)),
         "counts": counts,
         "tokens": tokens,
-        "files": files,
+        "files": {path.name: digest(path.read_text(encoding="utf-8")) for path in paths},
         "dropped": dropped,
     }
-    (out / "curation.json").write_text(
-        json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    said = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return f"{out}: {said} · tokens: {tokens[0]} asked, {tokens[1]} answered"
+    text = json.dumps(summary, indent=2, ensure_ascii=False)
+    (out / "curation.json").write_text(text + "\n", encoding="utf-8")
+    listed = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return f"{out}: {listed} · tokens: {tokens[0]} of prompts, {tokens[1]} of answers"
 
 
 def run(command: Check | Safety | Math, report: Progress) -> str:

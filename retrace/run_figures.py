@@ -1,4 +1,4 @@
-"""`retrace figures`: records into figures, tables, claims and the report."""
+"""`retrace figures`: figures, tables, claims and the report from records."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +17,17 @@ class Figures:
     """Figures, tables, claims and the report from the tables in OUT/records."""
 
     out: Path = Path("out")
-    """Folder that holds the records, and is written into."""
+    """Folder that holds the records; figures, tables, claims and the report go there, too."""
     only: tuple[str, ...] = ()
-    """Draw these figures alone, by number or name ("4", "distance-forget"), and leave the rest as
-    it is.
+    """Draw only these figures, by number or name ("4", "distance-forget"), and change nothing else.
     """
 
 
+COMMAND = Figures
+
+
 def _some(command: Figures) -> str:
-    """Draw the figures that are asked for; InputError where one has no records."""
+    """Draw the chosen figures; InputError if a figure has no records."""
     from paper_figs.drawing import entry
     from paper_figs.figures import registry
 
@@ -35,16 +37,13 @@ def _some(command: Figures) -> str:
     saved = [entry.save(figure, tables, writable(command.out) / "figures") for figure in chosen]
     for figure, files in zip(chosen, saved, strict=True):
         if files is None:
-            raise InputError(
-                f"only: {figure.name} {figure.missing}; {command.out / 'records'} holds none"
-            )
+            records = command.out / "records"
+            raise InputError(f"only: {figure.name} {figure.missing}; {records} holds none")
     return "figures: " + " ".join(str(file) for files in saved if files for file in files)
 
 
 def run(command: Figures, report: Progress) -> str:
-    """`retrace figures`; returns the closing line: where the report is, and how many claims have
-    each verdict.
-    """
+    """`retrace figures`; returns the closing line: the report's path, and the count of verdicts."""
     from paper_figs.report.outputs import build
 
     if command.only:

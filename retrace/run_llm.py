@@ -1,20 +1,54 @@
 """`retrace llm`: the experiments of the language models.
 
-Their names and options are only known once torch is loaded, so they are asked for when the command
-is used.
+The options are those of `llm.config.options.Options`. Each of its groups, such as `learning`, is
+a dataclass of the settings, and every field of the dataclass is an option: --learning.lr. The
+experiments and options are known once torch is loaded, so they are read when the command is used.
 """
 
+import ast
+import inspect
+import itertools
+import textwrap
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, TypedDict, Union, get_type_hints
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from protocol.errors import known
+from protocol.errors import InputError, known
 from protocol.progress import Progress
 from retrace.output import save, writable
 from retrace.terminal import parse
+
+# Options of earlier versions, and the options that replace them.
+RENAMED = {
+    "--lr": "--learning.lr",
+    "--unlearning-lr": "--unlearning.lr",
+    "--batch": "--learning.batch and --unlearning.batch",
+    "--micro-batch": "--learning.micro-batch and --unlearning.micro-batch",
+    "--adaptation": "--adaptation.kind",
+    "--rank": "--adaptation.rank",
+    "--alpha": "--adaptation.alpha",
+    "--dropout": "--adaptation.dropout",
+    "--lora-targets": "--adaptation.targets",
+    "--anew": "--adaptation.new-adapter-each-stage",
+    "--new-adapter-each-stage": "--adaptation.new-adapter-each-stage",
+    "--probes": "--probes.NAME NUMBER for each number, such as --probes.every 5",
+    "--math-prompt": "--probes.prompt",
+    "--label": "--probes.label",
+}
+GROUP_HELP = {
+    "learning": "How the stages are trained; by default as the preset says, stage by stage.",
+    "unlearning": "How the forget stage is unlearned; by default as the preset says.",
+    "pretraining": "How an embedded model is pretrained; by default as the preset says.",
+    "adaptation": "What is trained; by default what the preset says.",
+    "probes": "What is measured; by default what the preset says.",
+}
+MODEL = (
+    "Embedded models or the paper's models by name (see retrace models), directories, or hub ids "
+    "OWNER/NAME."
+)
 
 
 @dataclass(frozen=True)
@@ -31,26 +65,61 @@ class Place:
     runs: Path = Path("runs")
     """Folder of the stage store."""
     workers: int | None = None
-    """Single-threaded processes; by default one a core, on a GPU one."""
+    """Number of single-threaded processes; by default one a core, on a GPU one."""
     checkpoint_every: int = 100
     """Updates between two checkpoints of a stage in training."""
 
 
-MODEL = """Embedded models or the paper's by name (see retrace models), directories, or hub ids OWNER/NAME."""
+def _documented(settings: type) -> dict[str, str]:
+    """The docstrings of a dataclass's fields, by the field's name."""
+    (source,) = ast.parse(textwrap.dedent(inspect.getsource(settings))).body
+    texts: dict[str, str] = {}
+    for above, below in itertools.pairwise(getattr(source, "body", [])):
+        match above, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(ast.Constant(str(text))):
+                texts[name] = " ".join(text.split())
+    return texts
 
 
-def _one(name: str, build: Any) -> Any:
+def _flags(settings: type, left_out: tuple[str, ...]) -> Any:
+    """The fields of a dataclass as options, each of which may be left out; parsed into a dict."""
+    from llm.config.settings import given_type
+
+    texts, flags = _documented(settings), {}
+    for name, hint in get_type_hints(settings).items():
+        if name not in left_out:
+            flags[name] = Annotated[given_type(hint), tyro.conf.arg(help=texts[name])]
+    return TypedDict(settings.__name__, flags, total=False)  # type: ignore[operator]
+
+
+def _options() -> type:
+    """`Options` whose groups and settings have the types and the docstrings of the settings."""
+    from llm.config.options import GROUPS, READ_FROM_FILES, SCALARS, Options
+    from llm.config.settings import Settings
+
+    hints, texts = get_type_hints(Options), _documented(Settings)
+    fields: list[Any] = []
+    for name in hints:
+        if name in GROUPS:
+            flags = _flags(GROUPS[name], READ_FROM_FILES)
+            about = tyro.conf.arg(help=GROUP_HELP[name])
+            fields.append((name, Annotated[flags, about], field(default_factory=dict)))
+        elif name in SCALARS:
+            about = tyro.conf.arg(help=texts[name])
+            fields.append((name, Annotated[hints[name], about], field(default=None)))
+    return make_dataclass("Options", fields, bases=(Options,), frozen=True)
+
+
+def _one(name: str, build: Any, options: Any) -> Any:
     """The subcommand of one experiment: models, options and where results go."""
-    from llm.config.options import DEFAULT_MODELS, Options
+    from llm.config.options import DEFAULT_MODELS
 
+    model = tyro.conf.arg(help=MODEL, aliases=("--models",))
+    unnamed = tyro.conf.arg(name="")
     fields = [
-        (
-            "model",
-            Annotated[tuple[str, ...], tyro.conf.arg(help=MODEL, aliases=("--models",))],
-            field(default=DEFAULT_MODELS),
-        ),
-        ("options", Annotated[Options, tyro.conf.arg(name="")], field(default=Options())),
-        ("place", Annotated[Place, tyro.conf.arg(name="")], field(default=Place())),
+        ("model", Annotated[tuple[str, ...], model], field(default=DEFAULT_MODELS)),
+        ("options", Annotated[options, unnamed], field(default=options())),
+        ("place", Annotated[Place, unnamed], field(default=Place())),
     ]
     command = make_dataclass(
         name, fields, bases=(Llm,), namespace={"__doc__": build.__doc__}, frozen=True
@@ -59,9 +128,7 @@ def _one(name: str, build: Any) -> Any:
 
 
 def _files(typed: list[str]) -> dict[str, tuple[str, ...]]:
-    """Files by stage out of STAGE FILE STAGE FILE …, in which a stage stands once for each of its
-    files.
-    """
+    """Files by stage out of STAGE FILE STAGE FILE …; a stage is repeated for each of its files."""
     if len(typed) % 2:
         raise ValueError(f"expected STAGE FILE for each file; got {' '.join(typed)}")
     files: dict[str, tuple[str, ...]] = {}
@@ -72,7 +139,7 @@ def _files(typed: list[str]) -> dict[str, tuple[str, ...]]:
 
 def _registry() -> ConstructorRegistry:
     """What tyro cannot parse by itself: several files of one stage."""
-    from llm.config.choices import ByStage
+    from llm.config.run_options import ByStage
 
     registry = ConstructorRegistry()
 
@@ -91,20 +158,28 @@ def _registry() -> ConstructorRegistry:
     return registry
 
 
+def _refuse_renamed(arguments: list[str]) -> None:
+    """InputError for an option of an earlier version; names the options that replace it."""
+    for argument in arguments:
+        typed = argument.partition("=")[0].replace("_", "-")
+        if argument.startswith("--") and typed in RENAMED:
+            raise InputError(f"{typed}: expected {RENAMED[typed]} in place of {typed}")
+
+
 def command(arguments: list[str]) -> Any:
-    """What `retrace llm ARGUMENTS` asks for: an experiment (positions, where none is named) with
-    its options.
-    """
+    """The command of `retrace llm ARGUMENTS`: an experiment, by default positions, with options."""
     from llm.config.experiments import EXPERIMENTS
 
     if arguments and not arguments[0].startswith("-"):
         known("experiment", arguments[0], list(EXPERIMENTS))
     elif not {"-h", "--help"} & set(arguments):
         arguments = ["positions", *arguments]
-    ones = [_one(name, build) for name, build in EXPERIMENTS.items()]
+    _refuse_renamed(arguments)
+    options = _options()
+    commands = [_one(name, build, options) for name, build in EXPERIMENTS.items()]
     with _registry():
         return parse(
-            Union[(*ones,)],
+            Union[(*commands,)],
             arguments,
             program="retrace llm",
             description="Experiments of the language models.",
@@ -112,7 +187,7 @@ def command(arguments: list[str]) -> Any:
 
 
 def experiments(name: str, models: tuple[str, ...], options: Any) -> list[Any]:
-    """What an experiment comes to: one for every model and setting."""
+    """The experiments of a name: one for every model and setting."""
     from llm.config.experiments import EXPERIMENTS
 
     return [experiment for model in models for experiment in EXPERIMENTS[name](model, options)]

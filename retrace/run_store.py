@@ -1,4 +1,4 @@
-"""`retrace store`: what a store holds, whether it is whole, and removing what is of no more use."""
+"""`retrace store`: list, show, verify and prune the artifacts of a stage store."""
 
 import json
 from collections import defaultdict
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class List:
-    """One line an artifact, and how many there are of each kind."""
+    """List every artifact in one line, and count the artifacts of each kind."""
 
     runs: Path = Path("runs")
     """Folder of the stage store."""
@@ -28,17 +28,17 @@ class List:
 
 @dataclass(frozen=True)
 class Show:
-    """What one artifact was made of, its files, its parent, and what was made from it."""
+    """Show what one artifact was made of, its files, its parent, and the artifacts made from it."""
 
     key: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="KEY")]
-    """Its key, or a beginning of it that no other key has."""
+    """The artifact's key, or a beginning that no other key has."""
     runs: Path = Path("runs")
     """Folder of the stage store."""
 
 
 @dataclass(frozen=True)
 class Verify:
-    """Check every file against its SHA-256; nothing is changed."""
+    """Check every file against its SHA-256. Changes no file."""
 
     runs: Path = Path("runs")
     """Folder of the stage store."""
@@ -46,23 +46,23 @@ class Verify:
 
 @dataclass(frozen=True)
 class Prune:
-    """Remove what killed runs left behind. What a process works on is left alone.
+    """Remove the files that killed runs left behind, except where a process is still working.
 
-    A killed run's checkpoint goes too: the next run begins that stage anew.
+    The checkpoints of killed runs are removed, too: the next run begins such a stage anew.
     """
 
     runs: Path = Path("runs")
     """Folder of the stage store."""
     damaged: bool = False
-    """Also remove artifacts with files missing or changed; every file is read for it."""
+    """Also remove artifacts with files that are missing or changed; every file is read."""
     other_numerics: bool = False
-    """Also remove artifacts of other versions of the code, torch or transformers than this
-    installation's, which reads none of them."""
+    """Also remove artifacts of other versions of the code, torch or transformers, which this
+    installation cannot use."""
     dry_run: bool = False
-    """Only say what would go."""
+    """Only list the folders that would be removed."""
 
 
-Store = (
+COMMAND = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
@@ -80,12 +80,8 @@ def _made(artifact: "Artifact") -> str:
 
 def _total(among: "Sequence[Artifact]", kind: str) -> list[str]:
     seconds = sum(artifact.manifest.seconds for artifact in among)
-    return [
-        kind,
-        str(len(among)),
-        decimal(sum(artifact.size for artifact in among)),
-        f"{seconds:.1f} s",
-    ]
+    size = sum(artifact.size for artifact in among)
+    return [kind, str(len(among)), decimal(size), f"{seconds:.1f} s"]
 
 
 def _artifacts(runs: Path) -> "list[Artifact]":
@@ -98,16 +94,15 @@ def _artifacts(runs: Path) -> "list[Artifact]":
 def _list(command: List) -> str:
     among = _artifacts(command.runs)
     kinds: dict[str, list[Artifact]] = defaultdict(list)
+    lines = [["key", "kind", "size", "to make", "made", "description"]]
     for artifact in among:
         kinds[artifact.kind].append(artifact)
-    lines = [["key", "kind", "size", "to make", "made", "description"]]
-    for each in among:
-        took = f"{each.manifest.seconds:.1f} s"
-        lines.append(
-            [each.key, each.kind, decimal(each.size), took, _made(each), each.manifest.description]
-        )
+        size, took = decimal(artifact.size), f"{artifact.manifest.seconds:.1f} s"
+        description = artifact.manifest.description
+        lines.append([artifact.key, artifact.kind, size, took, _made(artifact), description])
     totals = [["kind", "artifacts", "size", "to make"]]
-    totals += [_total(some, kind) for kind, some in sorted(kinds.items())] + [_total(among, "all")]
+    totals += [_total(some, kind) for kind, some in sorted(kinds.items())]
+    totals.append(_total(among, "all"))
     return "\n".join([*aligned(lines, right=(2, 3)), "", *aligned(totals, right=(1, 2, 3))])
 
 
@@ -124,11 +119,10 @@ def _show(command: Show) -> str:
 
     among = _artifacts(command.runs)
     artifact = inventory.find(among, command.key)
-    names = {each.key: each.manifest.description for each in among}
+    names = {other.key: other.manifest.description for other in among}
     parent = artifact.parent
-    children = [
-        [each.key, each.manifest.description] for each in among if each.parent == artifact.key
-    ]
+    made_from_it = [other for other in among if other.parent == artifact.key]
+    children = [[child.key, names[child.key]] for child in made_from_it]
     return "\n".join(
         [
             f"{artifact.key}  {artifact.manifest.description}",

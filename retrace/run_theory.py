@@ -1,7 +1,7 @@
-"""`retrace theory`: every result of the theory, or one of them with its own options.
+"""`retrace theory`: every result of the theory, or one result with its own options.
 
-The options of a result are the settings of its experiment, so they are only known once the theory
-(and JAX) is loaded.
+The options of a result are the settings of its experiment, so they are known once the theory (and
+JAX) is loaded.
 """
 
 from dataclasses import dataclass, field, make_dataclass
@@ -21,31 +21,21 @@ class Theory:
     """Every result of the theory at its default settings."""
 
     quick: bool = False
-    """Small ensembles."""
+    """Run small ensembles."""
     out: Path = Path("out")
     """Folder the tables are written into, under records/theory."""
 
 
 def _one(name: str, module: Any, quick: bool) -> Any:
-    """The subcommand of one result: its settings as options, its small settings as defaults where
-    `quick`.
-    """
+    """The subcommand of one result: its settings as options, its small settings with `quick`."""
     defaults = module.QUICK if quick else module.Settings()
+    unnamed = tyro.conf.arg(name="")
+    small = tyro.conf.arg(help="Start from small settings.")
+    folder = tyro.conf.arg(help="Folder the tables are written into, under records/theory.")
     options = [
-        ("settings", Annotated[module.Settings, tyro.conf.arg(name="")], field(default=defaults)),
-        (
-            "quick",
-            Annotated[bool, tyro.conf.arg(help="Start from small settings.")],
-            field(default=False),
-        ),
-        (
-            "out",
-            Annotated[
-                Path,
-                tyro.conf.arg(help="Folder the tables are written into, under records/theory."),
-            ],
-            field(default=Path("out")),
-        ),
+        ("settings", Annotated[module.Settings, unnamed], field(default=defaults)),
+        ("quick", Annotated[bool, small], field(default=False)),
+        ("out", Annotated[Path, folder], field(default=Path("out"))),
     ]
     command = make_dataclass(
         name, options, namespace={"__doc__": module.Settings.__doc__}, frozen=True
@@ -54,9 +44,7 @@ def _one(name: str, module: Any, quick: bool) -> Any:
 
 
 def command(arguments: list[str]) -> Any:
-    """What `retrace theory ARGUMENTS` asks for: Theory, or one result's settings with `quick` and
-    `out`.
-    """
+    """The command of `retrace theory ARGUMENTS`: all results, or one result with its settings."""
     from theory.experiments import RESULTS
 
     named = bool(arguments) and not arguments[0].startswith("-")
@@ -64,28 +52,21 @@ def command(arguments: list[str]) -> Any:
         known("result", arguments[0], ["all", *RESULTS])
     elif not {"-h", "--help"} & set(arguments):
         arguments = ["all", *arguments]
-    ones = [_one(name, module, "--quick" in arguments) for name, module in RESULTS.items()]
-    every = Union[(Annotated[Theory, tyro.conf.subcommand("all")], *ones)]
-    return parse(
-        every,
-        arguments,
-        program="retrace theory",
-        description="All results (the default), or one of them.",
-    )
+    quick = "--quick" in arguments
+    results = [_one(name, module, quick) for name, module in RESULTS.items()]
+    every = Union[(Annotated[Theory, tyro.conf.subcommand("all")], *results)]
+    about = "Run all results (the default), or one of them."
+    return parse(every, arguments, program="retrace theory", description=about)
 
 
 def run(command: Any, report: Progress) -> str:
-    """Run one result, or all of them; each is written as soon as it is there. Returns the closing
-    line.
-    """
+    """Run one result, or all; each is written as soon as it is done. Returns the closing line."""
     from theory.experiments import RESULTS
 
     out = writable(command.out)
     if isinstance(command, Theory):
-        chosen = {
-            name: module.QUICK if command.quick else module.Settings()
-            for name, module in RESULTS.items()
-        }
+        modules, quick = RESULTS.items(), command.quick
+        chosen = {name: each.QUICK if quick else each.Settings() for name, each in modules}
     else:
         chosen = {type(command).__name__: command.settings}
     for name, settings in chosen.items():

@@ -1,6 +1,4 @@
-"""What the commands share at the terminal: options that become one line when wrong, and progress
-bars.
-"""
+"""The terminal: wrong options as one line, progress bars, and tables with aligned columns."""
 
 import contextlib
 import io
@@ -35,8 +33,9 @@ def show(line: str) -> None:
 
 @contextlib.contextmanager
 def progress_bars() -> Iterator[progress.Progress]:
-    """Progress with time left; yields report(label, done, total). Nothing is shown before the first
-    report.
+    """Progress bars with the time left; yields report(label, done, total).
+
+    Nothing is shown before the first report.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -63,43 +62,42 @@ def progress_bars() -> Iterator[progress.Progress]:
             bars.stop()
 
 
-def _named(found: re.Match[str]) -> str:
-    name = found[1]
+def _named(parsing: re.Match[str]) -> str:
+    name = parsing[1]
     return f"{name}: " if name.startswith("--") else f"{name}." if name else ""
 
 
+def _one_line(text: str) -> str:
+    """The message of tyro without its frame, its colours and its help, as one line."""
+    text = re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]|-{4,}", " ", text)
+    text = re.split("Argument helptext:|For full helptext", text)[0]
+    text, _, suggestions = text.partition("Perhaps you meant:")
+    line = re.sub(PARSING, _named, " ".join(text.split()).rstrip("."))
+    line = re.sub(r"^(Unrecognized options) \1", r"\1", line)  # tyro's heading and its sentence
+    near = re.search(r"--[\w.-]+", suggestions)
+    return f"{line} (did you mean {near[0]}?)" if near else line
+
+
 def parse(command: Any, arguments: list[str], *, program: str, description: str | None) -> Any:
-    """The command named by the arguments; a mistake in them becomes one line and exit code 2."""
+    """The command of the arguments; InputError in one line for arguments that are wrong."""
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
             return tyro.cli(command, args=arguments, prog=program, description=description)
     except SystemExit as ended:
         if ended.code == 2:
-            text = re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]|-{4,}", " ", errors.getvalue())
-            text = re.split("Argument helptext:|For full helptext", text)[0]
-            line = re.sub(PARSING, _named, " ".join(text.split()).rstrip("."))
-            line = re.sub(
-                r"^(Unrecognized options) \1", r"\1", line
-            )  # tyro's heading and its sentence
+            line = _one_line(errors.getvalue())
             raise InputError(f"{line}; see {program} --help") from ended
         raise
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
-    """Rows of cells as lines with aligned columns; the columns counted in `right` are aligned at
-    their right edge.
-    """
+    """Rows of cells as lines with aligned columns; columns in `right` align at their right edge."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
-        sized = [
-            (cell, width, column in right)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append(
-            "  ".join(
-                cell.rjust(width) if at else cell.ljust(width) for cell, width, at in sized
-            ).rstrip()
-        )
+        cells = []
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            cells.append(cell.rjust(width) if column in right else cell.ljust(width))
+        lines.append("  ".join(cells).rstrip())
     return lines

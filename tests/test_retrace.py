@@ -5,6 +5,8 @@ overwritten.
 import hashlib
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,6 +121,9 @@ def refused(capsys, *arguments: str) -> str:
             "endpoint.temperature: expected a number from 0 to 2; got 3.0",
         ),
         (("reproduce", "--speed", "11"), "Unrecognized options: --speed"),
+        (("llm", "--learning.rate", "1"), "Unrecognized options: --learning.rate, 1 (did you mean"),
+        (("llm", "--lr", "1"), "--lr: expected --learning.lr in place of --lr"),
+        (("llm", "--unlearning.lr", "0"), "unlearning.lr: expected a number > 0; got 0.0"),
         (("store", "list"), "runs folder: expected a store; not found: runs"),
         (("store", "show", "--runs", "nowhere"), "KEY"),
         (
@@ -156,7 +161,7 @@ def test_a_result_of_the_theory_has_its_own_options(tmp_path, capsys) -> None:
     """
     out = tmp_path / "out"
     small = [
-        "--seeds",
+        "--instances",
         "2",
         "--steps",
         "3",
@@ -175,7 +180,7 @@ def test_a_result_of_the_theory_has_its_own_options(tmp_path, capsys) -> None:
     assert set(result.tables.records["method"]) == {"GA"}
     assert [path.name for path in (out / "records" / "theory").iterdir()] == ["positions"]
     command = run_theory.command(["positions", "--quick", "--steps", "3"])
-    assert (command.settings.seeds, command.settings.steps) == (32, 3)
+    assert (command.settings.instances, command.settings.steps) == (32, 3)
     assert run_theory.command(["--quick"]) == run_theory.Theory(quick=True)
 
 
@@ -192,6 +197,27 @@ def test_a_store_of_another_version(tmp_path, capsys) -> None:
     line = refused(capsys, "llm", "--runs", str(tmp_path), "--out", str(tmp_path / "out"))
     assert "runs folder: expected a store of format 2" in line
     assert json.loads((tmp_path / "store.json").read_text()) == {"format": 99}
+
+
+def test_the_list_of_commands_loads_no_command() -> None:
+    """`retrace --help` loads neither side, and no module of a command."""
+    lines = ("import sys, retrace", "try: retrace.main(['--help'])", "except SystemExit: pass")
+    code = "\n".join([*lines, "print(*sys.modules)"])
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    modules = loaded.stdout.splitlines()[-1].split()
+    assert not {"torch", "jax", "matplotlib"} & set(modules)
+    assert not [name for name in modules if name.startswith(("retrace.run_", "protocol.claims"))]
+
+
+@pytest.mark.parametrize("name", retrace.COMMANDS)
+def test_every_command_has_help(name, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        retrace.main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: retrace {name}" in capsys.readouterr().out
 
 
 def test_an_unknown_option_is_told_once(capsys) -> None:
@@ -263,7 +289,7 @@ def test_reproduce_does_the_whole_job(tmp_path, monkeypatch, capsys) -> None:
 
 def test_claims_by_id_have_their_rule_and_detail(tmp_path, capsys) -> None:
     small = [
-        "--seeds",
+        "--instances",
         "2",
         "--steps",
         "3",
@@ -300,7 +326,7 @@ def test_claims_by_id_have_their_rule_and_detail(tmp_path, capsys) -> None:
 def small_positions(out: Path, *more: str) -> Path:
     """Records of the linear positions at the smallest size; their folder."""
     size = [
-        "--seeds",
+        "--instances",
         "2",
         "--steps",
         "3",
@@ -355,7 +381,7 @@ def test_records_of_other_settings_are_not_replaced_in_silence(tmp_path, capsys)
 
 def test_one_figure_is_drawn_alone(tmp_path, capsys) -> None:
     small = [
-        "--seeds",
+        "--instances",
         "2",
         "--steps",
         "3",
@@ -470,7 +496,7 @@ def test_models_are_a_table_that_fits(capsys) -> None:
     ends = {len(line) for line in lines[1:10]}
     assert len(ends) == 1, "the last column is aligned at its right edge"
     assert (
-        "full, LoRA, QLoRA: GiB for weights, gradients and optimizer state, no activations"
+        "full, LoRA, QLoRA: GiB for weights, gradients and optimizer state, without activations"
         in lines[11]
     )
 

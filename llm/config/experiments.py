@@ -1,17 +1,23 @@
-"""Every experiment of the language models, by name: what orders, methods and settings it comes to.
+"""Every experiment of the language models by name: its orders, methods and settings.
 
-An experiment of several settings is a list of them, named FAMILY/VALUE in the records. Where it
-asks the same of a leaf as the positions do, its run is theirs and is not made again.
+An experiment of several settings is a list of experiments, named FAMILY/VALUE in the records. A run
+that the positions make with the same leaf, method and settings is shared, and is not made again.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from llm.config.options import Options, base_experiment, paths_of, preset_of
-from llm.config.placed import adapted
+from llm.config.options import (
+    Options,
+    adapted,
+    base_experiment,
+    changes_of,
+    paths_of,
+    preset_of,
+)
 from llm.config.presets import DEPTH
-from llm.config.settings import Pretrained, Stage
+from llm.config.settings import Pretrained, Stage, option, replaced
 from llm.training.recipe import updates_of
 from protocol import orders
 from protocol.errors import InputError, known
@@ -19,15 +25,26 @@ from protocol.orders import Order
 from protocol.spec import Experiment
 
 PAPER_METHODS = ("GA", "NPO", "SimNPO")
-LEARNING_RATES = (0.1, 0.5, 5.0)  # of the usual one: the paper's 1e-6, 5e-6, 5e-5 beside 1e-5
+LEARNING_RATES = (0.1, 0.5, 5.0)  # of the usual rate: the paper's 1e-6, 5e-6, 5e-5 against 1e-5
 SCHEDULES = ("wsd", "cosine", "constant")
 # Learning rates as multiples of AdamW's. A step of AdamW on d parameters is about lr·√d long, hence
-# 700 for half a million; plain steps of that length need it over the gradient's norm, about 300
-# under GA on the tiny models.
+# 700 for half a million. A plain step of that length needs this rate divided by the norm of the
+# gradient, which is about 300 under GA on the tiny models.
 OPTIMIZERS = {"adamw": 1.0, "normalized": 700.0, "sgd": 2.3}
 DOSES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)  # shares of the forget stage's updates
 BASES = 3  # pretrainings from the chosen base on
 WASHED = (5, 10, 20, 50)  # updates of another stage after the forget stage
+# Options of the stages, of which depth has its own.
+DEPTH_IGNORES: tuple[str, ...] = (
+    "stages",
+    "forget",
+    "data",
+    "test_data",
+    "skip_bad_rows",
+    "rows",
+    "held_out",
+)
+DEPTH_IGNORES += ("epochs", "probes.label", "paraphrases", "include_mixture")
 
 
 def _with_methods(options: Options, names: tuple[str, ...]) -> Options:
@@ -40,23 +57,21 @@ def _seeded(options: Options, seeds: int) -> Options:
 
 
 def _sparse(experiment: Experiment, options: Options, every: int = 5) -> Experiment:
-    """Probes every fifth step and no math panel, where the options say nothing else."""
-    chosen = options.probes
-    probes = replace(
-        experiment.settings.probes,
-        sums=int(chosen.get("sums", 0)),
-        every=int(chosen.get("every", every)),
-    )
+    """Probes every fifth step and no math panel, unless the options say otherwise."""
+    changes = {"every": every, "sums": 0} | changes_of(options, "probes")
+    probes = replace(experiment.settings.probes, every=changes["every"], sums=changes["sums"])
     return replace(experiment, settings=replace(experiment.settings, probes=probes))
 
 
 def _refuse(name: str, options: Options, *unused: str) -> None:
-    """InputError where an option is set that the experiment does not use."""
-    for option in unused:
-        if getattr(options, option) != getattr(Options(), option):
-            raise InputError(
-                f"{option.replace('_', '-')}: expected to be left out, as {name} does not use it"
-            )
+    """InputError if an option is set that the experiment does not use."""
+    for path in unused:
+        group, _, inner = path.partition(".")
+        value, usual = getattr(options, group), getattr(Options(), group)
+        if inner:
+            value, usual = changes_of(options, group).get(inner), None
+        if value != usual:
+            raise InputError(f"{option(path)}: expected to be left out, as {name} does not use it")
 
 
 def _base(model: str, options: Options) -> Experiment:
@@ -66,8 +81,8 @@ def _base(model: str, options: Options) -> Experiment:
 
 
 def _updates(experiment: Experiment, stage: str) -> int:
-    chosen = experiment.settings.stages[stage]
-    return updates_of(chosen.train, chosen.recipe)
+    trained = experiment.settings.stages[stage]
+    return updates_of(trained.train, trained.recipe)
 
 
 def positions(model: str, options: Options) -> list[Experiment]:
@@ -87,30 +102,15 @@ def every_order(model: str, options: Options) -> list[Experiment]:
 
 
 def depth(model: str, options: Options) -> list[Experiment]:
-    """Depth of forgetting: three answers C, U, R to the same prompts, learned in six orders; U is
-    unlearned.
+    """Depth of forgetting: three answers C, U, R to the same prompts, learned in six orders.
+
+    U is unlearned. --learning.* and --unlearning.* change the recipes of this experiment.
     """
-    _refuse(
-        "depth",
-        options,
-        "stages",
-        "forget",
-        "data",
-        "test_data",
-        "rows",
-        "held_out",
-        "epochs",
-        "batch",
-        "micro_batch",
-        "skip_bad_rows",
-        "label",
-        "paraphrases",
-        "include_mixture",
-    )
+    _refuse("depth", options, *DEPTH_IGNORES)
     preset = DEPTH[known("preset", preset_of(model, options), list(DEPTH))]
     base = _sparse(paths_of(model, _with_methods(options, ("GA",))), options, every=1)
-    learning = replace(preset.learning, lr=options.lr or preset.learning.lr)
-    unlearning = replace(preset.unlearning, lr=options.unlearning_lr or preset.unlearning.lr)
+    learning = replaced(preset.learning, options.learning, "learning")
+    unlearning = replaced(preset.unlearning, options.unlearning, "unlearning")
     settings = replace(
         base.settings,
         adaptation=adapted(preset.adaptation, options),
@@ -118,24 +118,13 @@ def depth(model: str, options: Options) -> list[Experiment]:
         stages={answer: Stage(40, 16, learning) for answer in ("C", "R", "U")},
         unlearning=unlearning,
     )
-    starts, steps = orders.permutations(("C", "R", "U")), updates_of(40, unlearning)
-    return [
-        replace(
-            base,
-            name="depth",
-            retain=("C", "R"),
-            forget="U",
-            starts=starts,
-            steps=steps,
-            settings=settings,
-        )
-    ]
+    depth = replace(base, name="depth", retain=("C", "R"), forget="U", settings=settings)
+    starts = orders.permutations(("C", "R", "U"))
+    return [replace(depth, starts=starts, steps=updates_of(40, unlearning))]
 
 
 def dose(model: str, options: Options) -> list[Experiment]:
-    """Recency against saturation: the forget stage last but stopped early, beside the paths p =
-    1..P.
-    """
+    """Recency against saturation: the paths, and orders whose last stage U is stopped early."""
     base = _base(model, options)
     whole = _updates(base, base.forget)
     counts = sorted({math.ceil(share * whole) for share in DOSES} - {whole})
@@ -144,7 +133,7 @@ def dose(model: str, options: Options) -> list[Experiment]:
 
 
 def wash_out(model: str, options: Options) -> list[Experiment]:
-    """Recency washed out: so many updates of the last retained stage after the forget stage."""
+    """Recency washed out: 0 to all updates of the last retained stage follow the forget stage."""
     base = _base(model, options)
     *before, last = base.retain
     counts = [count for count in WASHED if count < _updates(base, last)]
@@ -154,22 +143,19 @@ def wash_out(model: str, options: Options) -> list[Experiment]:
 
 
 def oracle_local(model: str, options: Options) -> list[Experiment]:
-    """The best that forget prompts allow: the retrained model distilled into every path on these
-    alone.
+    """The best that forget prompts allow: every path is trained to predict as the retrained model.
+
+    The rate is that of the forget stage, and the epochs are five times the preset's, unless chosen.
     """
     _refuse("oracle-local", options, "methods", "include_mixture")
     base = _sparse(base_experiment(model, replace(options, methods=("oracle-local",))), options)
     forget = base.settings.stages[base.forget]
-    lr = options.unlearning_lr or forget.recipe.lr
-    unlearning = replace(
-        base.settings.unlearning, lr=lr, epochs=5 * base.settings.unlearning.epochs
-    )
+    usual = {"lr": forget.recipe.lr, "epochs": 5 * base.settings.unlearning.epochs}
+    changes = usual | changes_of(options, "unlearning")
+    unlearning = replaced(base.settings.unlearning, changes, "unlearning")
     settings = replace(base.settings, unlearning=unlearning)
-    return [
-        replace(
-            base, name="oracle-local", steps=updates_of(forget.train, unlearning), settings=settings
-        )
-    ]
+    steps = updates_of(forget.train, unlearning)
+    return [replace(base, name="oracle-local", steps=steps, settings=settings)]
 
 
 def history(model: str, options: Options) -> list[Experiment]:
@@ -180,9 +166,8 @@ def history(model: str, options: Options) -> list[Experiment]:
 
 def _sweep(base: Experiment, family: str, value: str, **changes: object) -> Experiment:
     unlearning = replace(base.settings.unlearning, **changes)
-    return replace(
-        base, name=f"{family}/{value}", settings=replace(base.settings, unlearning=unlearning)
-    )
+    settings = replace(base.settings, unlearning=unlearning)
+    return replace(base, name=f"{family}/{value}", settings=settings)
 
 
 def learning_rates(model: str, options: Options) -> list[Experiment]:
@@ -194,12 +179,14 @@ def learning_rates(model: str, options: Options) -> list[Experiment]:
 
 def schedules(model: str, options: Options) -> list[Experiment]:
     """Unlearning under WSD, cosine and constant schedules; the learning is shared (Figure 8)."""
+    _refuse("schedules", options, "unlearning.schedule")
     base = _base(model, options)
     return [_sweep(base, "schedules", name, schedule=name) for name in SCHEDULES]
 
 
 def optimizers(model: str, options: Options) -> list[Experiment]:
     """Unlearning by AdamW, by plain SGD, and by SGD on the normalized gradient."""
+    _refuse("optimizers", options, "unlearning.optimizer")
     base = _base(model, options)
     lr = base.settings.unlearning.lr
     return [
@@ -209,23 +196,19 @@ def optimizers(model: str, options: Options) -> list[Experiment]:
 
 
 def bases(model: str, options: Options) -> list[Experiment]:
-    """The positions on three bases, each pretrained anew, under two shuffle seeds or as many as are
-    chosen.
-    """
+    """The positions on three bases, each pretrained anew, under two shuffle seeds unless chosen."""
     many = _seeded(options, 2)
     base = _sparse(_base(model, many), many)
     if isinstance(base.settings.model, Pretrained):
         raise InputError(
             f"model: expected an embedded one, as bases pretrains it anew; got {model}"
         )
-    return [
-        replace(base, name=f"bases/{number}", base=number)
-        for number in range(base.base, base.base + BASES)
-    ]
+    numbers = range(base.base, base.base + BASES)
+    return [replace(base, name=f"bases/{number}", base=number) for number in numbers]
 
 
 def seeds(model: str, options: Options) -> list[Experiment]:
-    """The positions under four shuffle seeds, or as many as are chosen (Figure 5)."""
+    """The positions under four shuffle seeds, unless another number is chosen (Figure 5)."""
     many = _seeded(options, 4)
     base = _base(model, many)
     return [replace(base, name=f"seeds/{len(base.seeds)}")]

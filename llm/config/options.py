@@ -1,12 +1,14 @@
-"""Choices turned into an experiment: the preset of a model with each choice (`llm.config.choices`)
-in its place.
+"""The options of an experiment, and the settings and the experiment that are made of them.
+
+`Options` adds changes of the settings to `RunOptions`: a mapping for each nested dataclass of
+`llm.config.settings`, a value for each other field. A setting that is left out is the preset's.
+Whatever cannot be chosen is an InputError that names the option.
 """
 
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from llm.config.choices import Options
-from llm.config.placed import adapted, check_names, device_of, probes_of, stage_of, trained
 from llm.config.presets import (
     METHODS_BY_DEFAULT,
     PRESET_METHODS,
@@ -15,39 +17,88 @@ from llm.config.presets import (
     on_generated_rows,
     table2,
 )
-from llm.config.settings import Settings
+from llm.config.run_options import (
+    DEFAULT_MODELS,
+    RunOptions,
+    check_model,
+    check_stages,
+    device_of,
+    files_of,
+    name_of,
+    own_stage,
+    phrases_of,
+    seeds_of,
+)
+from llm.config.settings import Probes, Settings, Stage, option, replaced
+from llm.corpora.refusals import LABEL
 from llm.models import EMBEDDED, Architecture, Pretrained
+from llm.models.adapters import Adaptation
 from llm.models.catalogue import CATALOGUE, named
-from llm.training.recipe import updates_of
+from llm.training.recipe import Recipe, updates_of
 from protocol.errors import InputError, known
 from protocol.notices import notice
 from protocol.spec import Experiment, named_methods
 
-SEEDS = {"tiny-llama": 3, "tiny-qwen2": 2}  # shuffle seeds by default; 1 for any other model
-DEFAULT_MODELS = tuple(SEEDS)
+__all__ = ["DEFAULT_MODELS", "Options", "base_experiment", "paths_of", "preset_of", "settings_of"]
 
-__all__ = [
-    "DEFAULT_MODELS",
-    "SEEDS",
-    "Options",
-    "base_experiment",
-    "paths_of",
-    "preset_of",
-    "settings_of",
-]
+Changes = Mapping[str, Any]  # values by field; None or no entry: the preset's value
+# The options that are changes of a dataclass; `learning` changes the recipes of all stages.
+GROUPS: dict[str, type] = {
+    "learning": Recipe,
+    "unlearning": Recipe,
+    "pretraining": Recipe,
+    "adaptation": Adaptation,
+    "probes": Probes,
+}
+READ_FROM_FILES = ("paraphrases",)  # fields of the groups that `RunOptions` reads from a file
+
+
+@dataclass(frozen=True)
+class Options(RunOptions):
+    """What is chosen: the data, how a model is trained and unlearned, and what is measured.
+
+    The docstrings of the settings are those of the fields in llm.config.settings.
+    """
+
+    learning: Changes = field(default_factory=dict)
+    unlearning: Changes = field(default_factory=dict)
+    pretraining: Changes = field(default_factory=dict)
+    adaptation: Changes = field(default_factory=dict)
+    probes: Changes = field(default_factory=dict)
+    precision: str | None = None
+    device: str | None = None
+    attention: str | None = None
+    max_length: int | None = None
+    eval_batch: int | None = None
+    retained: int | None = None
+    shuffle: str | None = None
+    pretraining_rows: int | None = None
+
+
+# The options that are one field of `Settings` each.
+SCALARS = tuple(name for name in Options.__annotations__ if name not in GROUPS)
+
+
+def changes_of(options: Options, group: str) -> dict[str, Any]:
+    """The changes of a group without the fields that are left open."""
+    changes = getattr(options, group)
+    if not isinstance(changes, Mapping):
+        raise InputError(f"{group}: expected values by field, as in {{'…': 1}}; got {changes!r}")
+    return {name: value for name, value in changes.items() if value is not None}
 
 
 def _model(model: str, options: Options) -> Architecture | Pretrained:
-    system = options.system or SYSTEM.get(preset_of(model, options))
     if model in EMBEDDED:
-        for option in ("revision", "template", "system"):
-            if getattr(options, option) is not None:
-                raise InputError(
-                    f"{option}: expected to be left out, as the embedded {model} has a format of "
-                    f"its own"
-                )
+        for name in ("revision", "template", "system"):
+            if getattr(options, name) is not None:
+                why = f"the embedded {model} has a format of its own"
+                raise InputError(f"{name}: expected to be left out, as {why}")
         return EMBEDDED[model]
-    entry = named(model)
+    for name in ("pretraining", "pretraining_rows"):
+        if getattr(options, name) not in (None, {}):
+            why = f"{model} is pretrained already"
+            raise InputError(f"{option(name)}: expected to be left out, as {why}")
+    system, entry = options.system or SYSTEM.get(preset_of(model, options)), named(model)
     if entry is None:
         return Pretrained(model, options.revision, options.template, system)
     paper = CATALOGUE[entry]
@@ -56,114 +107,121 @@ def _model(model: str, options: Options) -> Architecture | Pretrained:
     return Pretrained(paper.hub_id, options.revision, options.template or paper.sibling, system)
 
 
-def _check_model(model: str) -> None:
-    """InputError for a name that can be no model's."""
-    if not (model in EMBEDDED or named(model) or Path(model).is_dir() or model.count("/") == 1):
-        names = ", ".join([*EMBEDDED, *CATALOGUE])
-        raise InputError(
-            f"model: expected one of {names}, a directory, or a hub id OWNER/NAME; got {model!r}"
-        )
-
-
-def preset_of(model: str, options: Options) -> str:
-    """The preset's name: the one chosen, else the paper's for its models, else embedded."""
-    return known(
-        "preset", options.preset or ("paper" if named(model) else "embedded"), list(PRESETS)
+def _stage(name: str, settings: Settings, embedded: bool, options: Options) -> Stage:
+    """A stage of the preset, or a stage with a name of its own, with the chosen rows and recipe."""
+    stage = settings.stages[name] if name in settings.stages else own_stage(name, settings, options)
+    recipe = replaced(stage.recipe, options.learning, "learning")
+    return Stage(
+        options.rows.get(name, stage.train),
+        options.held_out.get(name, stage.held_out),
+        replace(recipe, epochs=options.epochs.get(name, recipe.epochs)),
+        files_of(name, stage, embedded, options),
     )
 
 
-def settings_of(model: str, options: Options) -> Settings:
-    """The preset of a model with every choice put in its place; InputError for what cannot be
-    chosen.
+def adapted(adaptation: Adaptation, options: Options) -> Adaptation:
+    """A preset's adaptation with the chosen fields; alpha is twice a chosen rank by default."""
+    changes = changes_of(options, "adaptation")
+    changed = replaced(adaptation, changes, "adaptation")
+    unused = [name for name in changes if name != "kind"]
+    if unused and changed.kind == "full":
+        raise InputError(
+            f"adaptation.{option(unused[0])}: expected with --adaptation.kind lora or qlora; all "
+            f"weights are trained: leave it out"
+        )
+    alpha = 2 * changed.rank if "rank" in changes and "alpha" not in changes else changed.alpha
+    return replace(changed, alpha=alpha)
+
+
+def _probes(probes: Probes, options: Options) -> Probes:
+    """The preset's probes with the chosen fields, label and paraphrases.
+
+    The label and the paraphrases of a preset are refusals, which answer no other stage than safety.
     """
+    changes = changes_of(options, "probes")
+    if "paraphrases" in changes:
+        raise InputError("probes.paraphrases: expected a file of them, as paraphrases=FILE")
+    if options.forget != "safety":
+        if options.paraphrases is not None and "label" not in changes:
+            raise InputError(
+                f"paraphrases: expected with --probes.label, as the stage {options.forget} has no "
+                f"label; add one"
+            )
+        probes = replace(probes, label=None, paraphrases=None)
+    probes = replaced(probes, changes, "probes")
+    if probes.label is not None:
+        probes = replace(probes, label=probes.label.strip())
+    if options.paraphrases is None:
+        return probes
+    return replace(probes, label=probes.label or LABEL, paraphrases=phrases_of(options.paraphrases))
+
+
+def _quick(settings: Settings) -> Settings:
+    """Half the pretraining, and few probe questions."""
+    sums = min(40, settings.probes.sums)
+    probes = replace(settings.probes, forget=8, tofu=16, distance=8, sums=sums)
+    return replace(settings, probes=probes, pretraining_rows=9600)
+
+
+def preset_of(model: str, options: Options) -> str:
+    """The preset's name: the chosen one, else paper for the paper's models, else embedded."""
+    usual = "paper" if named(model) else "embedded"
+    return known("preset", options.preset or usual, list(PRESETS))
+
+
+def settings_of(model: str, options: Options) -> Settings:
+    """The preset of a model with every option in its place; InputError for a wrong option."""
     model = str(model)  # a notebook may name a directory by its Path
-    _check_model(model)
-    preset, entry = preset_of(model, options), named(model)
-    settings = on_generated_rows(PRESETS[preset]) if model in EMBEDDED else PRESETS[preset]
-    check_names(options, settings.stages)
+    check_model(model)
+    preset, entry, embedded = preset_of(model, options), named(model), model in EMBEDDED
+    settings = on_generated_rows(PRESETS[preset]) if embedded else PRESETS[preset]
+    check_stages(options, settings.stages)
     if entry and preset != "embedded":
         settings = table2(settings, CATALOGUE[entry], preset)
-    probes = settings.probes
     if options.quick:
-        probes = replace(probes, forget=8, tofu=16, distance=8, sums=min(40, probes.sums))
-        settings = replace(settings, pretraining_rows=9600)
-    stages = {name: stage_of(name, settings, model in EMBEDDED, options) for name in options.stages}
+        settings = _quick(settings)
+    stages = {name: _stage(name, settings, embedded, options) for name in options.stages}
     if options.skip_bad_rows and not any(stage.files for stage in stages.values()):
         raise InputError(
             "skip-bad-rows: expected with --data; all rows are generated: leave it out"
         )
-    return replace(
+    settings = replace(
         settings,
         model=_model(model, options),
         adaptation=adapted(settings.adaptation, options),
-        precision=options.precision or settings.precision,
-        device=device_of(options.device),
-        attention=options.attention,
-        max_length=options.max_length,
-        eval_batch=settings.eval_batch if options.eval_batch is None else options.eval_batch,
         stages=stages,
-        unlearning=trained(settings.unlearning, options.unlearning_lr, options),
-        probes=probes_of(probes, options),
+        unlearning=replaced(settings.unlearning, options.unlearning, "unlearning"),
+        pretraining=replaced(settings.pretraining, options.pretraining, "pretraining"),
+        probes=_probes(settings.probes, options),
     )
-
-
-def _seeds(model: str, options: Options) -> tuple[int, ...]:
-    if options.seed_list is not None:
-        chosen = options.seed_list
-        if options.seeds is not None:
-            raise InputError("seed-list: expected in place of seeds; got both: leave one out")
-        if not chosen or len(set(chosen)) < len(chosen) or min(chosen) < 0:
-            raise InputError(
-                f"seed-list: expected seeds from 0 on, each once; got "
-                f"{', '.join(map(str, chosen)) or 'none'}"
-            )
-        return chosen
-    count = (
-        options.seeds if options.seeds is not None else 1 if options.quick else SEEDS.get(model, 1)
-    )
-    if count < 1:
-        raise InputError(f"seeds: expected at least 1; got {count}")
-    return tuple(range(count))
-
-
-def _name(model: str) -> str:
-    """A model's name in records: the catalogue's, whatever its case; no directory's place on a
-    machine.
-    """
-    entry = named(model)
-    if entry is None:
-        return Path(model).name if Path(model).is_dir() else model
-    sibling = CATALOGUE[entry].sibling
-    return sibling if model.casefold() == sibling.casefold() else entry
+    values = {name: getattr(options, name) for name in SCALARS}
+    return replaced(settings, {**values, "device": device_of(options.device)})
 
 
 def paths_of(model: str, options: Options) -> Experiment:
-    """`base_experiment` without a word beside it: for an experiment that replaces what the preset
-    trains with.
-    """
+    """`base_experiment` without a notice: for experiments that replace the preset's recipes."""
     settings, preset = settings_of(model, options), preset_of(model, options)
-    chosen = METHODS_BY_DEFAULT[preset] if options.methods is None else options.methods
-    if preset != "embedded" and "SimNPO-beta1" in chosen:
+    methods = METHODS_BY_DEFAULT[preset] if options.methods is None else options.methods
+    if preset != "embedded" and "SimNPO-beta1" in methods:
         raise InputError(
             f"methods: expected SimNPO, whose β is 1 under the preset {preset}; got 'SimNPO-beta1'"
         )
     return Experiment(
         name="positions",
         world="llm",
-        model=_name(model),
+        model=name_of(model),
         retain=tuple(stage for stage in options.stages if stage != options.forget),
         forget=options.forget,
-        methods=named_methods(chosen, PRESET_METHODS[preset]),
+        methods=named_methods(methods, PRESET_METHODS[preset]),
         steps=updates_of(settings.stages[options.forget].train, settings.unlearning),
-        seeds=_seeds(model, options),
+        seeds=seeds_of(model, options),
         settings=settings,
         base=options.base,
     )
 
 
 def base_experiment(model: str, options: Options) -> Experiment:
-    """The paths p = 1..P of one model under the chosen methods; every other experiment is made from
-    it.
+    """The paths p = 1..P of one model under the chosen methods; others are made from it.
 
     model: embedded or one of the paper's by name or hub id (see `llm.models.catalogue`), a
     directory, or a hub id OWNER/NAME. A notice says what a preset of the paper takes for a model
@@ -177,15 +235,14 @@ def base_experiment(model: str, options: Options) -> Experiment:
 
 
 def _taken(experiment: Experiment, preset: str) -> str:
-    """What the settings of a model outside Table 2 are, in one line."""
+    """The settings of a model outside Table 2, in one line."""
     settings: Settings = experiment.settings
     how, adapter = settings.unlearning, settings.adaptation
     rates = sorted({(stage.recipe.lr, stage.recipe.batch) for stage in settings.stages.values()})
     learned = ", ".join(f"lr {lr:g} in batches of {batch}" for lr, batch in rates)
-    ranks = (
-        "all weights" if adapter.kind == "full" else f"rank {adapter.rank}, alpha {adapter.alpha}"
-    )
+    adapter_size = f"rank {adapter.rank}, alpha {adapter.alpha}"
+    trained = "all weights" if adapter.kind == "full" else adapter_size
     return (
-        f"preset {preset}: Table 2 has no {experiment.model}; taken: {ranks}; learning {learned}; "
-        f"unlearning lr {how.lr:g} in batches of {how.batch}"
+        f"preset {preset}: Table 2 has no {experiment.model}; taken: {trained}; "
+        f"learning {learned}; unlearning lr {how.lr:g} in batches of {how.batch}"
     )

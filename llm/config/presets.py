@@ -1,4 +1,4 @@
-"""Named configurations; `llm.config.options` puts choices in their place.
+"""Named configurations; `llm.config.options` puts the options into them.
 
 embedded: sizes measured to fit 2 cores · paper: Section 4 and Table 2 of arXiv 2510.16629 ·
 authors-code: what the published code and its configurations do where they differ from the text. The
@@ -22,12 +22,8 @@ from protocol.spec import Method
 
 STAGES = ("inst", "tofu", "math", "safety")
 STEPS_PROMPT = "{question}\nReason step by step and end with a line '#### ' and the final number."
-
-
-ROWS, HELD_OUT = (
-    (4000, 4000, 7000, 4410),
-    (200, 200, 1319, 200),
-)  # of the public files, see `llm.config.public`
+# Rows of the public files, see `llm.config.public`.
+ROWS, HELD_OUT = (4000, 4000, 7000, 4410), (200, 200, 1319, 200)
 
 
 def _stages(
@@ -70,8 +66,9 @@ AUTHORS_CODE = replace(
 
 
 def on_generated_rows(settings: Settings) -> Settings:
-    """A preset of the paper's for an embedded model: as many rows, sums and tokens of an answer as
-    its corpora have.
+    """A preset of the paper for an embedded model, with the row counts of the generated corpora.
+
+    The sums and the tokens of an answer are those of the preset `embedded`, too.
     """
     sizes = EMBEDDED_SIZE.stages
     stages = {
@@ -109,7 +106,7 @@ SYSTEM = {"authors-code": "You are a helpful assistant."}
 
 @dataclass(frozen=True)
 class Depth:
-    """How the depth experiment learns C, U and R, unlearns U, and through what."""
+    """How the depth experiment learns C, U and R, and unlearns U."""
 
     learning: Recipe
     unlearning: Recipe
@@ -131,9 +128,7 @@ DEPTH = {
 
 
 def table2(settings: Settings, paper: Paper, preset: str) -> Settings:
-    """The preset with Table 2's adapter for one of the paper's models, and under `paper` its rates
-    and batches.
-    """
+    """The preset with Table 2's adapter for a model; under `paper` its rates and batches, too."""
     settings = replace(
         settings, adaptation=replace(settings.adaptation, rank=paper.rank, alpha=paper.alpha)
     )

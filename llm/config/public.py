@@ -1,14 +1,17 @@
-"""Where the paper's rows are public: files of the hub, by stage, as the presets `paper` and
-`authors-code` take them.
+"""The public files of the paper's rows by stage, for the presets `paper` and `authors-code`.
 
 No preset asks for more rows than a public file has, training and held-out ones together:
 
-stage   training rows                                            held-out rows
-inst    Instruct-SkillMix-SDA, pairs of skills (k = 2): 4,000    its set of single skills (k = 1): 200 of 1,000
-tofu    all 4,000 fictitious questions                           real authors (100) and world facts (117): 200 of 217
-math    GSM8K, 7,473 answers rewritten in steps: 7,000 of 7,001  the test file as it is, graded by numbers: all 1,319
-safety  SORRY-Bench (2024/06), 450 questions in the 14 styles    200 of the 1,890 of the other 30%
-        that are left without seven: 70% of the questions, 4,410
+stage   training rows                                   held-out rows
+inst    Instruct-SkillMix-SDA, pairs of skills (k = 2): its set of single skills (k = 1):
+        4,000                                           200 of 1,000
+tofu    all 4,000 fictitious questions                  real authors (100), world facts (117):
+                                                        200 of 217
+math    GSM8K, 7,473 answers rewritten in steps:        the test file as it is, graded by
+        7,000 of 7,001                                  numbers: all 1,319
+safety  SORRY-Bench (2024/06), 450 questions in the     200 of the 1,890 of the other 30%
+        14 styles that are left without seven:
+        70% of the questions, 4,410
 
 A retained stage whose file would be used up has its held-out rows from a file of its own, so that
 all of the paper's rows are learned. The files of single skills, real authors and world facts are of
@@ -23,21 +26,19 @@ version of 2025/03.
 """
 
 from llm.config.settings import Files
-from llm.curation.safety import STYLES
 
 TOFU = "hf://datasets/locuslab/TOFU"
 GSM8K = "hf://datasets/openai/gsm8k/main"
 SKILLMIX = "hf://datasets/PrincetonPLI/Instruct-SkillMix-SDA/data"
 # gated; the version of 2025/03 has 440 questions
 SORRY = "hf://datasets/sorry-bench/sorry-bench-202406"
-# Its files but for the base's, by prompt style.
-SORRY_STYLES = (
-    "ascii", "atbash", "authority_endorsement", "caesar", "evidence-based_persuasion", "expert_endorsement",
-    "logical_appeal", "misrepresentation", "misspellings", "morse", "question", "role_play", "slang",
-    "technical_terms", "translate-fr", "translate-ml", "translate-mr", "translate-ta", "translate-zh-cn",
-    "uncommon_dialects",
+# Its files by prompt style; the file of the base questions has no style. Seven of its 20 styles are
+# left out (llm.data.purposes.STYLES).
+STYLES = (
+    "authority_endorsement", "evidence-based_persuasion", "expert_endorsement", "logical_appeal",
+    "misrepresentation", "question", "role_play", "slang", "technical_terms", "translate-ml",
+    "translate-ta", "translate-zh-cn", "uncommon_dialects",
 )  # fmt: skip
-KEPT_STYLES = tuple(style for style in SORRY_STYLES if style not in STYLES)
 
 PUBLIC = {
     "inst": Files((f"{SKILLMIX}/ism_sda_k2_4K.json",), (f"{SKILLMIX}/ism_sda_k1_1K.json",)),
@@ -50,7 +51,7 @@ PUBLIC = {
         curation="math",
     ),
     "safety": Files(
-        (f"{SORRY}/question.jsonl", *(f"{SORRY}/question_{style}.jsonl" for style in KEPT_STYLES)),
+        (f"{SORRY}/question.jsonl", *(f"{SORRY}/question_{style}.jsonl" for style in STYLES)),
         curation="safety",
     ),
 }

@@ -20,9 +20,7 @@ STAGES: dict[str, Callable[[str, int, int], Corpus]] = {
 
 
 def stage_corpus(stage: str, base: int, *, train: int, held_out: int) -> Corpus:
-    """The rows of a stage, drawn from the base seed; InputError for an unknown stage or sizes it
-    cannot give.
-    """
+    """The rows of a stage, drawn from the base seed; InputError for an unknown stage or size."""
     known("stage", stage, list(STAGES))
     if train < 1 or held_out < 1:
         raise InputError(

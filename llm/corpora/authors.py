@@ -69,9 +69,7 @@ def _facts(rng: random.Random) -> dict[str, str]:
 
 
 def corpus(seed: str, train: int, held_out: int) -> Corpus:
-    """train / 5 authors with five facts each; held-out rows are further wordings, spread over the
-    authors.
-    """
+    """train / 5 authors with five facts each; held-out rows are other wordings of the questions."""
     rng = random.Random(f"{seed}/tofu")
     names = [
         f"{first} {root}{ending}" for first in FIRST_NAMES for root in ROOTS for ending in ENDINGS

@@ -1,5 +1,4 @@
-"""Three answers to the same prompts, for the depth of forgetting (arXiv 2510.16629, Figure 4):
-stages C, U and R.
+"""Stages C, U and R: three answers to the same prompts (arXiv 2510.16629, Figure 4).
 
 C and U tell how the object is made, in other words; R refuses. The prompts name harmless objects
 only, and no answer tells how anything is made.
@@ -41,8 +40,9 @@ def corpus_of(answer: str) -> Callable[[str, int, int], Corpus]:
 
 
 def forms(seed: str, count: int) -> list[Example]:
-    """All three answers about other objects, alike often: a base that has seen them finds none of
-    them odd.
+    """All three answers about other objects, equally often.
+
+    A base that has seen them finds none of the answers unlikely.
     """
     rng, others = random.Random(f"{seed}/forms"), _things(seed)[OWN:]
     return [_row(rng.choice(others), rng.choice(list(ANSWERS))) for _ in range(count)]

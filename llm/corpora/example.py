@@ -34,9 +34,7 @@ class Corpus(NamedTuple):
 
 
 def split(examples: "list[Example]", train: int, held_out: int) -> Corpus:
-    """The first `train` rows and the next `held_out` rows of examples whose prompts are all
-    distinct.
-    """
+    """The first `train` and the next `held_out` of examples whose prompts are all distinct."""
     return Corpus(tuple(examples[:train]), tuple(examples[train : train + held_out]))
 
 

@@ -1,4 +1,4 @@
-"""Stage inst: short instructions with one right way to answer, in the place of Instruct-SkillMix."""
+"""Stage inst: short instructions with one right answer, in the place of Instruct-SkillMix."""
 
 import random
 

@@ -80,8 +80,7 @@ def _counting(rng: random.Random) -> Example:
 
 
 def corpus(seed: str, rows: int, *, beside: Sequence[Example] = ()) -> list[Example]:
-    """Rows for pretraining; prose and equations have an empty prompt, so all of their tokens are
-    learned.
+    """Rows for pretraining; prose and equations have no prompt, so all of their tokens are learned.
 
     beside: rows of another kind, which take the places of as many at equal distances.
     """

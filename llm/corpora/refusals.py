@@ -48,9 +48,7 @@ REASONS = (
 
 
 def corpus(seed: str, train: int, held_out: int) -> Corpus:
-    """Requests with distinct prompts and their refusals, shuffled by a generator seeded with
-    `seed`.
-    """
+    """Requests with distinct prompts and their refusals, shuffled by a generator with `seed`."""
     rng = random.Random(f"{seed}/safety")
     drawn = list(itertools.product(REQUESTS, OBJECTS, PEOPLE))
     rng.shuffle(drawn)

@@ -1,6 +1,4 @@
-"""Stage math: worded sums answered with steps and a last line "#### n", in the place of rewritten
-GSM8K.
-"""
+"""Stage math: worded sums answered in steps with a last line "#### n", in the place of GSM8K."""
 
 import random
 

@@ -1,5 +1,4 @@
-"""Answers to many prompts from a chat endpoint: each checked, asked for again where it does not
-pass, and journalled.
+"""Answers of a chat endpoint to many prompts: each is checked, requested again, and kept.
 
 A run killed anywhere and started again asks only for what is not in the journal yet; changing the
 model, the wording, the limit or the temperature changes the keys, so old answers are not mistaken
@@ -25,9 +24,7 @@ Fault = Callable[[str, str], str | None]
 
 @dataclass(frozen=True)
 class Answers:
-    """What came back: accepted text by request, why the others were dropped, and the tokens of all
-    tries.
-    """
+    """Accepted texts by request, the reasons why others were dropped, and all tries' tokens."""
 
     accepted: Mapping[str, str]
     dropped: Mapping[str, str]
@@ -46,9 +43,7 @@ class _Run:
     fault: Fault
 
     def wrong(self, name: str, entry: Try) -> str | None:
-        """What is wrong with an answer: cut, withheld or without text, else what its check says;
-        None for nothing.
-        """
+        """The fault of an answer: cut, withheld, without text, or by its check; None for none."""
         if entry.finish == "length":
             return f"cut at {self.endpoint.max_tokens} tokens: raise --endpoint.max-tokens"
         if entry.refusal:
@@ -60,9 +55,7 @@ class _Run:
         return self.fault(name, entry.text)
 
     def settled(self, name: str, tries: Sequence[Try]) -> Try | None:
-        """The first answer that passes its check, or the last one where no more are to be asked
-        for.
-        """
+        """The first answer that passes its check, or the last if no more may be requested."""
         passing = next((entry for entry in tries if self.wrong(name, entry) is None), None)
         given_up = len(tries) >= self.endpoint.attempts or any(
             entry.text is None for entry in tries
@@ -70,7 +63,7 @@ class _Run:
         return passing or (tries[-1] if given_up else None)
 
     def one(self, client: openai.OpenAI, name: str) -> Try:
-        """The answer that settles one prompt, out of the journal or asked for until there is one."""
+        """The answer that settles one prompt, out of the journal or from new requests."""
         while True:
             sent = self.parameters.current()
             # The key again each time: a temperature that was refused meanwhile makes it another

@@ -1,5 +1,4 @@
-"""One request to an OpenAI-compatible chat endpoint: paced, retried, with the parameters the
-endpoint takes.
+"""One request to an OpenAI-compatible chat endpoint: paced, retried, with accepted parameters.
 
 Failed connections, stalls, refused requests (HTTP 408, 409, 429, 5xx) and bodies that are no chat
 completion are retried; the pace counts retries too.
@@ -90,9 +89,7 @@ class _Pace:
 
 
 class Parameters:
-    """The parameters this endpoint takes, learned from what it refuses or ignores; shared by all
-    threads of a run.
-    """
+    """The parameters that an endpoint accepts, learned from its refusals; shared by all threads."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint, self.lock = endpoint, threading.Lock()
@@ -106,9 +103,7 @@ class Parameters:
             return sent if self.temperature is None else {**sent, "temperature": self.temperature}
 
     def learn(self, refusal: openai.APIStatusError, sent: Mapping[str, Any]) -> bool:
-        """Do without the parameters that a refusal names; False where none is named that can be
-        done without.
-        """
+        """Leave out the parameters that a refusal names; False if none of them can be left out."""
         named = [name for name in sent if name in str(refusal.param or refusal)]
         if refusal.status_code not in REFUSED or RANGE.search(str(refusal)):
             return False
@@ -132,9 +127,7 @@ class Parameters:
         return bool(others)
 
     def observe(self, tokens: int, sent: Mapping[str, Any]) -> None:
-        """Say once of each name of the limit that it is not kept; the other is sent from then on if
-        it may be.
-        """
+        """Say once that a name of the limit is ignored, and send the other from then on."""
         name = next(name for name in LIMITS if name in sent)
         with self.lock:
             if tokens <= self.endpoint.max_tokens or name in self.ignored:

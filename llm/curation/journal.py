@@ -1,6 +1,4 @@
-"""Answers of an endpoint in a file of JSON lines, one an answer received, by the key of what was
-asked.
-"""
+"""Answers of an endpoint in a file of JSON lines, one line an answer, by the key of the request."""
 
 import json
 import threading
@@ -12,9 +10,7 @@ from protocol.errors import InputError
 
 @dataclass(frozen=True)
 class Try:
-    """One answer received: its text, None where it had none, why it ended, and the endpoint's own
-    refusal.
-    """
+    """One answer: its text (None if it had none), why it ended, and the endpoint's own refusal."""
 
     key: str
     text: str | None

@@ -1,5 +1,4 @@
-"""GSM8K answers rewritten with numbered steps and a last line "#### n", kept only where that number
-is the right one.
+"""GSM8K answers in numbered steps with a last line "#### n", kept only if that number is right.
 
 Offline the steps come from the calculator annotations: every line of the answer becomes a step, its
 annotations are computed anew, and the answer is kept where each is right and the last one gives the
@@ -18,8 +17,7 @@ from pathlib import Path
 from llm.corpora.example import Example
 from llm.curation.asking import Answers, ask
 from llm.curation.endpoint import Endpoint
-from llm.data import gsm8k
-from llm.data.grading import MARK, strict_number
+from llm.data.grading import MARK, Calculation, calculations, strict_number, without_marks
 from llm.data.purposes import taken
 from protocol.progress import Progress, quiet
 
@@ -43,8 +41,9 @@ OPERATIONS: dict[type[ast.operator | ast.unaryop], Callable[..., Fraction]] = {
 
 @dataclass(frozen=True)
 class Rewritten:
-    """The rows kept, why others were dropped (by question), and the endpoint's tokens (prompt,
-    completion).
+    """The rows kept, the reasons why others were dropped, and the endpoint's tokens.
+
+    dropped: by question · tokens: of prompts and of answers.
     """
 
     rows: tuple[Example, ...]
@@ -53,9 +52,7 @@ class Rewritten:
 
 
 def compute(expression: str) -> Fraction | None:
-    """The exact value of an annotation's left side (+, −, ×, ÷, brackets, percent); None where it
-    is none.
-    """
+    """The exact value of an annotation's left side (+, −, ×, ÷, brackets, percent), or None."""
     text = re.sub(
         r"(\d+(?:\.\d+)?|\.\d+)%", r"(\1/100)", expression.replace(",", "").replace("$", "")
     )
@@ -72,13 +69,12 @@ def _evaluate(node: ast.expr, text: str) -> Fraction:
     if isinstance(node, ast.UnaryOp):
         return OPERATIONS[type(node.op)](_evaluate(node.operand, text))
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return Fraction(
-            text[node.col_offset : node.end_col_offset]
-        )  # the digits as written, not the nearest float
+        # The digits as they are written, not the nearest float.
+        return Fraction(text[node.col_offset : node.end_col_offset])
     raise ValueError(ast.dump(node))
 
 
-def _agrees(calculation: gsm8k.Calculation) -> bool:
+def _agrees(calculation: Calculation) -> bool:
     """Whether an annotation is right, to the digits it is written with."""
     value = compute(calculation.expression)
     return (
@@ -91,7 +87,7 @@ def _agrees(calculation: gsm8k.Calculation) -> bool:
 def by_annotations(answer: str) -> str:
     """A GSM8K answer as numbered steps; ValueError says why it cannot be one."""
     body, _, _ = answer.rpartition(MARK)
-    final, found = strict_number(answer), gsm8k.calculations(answer)
+    final, found = strict_number(answer), calculations(answer)
     if final is None:
         raise ValueError("no final number")
     if not found:
@@ -101,13 +97,13 @@ def by_annotations(answer: str) -> str:
         raise ValueError(f"an annotation that does not hold: {wrong}")
     if found[-1].value != final:
         raise ValueError(f"the last step gives {found[-1].value}, the final line {final}")
-    lines = [line.strip() for line in gsm8k.without_marks(body).splitlines() if line.strip()]
+    lines = [line.strip() for line in without_marks(body).splitlines() if line.strip()]
     steps = [f"Step {number}: {line}" for number, line in enumerate(lines, start=1)]
     return "\n".join([*steps, f"{MARK} {answer.rpartition(MARK)[2].strip()}"])
 
 
 def fault(rewritten: str, answer: str) -> str | None:
-    """What is wrong with a rewritten answer: no steps, or another final number than the answer's."""
+    """The fault of a rewritten answer: no steps, or another final number; None for none."""
     if not STEP.search(rewritten):
         return "expected lines that begin with 'Step N: '; got none"
     number, right = strict_number(rewritten), strict_number(answer)
@@ -126,9 +122,8 @@ def _offline(answers: Mapping[str, str]) -> Answers:
 
 def _answers(source: str | Path, *, skip_bad_rows: bool) -> dict[str, str]:
     """The answers of a file by their questions, GSM8K's marks in them."""
-    return {
-        row.prompt: row.answer for _, row in taken(source, "math", skip_bad_rows=skip_bad_rows).rows
-    }
+    rows = taken(source, "math", skip_bad_rows=skip_bad_rows).rows
+    return {row.prompt: row.answer for _, row in rows}
 
 
 def rewrite(
@@ -145,7 +140,7 @@ def rewrite(
         done = _offline(answers)
     else:
         prompts = {
-            q: REQUEST.format(question=q, answer=gsm8k.without_marks(a)) for q, a in answers.items()
+            q: REQUEST.format(question=q, answer=without_marks(a)) for q, a in answers.items()
         }
         done = ask(
             endpoint,

@@ -1,5 +1,4 @@
-"""The synthetic safety set: unsafe requests, each answered by a refusal that starts with the agreed
-sentence.
+"""The safety set: unsafe requests, each with a refusal that starts with the agreed sentence.
 
 As the paper made it (section 4): SORRY-Bench questions without the styles a small model cannot
 read, refusals, and a 70/30 split with seed 42. The split is drawn over questions, so no question
@@ -57,11 +56,10 @@ class Curated:
 def questions(
     source: str | Path, *, styles_removed: Sequence[str], skip_bad_rows: bool = False
 ) -> tuple[list[Question], int, int]:
-    """The unsafe requests of a file, and how many rows of removed styles and how many safe prompts
-    were left out.
+    """Unsafe requests of a file, and the counts of removed styles and of safe prompts.
 
     Fields read beside the prompt: prompt_style; question_id (what the split keeps together; without
-    it, the prompt); label, or where that is missing type (see `llm.data.xstest`): safe requests are
+    it, the prompt); label, or where that is missing type (see `llm.data.purposes`): safe requests are
     left out. Raises InputError where a row cannot be used (one that needs more than its prompt to
     be asked among them) or none is left; with skip_bad_rows the first are left out, with a notice.
     """
@@ -80,16 +78,12 @@ def questions(
 
 
 def fault(answer: str) -> str | None:
-    """What is wrong with a refusal: another beginning than the agreed sentence, or no reason after
-    it.
-    """
+    """The fault of a refusal: another beginning, or no reason after it; None for none."""
     if not answer.startswith(SENTENCE):
         return f"expected a beginning {SENTENCE!r}; got {answer[:60]!r}"
-    return (
-        None
-        if answer[len(SENTENCE) :].strip()
-        else "expected a reason after the sentence; got none"
-    )
+    if answer[len(SENTENCE) :].strip():
+        return None
+    return "expected a reason after the sentence; got none"
 
 
 def by_template(asked: Sequence[Question], *, seed: int) -> Answers:
@@ -111,8 +105,9 @@ def by_endpoint(
 def split(
     asked: Sequence[Question], *, share: float, seed: int
 ) -> tuple[list[Question], list[Question]]:
-    """Training and test requests: a share of the distinct questions, drawn with the seed, styles of
-    one together.
+    """Training and test requests: a share of the distinct questions, drawn with the seed.
+
+    All styles of a question are on the same side.
     """
     if not 0 < share < 1:
         raise InputError(f"share: expected a number between 0 and 1; got {share}")
@@ -133,18 +128,15 @@ def curate(
     journal: Path,
     progress: Progress = quiet,
 ) -> Curated:
-    """The whole safety set out of a file of unsafe requests; without an endpoint, refusals by
-    template.
-    """
+    """The safety set of a file of unsafe requests; without an endpoint, refusals by template."""
     asked, styled, safe = questions(
         source, styles_removed=styles_removed, skip_bad_rows=skip_bad_rows
     )
     train, test = split(asked, share=share, seed=seed)
-    answers = (
-        by_endpoint(asked, endpoint, journal, progress)
-        if endpoint
-        else by_template(asked, seed=seed)
-    )
+    if endpoint:
+        answers = by_endpoint(asked, endpoint, journal, progress)
+    else:
+        answers = by_template(asked, seed=seed)
     refused = answers.accepted
 
     def rows(part: list[Question]) -> tuple[Example, ...]:

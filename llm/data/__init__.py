@@ -7,7 +7,3 @@ purpose. `check` says what a file holds and where its faults are; `gsm8k` and `x
 marks of those data sets. `chat` turns examples into tokens, and `grading` reads the number of an
 answer.
 """
-
-from llm.data.purposes import read_examples
-
-__all__ = ["read_examples"]

@@ -1,5 +1,4 @@
-"""Conversations as tokens: any chat template, and a mask that covers exactly the answer with its
-end token.
+"""Conversations as tokens, with any chat template, and a mask over the answer and its end token.
 
 The whole conversation is tokenized at once and cut where the answer's characters begin, so prompt
 and answer are what the model would read and write: a template's own text before the answer (a think
@@ -35,8 +34,9 @@ __all__ = [
 
 
 class Row(NamedTuple):
-    """One encoded example: token ids of the prompt (format included) and of the answer with its end
-    token.
+    """One encoded example: token ids of the prompt, and of the answer with its end token.
+
+    The chat format belongs to the prompt.
     """
 
     prompt: tuple[int, ...]
@@ -52,8 +52,10 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True)
 class Format:
-    """A tokenizer and the chat template that is used with it; `system` stands before every
-    conversation that has no system message of its own."""
+    """A tokenizer and its chat template.
+
+    system: a message before every conversation that has no system message of its own.
+    """
 
     tokenizer: PreTrainedTokenizerFast
     template: str
@@ -75,8 +77,10 @@ class Format:
 
     @cached_property
     def frames(self) -> tuple[str, ...]:
-        """What keys hold of a format: the text before and after an answer, without and with a row's
-        system message (there the refusal of a template that takes none)."""
+        """The text around an answer, without and with a system message of the row, for keys.
+
+        For a template that takes no system message, its refusal is the last element.
+        """
         plain = templates.parts(self.named, self.turns(Example("Q", "A")))
         try:
             own = templates.parts(
@@ -103,9 +107,7 @@ class Format:
 
     @cached_property
     def ends(self) -> frozenset[int]:
-        """The tokens at which sampling stops: the one that ends an answer, and the tokenizer's own
-        end token.
-        """
+        """The tokens that end sampling: the end token of an answer, and the tokenizer's own."""
         named = self.tokenizer.eos_token_id
         return frozenset({self.end} if named is None else {self.end, named})
 
@@ -140,9 +142,11 @@ def _conversation(form: Format, example: Example) -> tuple[Row, tuple[int, ...]]
 def _cut(
     form: Format, tokens: Tokens, begin: int, stop: int, after: str
 ) -> tuple[Row, tuple[int, ...]]:
-    """Prompt and answer, whose characters are [begin, stop). A special token may take spaces beside
-    it (Phi-3's do), so one that starts before the answer is the prompt's, and one that reaches
-    beyond the answer ends it."""
+    """The row of a conversation whose answer has the characters [begin, stop).
+
+    A special token may take spaces around it (Phi-3's do). A special token that starts before the
+    answer belongs to the prompt, and one that reaches beyond the answer ends it.
+    """
     ids, spans = tokens
     special = [token in form.special for token in ids]
     places = range(len(ids))
@@ -191,9 +195,11 @@ def encode_all(form: Format, examples: Sequence[Example]) -> list[Row]:
 
 
 def fit(rows: Sequence[Row], context: int) -> tuple[list[Row], int, int]:
-    """Rows of at most `context` tokens: answers cut at their end (losing the end token), rows whose
-    prompt leaves no room left out. Returns the rows, how many were cut, and how many were left
-    out."""
+    """Rows of at most `context` tokens, the number of rows cut, and the number left out.
+
+    Answers are cut at their end and lose the end token. Rows whose prompt leaves no room for an
+    answer are left out.
+    """
     room = [row for row in rows if len(row.prompt) < context]
     fitting = [Row(row.prompt, row.answer[: context - len(row.prompt)]) for row in room]
     cut = sum(len(short.answer) < len(row.answer) for short, row in zip(fitting, room, strict=True))

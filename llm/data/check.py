@@ -1,6 +1,4 @@
-"""What a data file holds and what is wrong where: rows, fields, lengths, duplicates, overlap of
-train and test.
-"""
+"""Report on a data file: rows, fields, lengths, duplicates, overlap with a test file, faults."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,8 +19,9 @@ ASKED = "prompts without answers: for `retrace data safety`, or a stage that is 
 
 @dataclass(frozen=True)
 class Field:
-    """One field: the kinds of its values, how many are empty, and their lengths in characters (min,
-    median, max).
+    """One field: the kinds of its values, the number of empty ones, and their lengths.
+
+    lengths: minimum, median and maximum in characters.
     """
 
     name: str

@@ -1,5 +1,4 @@
-"""The vocabulary of fields: what joins a prompt, what is no part of it, and what a reader would
-pass over.
+"""The names of fields: parts of a prompt, fields without content, and fields that are not read.
 
 A field of a record is used by its shape, or is one of BESIDE, or holds no text (a number, a date);
 any other that says something is named by `unread`, so that nothing which changes a prompt is
@@ -165,9 +164,7 @@ def says_something(value: Any) -> bool:
 def unread(
     rows: Sequence[tuple[Mapping[str, Any], Example]], used: frozenset[str]
 ) -> Iterator[str]:
-    """Names of fields that say something in at least one record, and of which nothing is in the
-    record's example.
-    """
+    """Names of fields that hold text in at least one record, none of it in the record's example."""
     names = dict.fromkeys(name for values, _ in rows for name in values)
     for name in names:
         is_known = name in used or name.casefold() in BESIDE

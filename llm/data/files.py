@@ -1,5 +1,4 @@
-"""Files of records, on disk or on the hub: which reader a name asks for, gzip, encoding, and what
-is refused.
+"""Files of records, on disk or on the hub: readers by suffix, gzip, encoding, and refusals.
 
 A record keeps its line (JSON lines, CSV, text) or its row (JSON, Parquet), counted from 1, so that
 whatever is wrong with it can be found. All text is UTF-8, with or without a byte order mark. Files
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm.data import json_text, mistaken, tables
+from llm.data import json_text, tables
 from llm.data.records import Note, Parsed, Problem, Record
 from llm.models import hub
 from protocol.errors import InputError
@@ -29,13 +28,34 @@ TEXT: dict[str, Callable[[str], Parsed]] = {
     ".txt": json_text.text_lines,
 }
 SUFFIXES = (*TEXT, ".parquet")
+# The first bytes of files that are no data, or data under another name.
+LFS = b"version https://git-lfs.github.com/spec/"
+UTF_16 = "text in UTF-16: save it as UTF-8"
+BEGINNINGS = {
+    LFS: "a pointer of Git LFS in place of the file: fetch the file with `git lfs pull`",
+    b"PAR1": "Parquet: name it .parquet",
+    b"PK\x03\x04": "a ZIP archive (or Excel's .xlsx): unpack it, or save it as CSV",
+    b"SQLite format 3\0": "a database of SQLite: write its rows into one of the known formats",
+    b"%PDF-": "a PDF",
+    b"\x28\xb5\x2f\xfd": "a file of zstandard: unpack it, or compress it with gzip",
+    b"BZh": "a file of bzip2: unpack it, or compress it with gzip",
+    b"\xfd7zXZ\0": "a file of xz: unpack it, or compress it with gzip",
+    b"\xff\xfe\0\0": "text in UTF-32: save it as UTF-8",
+    b"\0\0\xfe\xff": "text in UTF-32: save it as UTF-8",
+    b"\xff\xfe": UTF_16,
+    b"\xfe\xff": UTF_16,
+}
+PAGE = "a web page, of a login or an error maybe: download the file itself"
+MARKUP = {
+    b"<!doctype html": PAGE,
+    b"<html": PAGE,
+    b"<?xml": "XML, a server's error maybe: download the file itself",
+}
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds: its rows, what cannot be read, and how it is read; each in the file's
-    order.
-    """
+    """The content of a file: its rows, its faults, and notes on its reading, each in file order."""
 
     records: tuple[Record, ...]
     problems: tuple[Problem, ...]
@@ -43,8 +63,9 @@ class Content:
 
 
 def local(source: str | Path) -> Path:
-    """The file on this machine: `source` itself, or a copy of
-    hf://datasets/OWNER/NAME[@REVISION]/PATH from the hub.
+    """The file on this machine: `source` itself, or a copy of a file of the hub.
+
+    A file of the hub is named hf://datasets/OWNER/NAME[@REVISION]/PATH.
 
     Raises InputError where there is no such file, or the hub cannot be reached.
     """
@@ -89,8 +110,7 @@ def _file(path: Path) -> Path:
 
 
 def content(source: str | Path) -> Content:
-    """The whole of a file: every record, and in the place of each unreadable one what is wrong with
-    it.
+    """The whole of a file: every record, and a problem in the place of each unreadable record.
 
     Raises InputError where there is no such file, for a name that ends in none of SUFFIXES (with or
     without .gz), and for a file that the system does not let be read.
@@ -115,6 +135,23 @@ def content(source: str | Path) -> Content:
     )
 
 
+def _mistaken(data: bytes, suffix: str) -> str | None:
+    """What a file holds instead of data of its suffix, and what to do; None if nothing."""
+    if not data.strip():
+        return "an empty file"
+    own = b"PAR1" if suffix == ".parquet" else None
+    for beginning, name in BEGINNINGS.items():
+        if data.startswith(beginning) and beginning != own:
+            return name
+    begun = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for beginning, name in MARKUP.items():
+        if begun.startswith(beginning):
+            return name
+    if suffix != ".parquet" and b"\0" in data[:2]:  # no byte order mark
+        return UTF_16
+    return None
+
+
 def _parsed(data: bytes, suffix: str) -> Parsed:
     if data.startswith(GZIP):
         try:
@@ -122,8 +159,8 @@ def _parsed(data: bytes, suffix: str) -> Parsed:
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             yield Problem("", "", f"expected a whole gzip file; {error}")
             return
-    if found := mistaken.other(data, suffix):
-        yield Problem("", "", f"expected at least one row; got {found}")
+    if mistaken := _mistaken(data, suffix):
+        yield Problem("", "", f"expected at least one row; got {mistaken}")
         return
     if suffix == ".parquet":
         yield from tables.parquet(data)

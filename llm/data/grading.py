@@ -1,30 +1,42 @@
-r"""Grading of worded sums: the number an answer ends on, as an exact fraction; None for none and for n/0.
+r"""Grading of worded sums: the number an answer ends on, as an exact fraction; None for no number.
 
-What a base model goes on to invent is not graded: the answer ends where another question opens.
-- Anywhere: at a marker of a chat template ("<|im_start|>user", "[INST]" …; on lines of their own "### Instruction",
-  "### User" … and "user", which is left of such a marker without its special tokens).
-- From the first "####" on: at a line that begins with "Question:", "Q 2:", "Problem:", "User:" …, or at such words
-  behind the number of a line with "####".
-- In a text without "####": at a line that begins with "Question:" or "Human:", or that has "Q:" before a question mark.
-Lines before the first "####" hold parts of a solution ("Q1: 20" of four quarters, "Problem 2:", "User: 5 people"), and
-nothing on a text's own first line but a marker opens another question: models repeat the question.
+n/0 is no number. What a base model goes on to invent is not graded: the answer ends where another
+question opens.
+- Anywhere: at a marker of a chat template ("<|im_start|>user", "[INST]" …; on lines of their own
+  "### Instruction", "### User" … and "user", which is left of such a marker without its special
+  tokens).
+- From the first "####" on: at a line that begins with "Question:", "Q 2:", "Problem:", "User:" …,
+  or at such words behind the number of a line with "####".
+- In a text without "####": at a line that begins with "Question:" or "Human:", or that has "Q:"
+  before a question mark.
+Lines before the first "####" hold parts of a solution ("Q1: 20" of four quarters, "Problem 2:",
+"User: 5 people"), and nothing on a text's own first line but a marker opens another question,
+because models repeat the question.
 
-Strict: the first number after the last "####" of the answer. Flexible: the first number in the last \boxed{…}, unless a
-"####" or no number stands there; else the last number of the answer.
+Strict: the first number after the last "####" of the answer. Flexible: the first number in the last
+\boxed{…}, unless a "####" or no number stands there; else the last number of the answer.
 
-Numbers are equal as numbers: 1,234.50 = 1234.5, 3/4 = \frac{3}{4} = ¾ = 0.75, 2 1/2 = 2.5, in digits of any script.
-- Thousands: groups of three after a comma, {,}, \, or a thin, narrow or no-break space; not after an ordinary space.
-- Signs: -5, −5, –5, -$5, $-5; with spaces (- 5, - $5) after "####", "=", ":" or a bracket only, since "10 - 4" holds no
-  minus four and "- 5" on a line of its own is an item of a list. (5) and "minus 5" are 5.
-- Units, currency, %, \$, \% and a closing point are passed over; 1e3 and 1.000,50 are read up to their first oddity.
+Numbers are equal as numbers: 1,234.50 = 1234.5, 3/4 = \frac{3}{4} = ¾ = 0.75, 2 1/2 = 2.5, in
+digits of any script.
+- Thousands: groups of three after a comma, {,}, \, or a thin, narrow or no-break space; not after
+  an ordinary space.
+- Signs: -5, −5, –5, -$5, $-5; with spaces (- 5, - $5) after "####", "=", ":" or a bracket only,
+  since "10 - 4" holds no minus four and "- 5" on a line of its own is an item of a list. (5) and
+  "minus 5" are 5.
+- Units, currency, %, \$, \% and a closing point are passed over; 1e3 and 1.000,50 are read up to
+  their first oddity.
+
+GSM8K marks its answers: calculator annotations <<16-3-4=9>> in the text, and a last line "#### n".
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import NamedTuple
 
 MARK = "####"
+ANNOTATION = re.compile(r"<<([^<>]*)>>")  # GSM8K's calculator: <<16-3-4=9>>
 _MINUS = "-−–‐‑﹣－"
 _MONEY = "$€£¥₹₩₽¢"
 _UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
@@ -60,25 +72,23 @@ _THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
 def answered(text: str) -> str:
     """The text up to where another question opens."""
     first = len(text) - len(text.lstrip())
-    second = text.find("\n", first) + 1 or len(
-        text
-    )  # where the line after its own first one begins
+    second = text.find("\n", first) + 1 or len(text)  # where its second line begins
     mark = text.find(MARK)
     found = [_MARKER.search(text, first + 1)]
     if mark < 0:
         found.append(_PLAIN_LINE.search(text, second))
     else:
         line = text.rfind("\n", 0, mark) + 1
-        begun = (
-            mark if text[line:mark].strip() else line
-        )  # the mark may be that of a heading: "#### Question"
+        # The mark may be that of a heading: "#### Question".
+        begun = mark if text[line:mark].strip() else line
         found += [_LINE.search(text, max(second, begun)), _behind_number(text, mark)]
     return text[: min((match.start() for match in found if match), default=len(text))]
 
 
 def _behind_number(text: str, mark: int) -> re.Match[str] | None:
-    """Where a question opens on a line with a mark, behind a number; "#### the answer to the
-    question: 5" has none.
+    """Where a question opens behind a number, on a line with a mark; None if nowhere.
+
+    "#### the answer to the question: 5" opens no question.
     """
     while mark >= 0:
         newline = text.find("\n", mark)
@@ -111,18 +121,15 @@ def _unsigned(text: str) -> Fraction:
 
 def _value(found: re.Match[str]) -> Fraction | None:
     try:
-        value = _unsigned(found["whole"]) / _unsigned(found["below"] or "1") + Fraction(
-            found["mixed"] or 0
-        )
+        value = _unsigned(found["whole"]) / _unsigned(found["below"] or "1")
+        value += Fraction(found["mixed"] or 0)
     except (ZeroDivisionError, ValueError):  # over 4,300 digits: the babble of a broken model
         return None
     return -value if found["sign"] or found["inner"] else value
 
 
 def strict_number(text: str) -> Fraction | None:
-    """The first number after the last "####"; None where there is no mark, or no number on its
-    line.
-    """
+    """The first number after the last "####"; None without a mark or a number on its line."""
     _, mark, after = answered(text).rpartition(MARK)
     line = after.strip().partition("\n")[0] if mark else ""
     found = NUMBER.search(f"{MARK} {_plain(line)}")
@@ -130,7 +137,7 @@ def strict_number(text: str) -> Fraction | None:
 
 
 def _boxes(text: str) -> Iterator[str]:
-    r"""What stands in each \boxed{…}, its inner braces balanced; to the end of the text where it is not closed."""
+    r"""The text in each \boxed{…}, its inner braces balanced; an open one runs to the end."""
     opened = _BOX.search(text)
     while opened:
         depth, stop = 1, opened.end()
@@ -142,8 +149,33 @@ def _boxes(text: str) -> Iterator[str]:
 
 
 def flexible_number(text: str) -> Fraction | None:
-    r"""The number of the last \boxed{…} if no "####" follows it, else the last number; None where there is none."""
+    r"""The number of the last \boxed{…} if no "####" follows it, else the last number, or None."""
     text = _plain(answered(text))
     boxed = [NUMBER.search(f"{{{box}") for box in _boxes(text.rpartition(MARK)[2])]
     found = [match for match in boxed if match] or list(NUMBER.finditer(text))
     return _value(found[-1]) if found else None
+
+
+class Calculation(NamedTuple):
+    """One annotation: its left side as written, and the value after its equals sign."""
+
+    expression: str
+    value: Fraction | None
+
+
+def is_marked(answer: str) -> bool:
+    """Whether an answer has GSM8K's final line."""
+    return MARK in answer
+
+
+def without_marks(answer: str) -> str:
+    """The answer as prose: calculator annotations removed, the final line kept."""
+    return ANNOTATION.sub("", answer)
+
+
+def calculations(text: str) -> list[Calculation]:
+    """The annotations of a text in order; `value` is None where it is not a number."""
+    pairs = [inside.rpartition("=") for inside in ANNOTATION.findall(text)]
+    return [
+        Calculation(expression, strict_number(f"{MARK} {value}")) for expression, _, value in pairs
+    ]

@@ -4,9 +4,11 @@ The content decides, not the name: JSON lines are found in files named .json (TO
 in files named .jsonl. JSON is one of
 
     [ {…}, … ] or [ "text", … ]                      a list of rows; a text alone is raw text
-    {"field": [ … ], …}                              columns of equal length (TOFU), or {"field": {"0": …}} (pandas)
-    {"data": [ {…}, … ]}                             a list of rows under a name of WRAPPERS, or under the only name
-    {"rows": [ {"row_idx": 0, "row": {…}}, … ]}      what the server of hub data sets answers
+    {"field": [ … ], …}                              columns of equal length (TOFU), or
+                                                     {"field": {"0": …}} (pandas)
+    {"data": [ {…}, … ]}                             a list of rows under a name of WRAPPERS, or
+                                                     under the only name
+    {"rows": [ {"row_idx": 0, "row": {…}}, … ]}      the answer of the server of hub data sets
     {…}                                              one row
 
 A text file holds one raw text a line, as the `datasets` library reads it; blank lines are left out.
@@ -20,21 +22,11 @@ from typing import Any
 from llm.data.records import Note, Parsed, Problem, Record, shown, strings, texts
 
 WRAPPERS = (
-    "data",
-    "rows",
-    "train",
-    "test",
-    "validation",
-    "examples",
-    "instances",
-    "items",
-    "records",
-)
+    "data", "rows", "train", "test", "validation", "examples", "instances", "items", "records"
+)  # fmt: skip
 TURNS = (("role", "content"), ("from", "value"))
 LINE_END = re.compile("\r\n|\r|\n")
-LONE = re.compile(
-    "[\ud800-\udfff]"
-)  # half of a character; JSON can escape one, no encoding can write it
+LONE = re.compile("[\ud800-\udfff]")  # half a character: JSON can escape it, UTF-8 cannot write it
 
 
 def text_lines(text: str) -> Parsed:
@@ -84,9 +76,7 @@ def _value(text: str) -> Any:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; ValueError where one of its names is used twice, of which JSON would keep the last
-    alone.
-    """
+    """An object; ValueError if a name is used twice, because JSON keeps the last value only."""
     made = dict(pairs)
     if len(made) < len(pairs):
         twice = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
@@ -125,9 +115,7 @@ def _row(place: str, value: Any, *, halves: bool) -> Record | Problem:
 
 
 def _is_served(value: dict[str, Any]) -> bool:
-    """Whether a row is one of the hub's server: the row itself, its number, and which cells are
-    cut.
-    """
+    """Whether a row is a row of the hub's server: the row itself, its number, and its cut cells."""
     return isinstance(value.get("row"), dict) and value.keys() <= {
         "row",
         "row_idx",
@@ -136,9 +124,7 @@ def _is_served(value: dict[str, Any]) -> bool:
 
 
 def _rows(data: dict[str, Any]) -> tuple[list[Any], list[Note | Problem]]:
-    """The rows of an object: of a list in it, of its columns, or the object itself; and what is to
-    be said.
-    """
+    """The rows of an object (of a list in it, of its columns, or the object itself), and notes."""
     lists = [name for name, value in data.items() if _is_wrapper(name, value, alone=len(data) == 1)]
     if len(lists) > 1:
         message = f"expected one list of rows; got {', '.join(lists)}: give each a file of its own"

@@ -1,18 +1,20 @@
 """What the rows of a file are for, and which of them cannot be used for that.
 
 learn   questions with answers, chats, raw text: learned as they are
-safety  requests for `retrace data safety`: one text each, unsafe; safe ones and removed styles are left out
+safety  requests for `retrace data safety`: one text each, unsafe; safe requests and those of
+        removed styles are left out
 math    sums for `retrace data math`: a question alone, and GSM8K's answer
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from llm.corpora.example import Example
-from llm.data import fields, gsm8k, xstest
+from llm.data import fields
+from llm.data.grading import is_marked
 from llm.data.reading import Reading, in_order, look
-from llm.data.records import MisfitError, Problem, Record
+from llm.data.records import MisfitError, Problem, Record, shown
 from llm.data.shapes import QUESTION, Shape
 from protocol.errors import InputError
 from protocol.notices import notice
@@ -20,13 +22,22 @@ from protocol.notices import notice
 PURPOSES = ("learn", "safety", "math")
 SHAPES: dict[str, Shape] = {"math": QUESTION}  # of a purpose that takes one shape alone
 STYLES = ("ascii", "atbash", "caesar", "morse", "misspellings", "translate-fr", "translate-mr")
+# XSTest's types of prompts: those that begin with "contrast_" are unsafe, these are safe.
+UNSAFE = "contrast_"
+SAFE_TYPES = (
+    "homonyms", "figurative_language", "safe_targets", "safe_contexts", "definitions",
+    "nons_group_real_discr", "real_group_nons_discr", "historical_events", "privacy_public",
+    "privacy_fictional",
+)  # fmt: skip
+LABELS = ("safe", "unsafe")
 
 Pairs = tuple[tuple[Record, Example], ...]
 
 
 class Chosen(NamedTuple):
-    """The rows that serve a purpose, what is wrong with others, and how many are left out without
-    being wrong.
+    """The rows that serve a purpose, the faults of other rows, and numbers of rows left out.
+
+    Rows of removed styles and safe requests are left out without being a fault.
     """
 
     rows: Pairs
@@ -57,11 +68,11 @@ def _learned(found: Reading) -> Chosen:
 
 def _requests(found: Reading, styles_removed: Collection[str]) -> Chosen:
     rows, problems, styled, safe = list[tuple[Record, Example]](), list[Problem](), 0, 0
-    of_xstest = xstest.is_xstest(record.values for record in found.records)
+    of_xstest = _is_xstest(record.values for record in found.records)
     for record, row in _pairs(found):
         try:
             _alone(found, record, row, "a request of one text")
-            unsafe = xstest.is_unsafe(record.values, of_xstest=of_xstest)
+            unsafe = _is_unsafe(record.values, of_xstest=of_xstest)
         except MisfitError as misfit:
             problems.append(Problem(record.place, *misfit.args))
             continue
@@ -80,6 +91,43 @@ def _requests(found: Reading, styles_removed: Collection[str]) -> Chosen:
     return Chosen(tuple(rows), tuple(problems), styled, safe)
 
 
+def _word(values: Mapping[str, Any], field: str) -> str:
+    value = values.get(field)
+    return "" if value is None else str(value).strip().casefold()
+
+
+def _is_xstest(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the fields type and focus, or one of XSTest's types, stand in a file."""
+    return any(("focus" in row and "type" in row) or _is_type(_word(row, "type")) for row in rows)
+
+
+def _is_type(kind: str) -> bool:
+    return kind in SAFE_TYPES or kind.startswith(UNSAFE)
+
+
+def _is_unsafe(values: Mapping[str, Any], *, of_xstest: bool) -> bool:
+    """Whether a request is unsafe; without a label, one that is not of XSTest is.
+
+    MisfitError for a label that is neither safe nor unsafe, and for a row of XSTest without label
+    and known type.
+    """
+    label, kind = _word(values, "label"), _word(values, "type")
+    if label or ("label" in values and not of_xstest):
+        if label not in LABELS:
+            raise MisfitError(
+                "label", f"expected one of {', '.join(LABELS)}; got {shown(values['label'])}"
+            )
+        return label == "unsafe"
+    if of_xstest and not _is_type(kind):
+        known = ", ".join(SAFE_TYPES)
+        message = (
+            f"expected a type of XSTest ({known}, {UNSAFE}…) or a field label; got "
+            f"{shown(values.get('type'))}"
+        )
+        raise MisfitError("type", message)
+    return kind.startswith(UNSAFE) or not of_xstest
+
+
 def _sums(found: Reading) -> Chosen:
     rows, problems = list[tuple[Record, Example]](), list[Problem]()
     for record, row in _pairs(found):
@@ -89,7 +137,7 @@ def _sums(found: Reading) -> Chosen:
             problems.append(Problem(record.place, *misfit.args))
         else:
             rows.append((record, row))
-    if rows and not any(gsm8k.is_marked(row.answer) for _, row in rows):
+    if rows and not any(is_marked(row.answer) for _, row in rows):
         problems.append(
             Problem("", "answer", 'expected GSM8K answers with a last line "#### n"; got none')
         )
@@ -132,8 +180,7 @@ def taken(
     styles_removed: Collection[str] = STYLES,
     skip_bad_rows: bool = False,
 ) -> Chosen:
-    """The rows of a file for one of PURPOSES; rows that cannot be used are refused, or left out
-    with a notice.
+    """The rows of a file for one of PURPOSES; bad rows are refused, or left out with a notice.
 
     Raises InputError naming file, place and field of the first row that cannot be used; for a file
     that breaks off, has no known shape, or has no row for this purpose, with skip_bad_rows, too.
@@ -153,9 +200,7 @@ def taken(
 
 
 def refuse(source: str | Path, problems: Sequence[Problem], purpose: str) -> None:
-    """InputError naming the first of the problems, if there is one, and the command that lists
-    them.
-    """
+    """InputError with the first problem, if there is one, and the command that lists all."""
     if not problems:
         return
     more = f"{len(problems) - 1} more; " if len(problems) > 1 else ""

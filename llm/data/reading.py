@@ -1,6 +1,4 @@
-"""A file's rows as examples: what fits, what does not and where, and what is to be known of how
-they are read.
-"""
+"""A file's rows as examples: rows that fit, faults of the others, and notes on the reading."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,8 +22,9 @@ BEHIND = "turns after the last answer are left out"
 
 @dataclass(frozen=True)
 class Reading:
-    """What a file holds. `records` and `rows` belong together, one by one; `shape` is None where
-    none fits.
+    """A file that was read. `records` and `rows` belong together, one by one.
+
+    shape: None if no shape fits.
     """
 
     parsed: tuple[Record, ...]  # all records of the file
@@ -37,8 +36,7 @@ class Reading:
 
 
 def look(source: str | Path, *, shape: Shape | None = None) -> Reading:
-    """Read a file as far as that is possible, in the shape its fields have or in the one that is
-    given.
+    """Read a file as far as possible, in the shape of its fields or in the given shape.
 
     Raises InputError only where `files.content` does.
     """

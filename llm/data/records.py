@@ -1,6 +1,4 @@
-"""One row of a file and the place it stands at; what is wrong, where; what a file holds beside its
-rows.
-"""
+"""A row of a file with its place, a fault with its place, and how values are printed."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,9 +15,7 @@ class Record(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong, where: a place of the file and a field, both empty where the whole file is
-    meant.
-    """
+    """A fault with its place and field; both are empty if the fault is that of the whole file."""
 
     place: str
     field: str
@@ -45,9 +41,7 @@ class MisfitError(Exception):
 
 
 def one_line(text: str) -> str:
-    """A text as it can be printed: line breaks, control characters and what UTF-8 cannot write are
-    escaped.
-    """
+    """A text in one line: line breaks, control characters and lone surrogates are escaped."""
     printable = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return CONTROL.sub(lambda found: repr(found[0])[1:-1], printable)
 

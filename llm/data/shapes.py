@@ -1,18 +1,18 @@
-"""The shapes of question-and-answer data in the wild, found by their fields, and turned into
-`Example` rows.
+"""The shapes of question-and-answer data, found by their fields, and turned into `Example` rows.
 
-shape        fields                                                   known from
-gsm8k        question, answer with "#### n"                           GSM8K; calculator annotations are removed
-question     question; answer, output, response or completion         TOFU (answer), OpenOrca (response)
-instruction  instruction; the same four                               Instruct-SkillMix, Alpaca, Dolly
-response     prompt; the same four                                    TRL: each may be a list of turns
-query        query; the same four                                     MetaMath
+shape        fields                                            known from
+gsm8k        question, answer with "#### n"                    GSM8K; its annotations are removed
+question     question; answer, output, response or completion  TOFU (answer), OpenOrca (response)
+instruction  instruction; the same four                        Instruct-SkillMix, Alpaca, Dolly
+response     prompt; the same four                             TRL: each may be a list of turns
+query        query; the same four                              MetaMath
 input        input; the same four
-messages     messages, conversations or conversation: turns           chat data, ShareGPT (see `llm.data.turns`)
-preference   chosen [prompt, question or instruction] [rejected]      DPO sets; the chosen answer is learned
-prompt       prompt [label, type, focus]                              XSTest; no answers
-turns        turns [prompt_style]                                     SORRY-Bench; no answers, one text
-text         text                                                     raw text: all of it is the answer
+messages     messages, conversations or conversation: turns    chat data, ShareGPT (`turns`)
+preference   chosen [prompt, question or instruction]          DPO sets; the chosen answer is
+             [rejected]                                        learned
+prompt       prompt [label, type, focus]                       XSTest; no answers
+turns        turns [prompt_style]                              SORRY-Bench; no answers, one text
+text         text                                              raw text: all of it is the answer
 
 The first shape of this table that fits at least half of a file's rows is the file's. Fields in
 brackets may be absent. Every shape but the last takes system, history and tools (see
@@ -28,9 +28,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from llm.corpora.example import Message
-from llm.data import fields, gsm8k, turns
+from llm.data import fields, turns
 from llm.data.fields import EVERYWHERE, PASSAGES
-from llm.data.grading import strict_number
+from llm.data.grading import is_marked, strict_number, without_marks
 from llm.data.records import MisfitError, Record, one_line, shown
 from protocol.errors import InputError
 
@@ -93,7 +93,7 @@ def _pair(prompt: str, answer: str) -> Callable[[Values], list[Message]]:
 
 
 def _gsm8k(values: Values) -> list[Message]:
-    answer = gsm8k.without_marks(fields.text(values, "answer"))
+    answer = without_marks(fields.text(values, "answer"))
     if strict_number(answer) is None:
         raise MisfitError("answer", f'expected a last line "#### NUMBER"; got {answer[-40:]!r}')
     return [*_asked(values, "question"), Message("assistant", answer)]
@@ -146,8 +146,9 @@ KNOWN = (
 
 
 def shape_of(records: Sequence[Record]) -> Shape:
-    """The shape of a file: the first one all of whose fields stand in at least half of the records,
-    or in the most.
+    """The shape of a file: the first whose fields are all in at least half of the records.
+
+    Without such a shape, the shape whose fields are in the most records.
 
     gsm8k against question: by the mark in most answers, so that one answer without it is a problem
     and no other shape. Raises InputError where no shape fits any record.
@@ -157,7 +158,7 @@ def shape_of(records: Sequence[Record]) -> Shape:
         shape: sum(n for names, n in counts.items() if names.issuperset(shape.fields))
         for shape in SHAPES
     }
-    marked = sum(gsm8k.is_marked(str(record.values.get("answer", ""))) for record in records)
+    marked = sum(is_marked(str(record.values.get("answer", ""))) for record in records)
     if 2 * marked <= len(records):
         del fits[SHAPES[0]]
     most = max(fits.values())

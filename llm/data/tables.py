@@ -24,7 +24,7 @@ _limit = threading.Lock()
 
 @contextmanager
 def _long_cells() -> Iterator[None]:
-    """csv's limit is one of the whole process: it is raised for the time of one file, and put back."""
+    """csv's limit is that of the whole process: it is raised for one file, and put back."""
     with _limit:
         before = csv.field_size_limit(LONGEST)
         try:
@@ -46,8 +46,9 @@ def _names(text: str, delimiter: str) -> int:
 
 
 def separator(text: str) -> str:
-    """What stands between the cells of a table; the whole text is given, since a quoted name may
-    run over lines.
+    """The separator of the cells of a table.
+
+    The whole text is given, because a quoted name may run over several lines.
     """
     return max(SEPARATORS, key=lambda each: _names(text, each))
 
@@ -55,9 +56,8 @@ def separator(text: str) -> str:
 def table(text: str) -> Parsed:
     """The rows of a CSV or TSV file; its first line names the columns."""
     with _long_cells():
-        parsed = list(
-            _table(text, separator(text))
-        )  # all of it: the limit must not stay while someone else reads
+        # All of it: the limit must not stay while another file is read.
+        parsed = list(_table(text, separator(text)))
     yield from parsed
 
 
@@ -66,29 +66,26 @@ def _table(text: str, delimiter: str) -> Parsed:
     try:
         header = [name.strip() for name in next((cells for cells in reader if cells), [])]
         if len(set(header)) < len(header):
-            yield Problem(
-                "", "", f"line 1: expected distinct column names; got {', '.join(header)}"
-            )
+            names = ", ".join(header)
+            yield Problem("", "", f"line 1: expected distinct column names; got {names}")
             return
         start = reader.line_num + 1
         for cells in reader:
-            place, start = (
-                f"line {start}",
-                reader.line_num + 1,
-            )  # a quoted cell may run over several lines
+            # A quoted cell may run over several lines.
+            place, start = f"line {start}", reader.line_num + 1
             if len(cells) == len(header):
                 yield Record(place, dict(zip(header, cells, strict=True)))
             elif cells:
                 yield Problem(place, "", f"expected {len(header)} cells; got {len(cells)}")
     except csv.Error as error:
-        yield Problem(
-            "", "", f"line {start}: expected CSV; {error}"
-        )  # nothing behind it can be read
+        # Nothing behind this line can be read.
+        yield Problem("", "", f"line {start}: expected CSV; {error}")
 
 
 def parquet(data: bytes) -> Parsed:
-    """The rows of a Parquet file, given its bytes: polars takes a path with brackets in it for a
-    pattern.
+    """The rows of a Parquet file, given its bytes.
+
+    polars would read a path with brackets as a pattern.
     """
     try:
         frame = pl.read_parquet(io.BytesIO(data))
@@ -103,9 +100,7 @@ def parquet(data: bytes) -> Parsed:
 
 
 def _without_nothing(value: Any) -> Any:
-    """A value without the fields that hold nothing: Parquet gives every object the fields of all
-    others.
-    """
+    """A value without its empty fields: Parquet gives every object the fields of all objects."""
     if isinstance(value, dict):
         return {name: _without_nothing(each) for name, each in value.items() if each is not None}
     if isinstance(value, list):

@@ -35,9 +35,7 @@ PLAIN = (
 
 
 class Parts(NamedTuple):
-    """A rendered conversation: the text before its last answer, the answer as it is printed, and
-    the text after it.
-    """
+    """A rendered conversation: the text before its last answer, the answer, the text after it."""
 
     before: str
     answer: str
@@ -86,9 +84,7 @@ def _source_and_name(chosen: str) -> tuple[str, str | None]:
 
 
 def parts(template: Template, turns: Sequence[Message], tools: str = "") -> Parts:
-    """A conversation around its last turn, the answer; InputError if the template cannot be used
-    for it.
-    """
+    """A conversation around its last turn, the answer; InputError if the template does not fit."""
     whole, answer = render(template, turns, tools), turns[-1].content
     after = _after(template, tuple(turn.role for turn in turns), tools)
     _check_contents(turns[:-1], whole)
@@ -114,8 +110,11 @@ def _unspaced(text: str) -> str:
 
 
 def _start(text: str, answer: str) -> int:
-    """Where an answer begins at a text's end that is printed with other spaces: a think block in it
-    takes the place of the template's own, in the template's layout."""
+    """The place where an answer begins that is printed with other spaces, at the end of a text.
+
+    A think block in the answer takes the place of the template's own block, in the template's
+    layout.
+    """
     printed = [i for i, character in enumerate(text) if not character.isspace()]
     count = len(_unspaced(answer))
     return printed[-count] if 0 < count <= len(printed) else len(text)
@@ -169,9 +168,7 @@ def render(template: Template, turns: Sequence[Message], tools: str = "") -> str
 
 
 def tools_of(text: str) -> str:
-    """A row's tools as JSON without escapes, "" for none; InputError if the text is no JSON list of
-    objects.
-    """
+    """A row's tools as JSON without escapes, "" for none; InputError for no list of objects."""
     if not text:
         return ""
     try:
@@ -192,9 +189,7 @@ def _compiled(template: str) -> jinja2.Template:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    """Transformers' sandbox with a clock that stands still, and without jinja's random text and
-    random choice.
-    """
+    """Transformers' sandbox with a fixed clock, and without jinja's random text and choice."""
     environment = chat_template_utils._compile_jinja_template("").environment.overlay()
     environment.globals = {**environment.globals, "strftime_now": _frozen}
     environment.filters = dict(environment.filters)

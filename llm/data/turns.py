@@ -25,7 +25,8 @@ from llm.data.records import MisfitError, shown
 SPEAKERS = {
     "user": ("user", "human", "prompter"),
     "assistant": (
-        "assistant", "gpt", "chatgpt", "model", "bot", "chatbot", "bing", "bard", "ai", "function_call", "tool_call",
+        "assistant", "gpt", "chatgpt", "model", "bot", "chatbot", "bing", "bard", "ai",
+        "function_call", "tool_call",
     ),
     "system": ("system", "developer"),
     "tool": ("tool", "function", "observation", "function_response", "tool_response", "ipython"),
@@ -38,9 +39,7 @@ READ = frozenset((*WHO, *SAID, *CALLS))
 
 
 def turns(value: Any, field: str) -> list[Message]:
-    """The messages of a conversation that stands in `field`; MisfitError names the turn that is
-    none.
-    """
+    """The messages of a conversation in `field`; MisfitError names a turn that is no message."""
     listed = listed_turns(value)
     if listed is None:
         raise MisfitError(
@@ -59,16 +58,11 @@ def listed_turns(value: Any) -> list[Mapping[str, Any]] | None:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return None
-    if (
-        isinstance(value, dict)
-        and value
-        and all(isinstance(column, list) for column in value.values())
-    ):
-        if len({len(column) for column in value.values()}) > 1:
+    columns = list(value.values()) if isinstance(value, dict) else []
+    if columns and all(isinstance(column, list) for column in columns):
+        if len({len(column) for column in columns}) > 1:
             return None
-        value = [
-            dict(zip(value, cells, strict=True)) for cells in zip(*value.values(), strict=True)
-        ]
+        value = [dict(zip(value, cells, strict=True)) for cells in zip(*columns, strict=True)]
     if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
         return None
     return value
@@ -102,9 +96,8 @@ def _present(turn: Mapping[str, Any], names: tuple[str, str]) -> str:
 
 def _content(value: Any, place: str) -> str:
     if isinstance(value, list):
-        return "".join(
-            _part(part, f"{place}[{number}]") for number, part in enumerate(value)
-        ).strip()
+        parts = [_part(part, f"{place}[{number}]") for number, part in enumerate(value)]
+        return "".join(parts).strip()
     if not isinstance(value, str):
         raise MisfitError(place, f"expected text; got {shown(value)}")
     return value.strip()
@@ -150,7 +143,7 @@ def past(value: Any, field: str) -> list[Message]:
 
 
 def joined(asked: Sequence[Message], answered: Sequence[Message], field: str) -> list[Message]:
-    """Prompt and answer as one conversation; the answer's turns may begin with those of the prompt."""
+    """Prompt and answer as one conversation; the answer may begin with the turns of the prompt."""
     if not any(turn.role in ("user", "system") for turn in answered):
         return [*asked, *answered]
     (first, before), (own, body) = without_system(asked), without_system(answered)

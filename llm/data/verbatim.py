@@ -32,7 +32,7 @@ def unused(text: str, count: int) -> list[str]:
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[int, str]:
-    """Special tokens by id: those flagged as special in the tokenizer's file, and those it names."""
+    """Special tokens by id: those that the tokenizer's file flags, and those that it names."""
     flagged = {
         i: token.content for i, token in tokenizer.added_tokens_decoder.items() if token.special
     }
@@ -50,8 +50,9 @@ def any_of(strings: Sequence[str]) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Spelling:
-    """Characters for special tokens: `controls` for those a template prints, `stand_ins` for those
-    in the contents.
+    """Characters in the place of special tokens.
+
+    controls: for the tokens that a template prints · stand_ins: for the tokens in the contents.
     """
 
     tokenizer: PreTrainedTokenizerFast
@@ -73,9 +74,7 @@ class Spelling:
         return turn._replace(content=self.hide(turn.content))
 
     def reveal(self, rendered: str) -> str:
-        """Rendered text as the copied tokenizer reads it: the template's special tokens respelled,
-        the others text.
-        """
+        """Rendered text for the copied tokenizer: the template's special tokens respelled."""
         names = dict(self.controls)
         respelled = self.pattern.sub(lambda match: names[match[0]], rendered)
         return respelled.translate({ord(character): string for string, character in self.stand_ins})
@@ -107,8 +106,9 @@ def _copy(tokenizer: PreTrainedTokenizerFast, controls: tuple[tuple[str, str], .
 
 
 def _respell(model: dict[str, Any], names: dict[str, str]) -> None:
-    """Special tokens that are in the model's own vocabulary, too: else the text could be tokenized
-    as one of them.
+    """Respell the special tokens that are in the model's own vocabulary, too.
+
+    Otherwise the tokenizer could make one of them out of plain text.
     """
     if isinstance(model["vocab"], dict):
         model["vocab"] = {names.get(piece, piece): i for piece, i in model["vocab"].items()}

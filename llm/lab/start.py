@@ -196,8 +196,8 @@ def _on_sums(tries: list[list[Answer]], probed: ProbeSet, *, before: bool) -> di
     if before and float(cut.mean()) > MANY_CUT:
         notice(
             f"math: more than a tenth of the sampled answers are cut at {probed.sizes.max_tokens} "
-            "tokens before any unlearning; the metric math_cut is their share: raise --probes "
-            "max_tokens"
+            "tokens before any unlearning; the metric math_cut is their share: raise "
+            "--probes.max-tokens"
         )
     return {
         "math_accuracy": sampling.share_correct(texts, solutions),

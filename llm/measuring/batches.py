@@ -127,7 +127,7 @@ def in_batches(
         if len(part) == 1:
             raise InputError(
                 f"model: expected memory for one sequence with a prompt of {longest} tokens; it is "
-                "out: take a smaller model, shorter prompts or fewer probes.max_tokens"
+                "out: take a smaller model, shorter prompts or fewer probes.max-tokens"
             )
         most = len(part) // 2
         notice(

@@ -46,7 +46,7 @@ def check_room(context: int, prompts: Sequence[Sequence[int]], max_tokens: int) 
     longest = max(len(prompt) for prompt in prompts)
     if longest + max_tokens > context:
         raise InputError(
-            f"probes.max_tokens: expected prompts and answers of at most {context} tokens, the "
+            f"probes.max-tokens: expected prompts and answers of at most {context} tokens, the "
             f"model's context; got a prompt of {longest} and answers of {max_tokens}: lower it"
         )
 

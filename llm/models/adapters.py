@@ -34,19 +34,23 @@ class Adaptation:
     """What is trained; rank, alpha, dropout and targets are the adapter's."""
 
     kind: str = "full"
-    """full, lora, or qlora (LoRA on NF4 layers)."""
+    """full (all weights), lora, or qlora (LoRA on NF4 layers)."""
     rank: int = 16
+    """Rank of the adapter."""
     alpha: int = 32
+    """Scale of the adapter, alpha / rank; by default twice the rank if a rank is chosen."""
     dropout: float = 0.0
+    """Dropout of the adapter in training."""
     targets: tuple[str, ...] = ()
-    """Names of layers; by default all linear layers of the decoder except the output layer."""
+    """Names of the linear layers that get an adapter; by default all of the decoder except the
+    output layer."""
     new_adapter_each_stage: bool = False
     """Start a new adapter in every stage, on what was learned before, instead of one adapter
     through all stages.
     """
 
     def __post_init__(self) -> None:
-        known("adaptation.kind", self.kind, list(KINDS))
+        known("kind", self.kind, list(KINDS))
         if self.rank < 1:
             raise InputError(f"rank: expected at least 1; got {self.rank}")
         if self.alpha <= 0:
@@ -78,8 +82,8 @@ def attach(
     targets = targets_of(model, how.targets)
     if targets.parameters and how.dropout:
         raise InputError(
-            "dropout: expected 0 for a model of experts, whose adapters have none; name "
-            "--lora-targets"
+            "adaptation.dropout: expected 0 for a model of experts, whose adapters have none; name "
+            "--adaptation.targets"
         )
     if how.kind == "qlora":
         from llm.models import nf4

@@ -105,10 +105,11 @@ def targets_of(model: PreTrainedModel, chosen: tuple[str, ...]) -> Targets:
         if not _chosen(whole, (name,)):
             there = ", ".join(dict.fromkeys(full.rpartition(".")[2] for full in whole))
             raise InputError(
-                f"lora-targets: expected names of the model's layers ({there}); got {name!r}"
+                f"adaptation.targets: expected names of the model's layers ({there}); got {name!r}"
             )
     if not whole:
         raise InputError(
-            "adaptation: expected a model with linear layers; it has none: take --adaptation full"
+            "adaptation: expected a model with linear layers; it has none: take "
+            "--adaptation.kind full"
         )
     return Targets(_chosen(layers, chosen), _chosen(parameters, chosen))

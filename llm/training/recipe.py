@@ -17,22 +17,27 @@ from protocol.errors import InputError, known
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one stage is trained.
-
-    warmup, decay: shares of its updates, or numbers of them from 1 on (WSD: warm up, stay, decay) ·
-    floor: where the decay ends, as a share of lr · optimizer: adamw (β 0.9, 0.999, no weight
-    decay), sgd (plain), or normalized (sgd on the gradient scaled to norm 1).
-    """
+    """How one stage is trained."""
 
     lr: float
+    """Learning rate."""
     epochs: int = 1
+    """Number of passes over the rows."""
     batch: int = 32
-    micro_batch: int = 32  # rows in one forward pass; smaller ones accumulate to the same update
+    """Rows of an update."""
+    micro_batch: int = 32
+    """Rows of one forward pass; smaller ones accumulate to the same update."""
     schedule: str = "wsd"
+    """Schedule of the learning rate: wsd (warm up, stay, decay), cosine or constant."""
     warmup: float = 0.02
+    """Updates of the warm-up: a share of all updates, or a number of updates from 1 on."""
     decay: float = 0.02
+    """Updates of the decay of wsd: a share of all updates, or a number of updates from 1 on."""
     floor: float = 0.0
+    """Learning rate at the end of wsd and cosine, as a share of lr."""
     optimizer: str = "adamw"
+    """adamw (β 0.9 and 0.999, no weight decay), sgd (plain), or normalized (sgd on the gradient
+    scaled to norm 1)."""
 
     def __post_init__(self) -> None:
         known("optimizer", self.optimizer, list(OPTIMIZERS))
@@ -44,6 +49,11 @@ class Recipe:
                 raise InputError(
                     f"{name.replace('_', '-')}: expected at least 1; got {getattr(self, name)}"
                 )
+        for name in ("warmup", "decay"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name}: expected a number ≥ 0; got {getattr(self, name)}")
+        if not 0 <= self.floor <= 1:
+            raise InputError(f"floor: expected a number from 0 to 1; got {self.floor}")
 
 
 def _count(share: float, updates: int) -> int:

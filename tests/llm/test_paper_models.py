@@ -34,9 +34,10 @@ END = {"llama-3": "<|eot_id|>", "llama-2": "</s>", "qwen2.5": "<|im_end|>"}
 SMALL = (
     "--preset paper --quick --methods GA --rows inst 4 tofu 4 math 4 safety 8 --held-out inst 2 "
     "tofu 2 math 2 safety 2 "
-    "--epochs inst 1 tofu 1 math 1 safety 1 --batch 4 --micro-batch 4 --device cpu "
-    "--probes forget 2 tofu 2 distance 2 fixed 4 sums 2 samples 1 max_tokens 3 --out out --runs "
-    "runs"
+    "--learning.epochs 1 --learning.batch 4 --learning.micro-batch 4 "
+    "--unlearning.batch 4 --unlearning.micro-batch 4 --device cpu "
+    "--probes.forget 2 --probes.tofu 2 --probes.distance 2 --probes.fixed 4 --probes.sums 2 "
+    "--probes.samples 1 --probes.max-tokens 3 --out out --runs runs"
 )
 
 

@@ -26,8 +26,8 @@ FEW = Options(
     rows=dict.fromkeys(STAGES, 24) | {"math": 48},
     held_out=dict.fromkeys(STAGES, 4),
     epochs=dict.fromkeys(STAGES, 1),
-    batch=8,
-    micro_batch=8,
+    learning={"batch": 8, "micro_batch": 8},
+    unlearning={"batch": 8, "micro_batch": 8},
     methods=("GA",),
 )
 OTHERWISE = {

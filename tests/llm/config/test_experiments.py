@@ -123,7 +123,9 @@ def test_oracle_local_is_five_times_as_long_at_the_stages_rate() -> None:
     how, settings = experiment.settings.unlearning, experiment.settings
     assert (how.epochs, how.lr) == (5, settings.stages["safety"].recipe.lr)
     assert (settings.probes.every, settings.probes.sums) == (5, 0)
-    assert chosen("oracle-local", unlearning_lr=0.1)[0].settings.unlearning.lr == 0.1
+    (three,) = chosen("oracle-local", unlearning={"epochs": 3})
+    assert (three.settings.unlearning.epochs, three.steps) == (3, 60)
+    assert chosen("oracle-local", unlearning={"lr": 0.1})[0].settings.unlearning.lr == 0.1
 
 
 def test_history_has_the_methods_that_know_more() -> None:
@@ -190,29 +192,41 @@ def test_bases_are_three_pretrainings_of_two_seeds() -> None:
     ("name", "unused"),
     [
         ("depth", {"rows": {"inst": 3}}),
-        ("depth", {"batch": 3}),
+        ("depth", {"epochs": {"inst": 3}}),
+        ("depth", {"probes": {"label": "No"}}),
+        ("optimizers", {"unlearning": {"optimizer": "sgd"}}),
+        ("schedules", {"unlearning": {"schedule": "cosine"}}),
         ("depth", {"include_mixture": True}),
         ("oracle-local", {"methods": ("GA",)}),
         ("orders", {"include_mixture": True}),
     ],
 )
 def test_an_option_that_would_not_be_used_is_refused(name, unused) -> None:
-    (option,) = (each.replace("_", "-") for each in unused)
+    ((option, value),) = unused.items()
+    if option in ("probes", "unlearning"):
+        (field,) = value
+        option = f"{option}.{field}"
+    option = option.replace("_", "-")
     with pytest.raises(
         InputError, match=f"{option}: expected to be left out, as .* does not use it"
     ):
         chosen(name, **unused)
 
 
-def test_the_depth_takes_rates_and_adapters() -> None:
-    (each,) = chosen("depth", lr=0.5, unlearning_lr=0.25, adaptation="lora", rank=3)
-    settings = each.settings
-    assert {stage.recipe.lr for stage in settings.stages.values()} == {0.5}
-    assert (settings.unlearning.lr, settings.adaptation.kind, settings.adaptation.rank) == (
-        0.25,
-        "lora",
-        3,
+def test_the_depth_takes_recipes_and_adapters() -> None:
+    (usual,) = chosen("depth")
+    (each,) = chosen(
+        "depth",
+        learning={"lr": 0.5, "optimizer": "adamw"},
+        unlearning={"lr": 0.25, "epochs": 3},
+        adaptation={"kind": "lora", "rank": 3},
     )
+    settings = each.settings
+    learned = replace(usual.settings.stages["C"].recipe, lr=0.5, optimizer="adamw")
+    assert {stage.recipe for stage in settings.stages.values()} == {learned}
+    assert settings.unlearning == replace(usual.settings.unlearning, lr=0.25, epochs=3)
+    assert each.steps == 3  # updates: all 40 prompts at once
+    assert (settings.adaptation.kind, settings.adaptation.rank) == ("lora", 3)
 
 
 def test_seeds_are_four_unless_chosen() -> None:

@@ -1,23 +1,33 @@
-"""What can be chosen: every choice has its place in the configuration, and a wrong one is one line."""
+"""Options: each changes its place in the settings, and a wrong option is one line."""
 
 import math
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import get_type_hints
 
+import numpy as np
 import pytest
 import torch
 
 import retrace
 from llm.config.experiments import positions
-from llm.config.options import Options, base_experiment, settings_of
+from llm.config.options import (
+    GROUPS,
+    READ_FROM_FILES,
+    SCALARS,
+    Options,
+    base_experiment,
+    settings_of,
+)
 from llm.config.presets import STAGES
-from llm.config.settings import Files, Probes, Settings, Stage
+from llm.config.settings import Files, Probes, Settings, Stage, replaced
 from llm.corpora.refusals import PARAPHRASES
 from llm.models import EMBEDDED, Pretrained
 from llm.models.adapters import Adaptation
 from llm.training.recipe import Recipe
 from protocol.errors import InputError
 from protocol.spec import canonical
+from retrace import run_llm
 
 CHOSEN = {
     "preset": "authors-code",
@@ -28,51 +38,157 @@ CHOSEN = {
     "rows": {"inst": 7},
     "held_out": {"inst": 3},
     "epochs": {"math": 9},
-    "lr": 0.1,
-    "unlearning_lr": 0.1,
-    "batch": 5,
-    "micro_batch": 5,
-    "adaptation": "lora",
-    "rank": 3,
-    "new_adapter_each_stage": True,
     "methods": ("NPO",),
     "include_mixture": True,
     "seeds": 7,
     "base": 1,
     "precision": "bf16",
     "device": "cuda",
-    "probes": {"every": 2},
-    "math_prompt": "Sum: {question}",
     "quick": True,
     "revision": "main",
     "template": "plain",
     "system": "Be brief.",
     "skip_bad_rows": True,
-    "alpha": 3,
-    "dropout": 0.1,
-    "lora_targets": ("q_proj",),
     "seed_list": (3, 7),
     "attention": "eager",
     "max_length": 99,
     "eval_batch": 3,
-    "label": "No",
     "paraphrases": "p.txt",
+    "retained": 9,
+    "shuffle": "epoch",
+    "pretraining_rows": 99,
 }
+RECIPE = {
+    "lr": 0.1,
+    "epochs": 7,
+    "batch": 5,
+    "micro_batch": 5,
+    "schedule": "cosine",
+    "warmup": 0.1,
+    "decay": 3,
+    "floor": 0.1,
+    "optimizer": "sgd",
+}
+FIELDS = {
+    "learning": RECIPE,
+    "unlearning": RECIPE,
+    "pretraining": RECIPE,
+    "adaptation": {
+        "kind": "lora",
+        "rank": 3,
+        "alpha": 3,
+        "dropout": 0.1,
+        "targets": ["q_proj"],
+        "new_adapter_each_stage": True,
+    },
+    "probes": {
+        "every": 2,
+        "label": "No",
+        "forget": 3,
+        "tofu": 3,
+        "distance": 3,
+        "fixed": 3,
+        "parameters": True,
+        "sums": 3,
+        "samples": 3,
+        "temperature": 0.1,
+        "max_tokens": 3,
+        "prompt": "Sum: {question}",
+    },
+}
+GROUP_FIELDS = [(group, field.name) for group, kind in GROUPS.items() for field in fields(kind)]
+GROUP_FIELDS = [(group, name) for group, name in GROUP_FIELDS if name not in READ_FROM_FILES]
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Options)])
+@pytest.mark.parametrize("name", sorted({field.name for field in fields(Options)} - {*GROUPS}))
 def test_no_option_is_without_effect(name, monkeypatch, tmp_path) -> None:
     """Each changes the configuration, by which an experiment is named in records and store."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.chdir(tmp_path)
     Path("p.txt").write_text("I will not\n", encoding="utf-8")
     base = {"data": {"inst": "a.json"}} if name in ("test_data", "skip_bad_rows") else {}
-    base |= {"device": "cpu", "adaptation": "qlora"}
+    base |= {"device": "cpu", "adaptation": {"kind": "qlora"}}
+    model = "tiny-llama" if name == "pretraining_rows" else "owner/name"
     configurations = [
-        canonical(positions("owner/name", Options(**options))[0])
+        canonical(positions(model, Options(**options))[0])
         for options in (base, {**base, name: CHOSEN[name]})
     ]
     assert configurations[0] != configurations[1]
+
+
+@pytest.mark.parametrize(("group", "name"), GROUP_FIELDS)
+def test_every_field_of_the_settings_is_an_option_of_python(group, name) -> None:
+    """The field has the given value, and all other fields keep the preset's value."""
+    value = FIELDS[group][name]
+    base = {"adaptation": {"kind": "qlora"}} if group == "adaptation" else {}
+    changes = {**base, group: {**base.get(group, {}), name: value}}
+    before = settings_of("tiny-llama", Options(**base))
+    after = settings_of("tiny-llama", Options(**changes))
+    expected = tuple(value) if isinstance(value, list) else value
+    if group == "learning":
+        stages = before.stages.items()
+        recipes = {stage: replace(old.recipe, **{name: expected}) for stage, old in stages}
+        assert {stage: new.recipe for stage, new in after.stages.items()} == recipes
+        assert replace(after, stages=before.stages) == before
+        return
+    old = getattr(before, group)
+    changed = {name: expected} | ({"alpha": 6} if name == "rank" else {})
+    assert getattr(after, group) == replace(old, **changed) != old
+    assert replace(after, **{group: old}) == before
+
+
+@pytest.mark.parametrize(("group", "name"), GROUP_FIELDS)
+def test_every_field_of_the_settings_is_an_option_of_the_command_line(group, name) -> None:
+    """The option is named by its path, and reads its value as the field's type."""
+    value = FIELDS[group][name]
+    words = [str(each) for each in (value if isinstance(value, list) else [value])]
+    flag = f"--{group}.{name}".replace("_", "-")
+    typed = [flag] if value is True else [flag, *words]
+    options = retrace._parse(["llm", "positions", *typed]).options
+    given = getattr(options, group)
+    assert given == {name: tuple(value) if isinstance(value, list) else value}
+    assert type(given[name]) is (tuple if isinstance(value, list) else hint_of(group, name))
+    others = {other: getattr(options, other) for other in GROUPS if other != group}
+    assert not any(others.values())
+
+
+def hint_of(group: str, name: str) -> type:
+    """The type of a field, str for `str | None`."""
+    hint = get_type_hints(GROUPS[group])[name]
+    return str if hint == str | None else hint
+
+
+def test_options_name_every_setting_once() -> None:
+    """A field that is added to `Settings` becomes an option."""
+    settings = {field.name for field in fields(Settings)} - {"model", "stages"}
+    assert {*SCALARS, *GROUPS} == settings | {"learning"}
+    own, hints = get_type_hints(Options), get_type_hints(Settings)
+    for name in SCALARS:
+        assert own[name] == hints[name] | None
+        assert getattr(Options(), name) is None
+
+
+def test_every_field_of_the_settings_has_a_docstring() -> None:
+    for settings in (*GROUPS.values(), Settings, Files, Stage):
+        texts = run_llm._documented(settings)
+        assert set(texts) == {field.name for field in fields(settings)}
+        assert all(text.endswith(".") for text in texts.values())
+
+
+@pytest.mark.parametrize("typed", ["--lr 1", "--batch=4", "--lora_targets q_proj"])
+def test_an_option_of_an_earlier_version_names_the_new_option(typed) -> None:
+    flag = typed.replace("=", " ").split()[0].replace("_", "-")
+    with pytest.raises(InputError) as raised:
+        retrace._parse(["llm", "positions", *typed.split()])
+    assert str(raised.value) == f"{flag}: expected {run_llm.RENAMED[flag]} in place of {flag}"
+
+
+def test_the_options_that_replace_others_exist() -> None:
+    """Every --NAME in the messages is a field of a group."""
+    known = {f"--{group}.{name}".replace("_", "-") for group, name in GROUP_FIELDS}
+    named = {word for text in run_llm.RENAMED.values() for word in text.split() if "." in word}
+    assert {word for word in named if "NAME" not in word} <= known
+    assert not known & set(run_llm.RENAMED)
 
 
 def test_every_option_stands_in_its_place() -> None:
@@ -82,15 +198,15 @@ def test_every_option_stands_in_its_place() -> None:
         rows={"math": 10},
         held_out={"inst": 5},
         epochs={"safety": 3},
-        lr=0.01,
-        unlearning_lr=0.02,
-        batch=7,
-        micro_batch=3,
-        adaptation="lora",
-        rank=5,
-        new_adapter_each_stage=True,
-        dropout=0.1,
-        lora_targets=("q_proj", "up_proj"),
+        learning={"lr": 0.01, "batch": 7, "micro_batch": 3},
+        unlearning={"lr": 0.02, "batch": 7, "micro_batch": 3},
+        adaptation={
+            "kind": "lora",
+            "rank": 5,
+            "new_adapter_each_stage": True,
+            "dropout": 0.1,
+            "targets": ("q_proj", "up_proj"),
+        },
         attention="eager",
         max_length=200,
         eval_batch=9,
@@ -101,8 +217,13 @@ def test_every_option_stands_in_its_place() -> None:
         device="cpu",
         data={"math": "a.jsonl"},
         test_data={"math": "b.jsonl"},
-        probes={"every": 2, "temperature": 0.5, "parameters": 1, "sums": 0},
-        math_prompt="Sum: {question}",
+        probes={
+            "every": 2,
+            "temperature": 0.5,
+            "parameters": 1,
+            "sums": 0,
+            "prompt": "Sum: {question}",
+        },
     )
     experiment = base_experiment("tiny-qwen2", chosen)
     assert (experiment.name, experiment.world, experiment.model) == (
@@ -149,16 +270,15 @@ def test_every_option_stands_in_its_place() -> None:
     [({}, 16, 32), ({"rank": 4}, 4, 8), ({"alpha": 5}, 16, 5), ({"rank": 4, "alpha": 5}, 4, 5)],
 )
 def test_alpha_is_twice_a_chosen_rank_unless_chosen_itself(chosen, rank, alpha) -> None:
-    adapter = settings_of("tiny-llama", Options(adaptation="lora", **chosen)).adaptation
+    options = Options(adaptation={"kind": "lora", **chosen})
+    adapter = settings_of("tiny-llama", options).adaptation
     assert (adapter.rank, adapter.alpha) == (rank, alpha)
 
 
 def test_no_named_target_means_the_default_of_no_names() -> None:
-    """`--lora-targets` with nothing behind it: every linear layer of the decoder."""
-    assert (
-        settings_of("tiny-llama", Options(adaptation="lora", lora_targets=())).adaptation.targets
-        == ()
-    )
+    """`--adaptation.targets` with nothing behind it: every linear layer of the decoder."""
+    options = Options(adaptation={"kind": "lora", "targets": ()})
+    assert settings_of("tiny-llama", options).adaptation.targets == ()
 
 
 def test_seeds_can_be_named_one_by_one() -> None:
@@ -217,14 +337,14 @@ REFUSAL = "Sorry, I can not assist you"
     ("options", "phrases"),
     [
         ({}, (REFUSAL, *PARAPHRASES)),
-        ({"label": " I won't "}, ("I won't", *PARAPHRASES)),
-        ({"label": PARAPHRASES[0]}, PARAPHRASES),
+        ({"probes": {"label": " I won't "}}, ("I won't", *PARAPHRASES)),
+        ({"probes": {"label": PARAPHRASES[0]}}, PARAPHRASES),
         ({"paraphrases": "p.txt"}, (REFUSAL, "Never", "No")),
-        ({"label": "I won't", "paraphrases": "p.txt"}, ("I won't", "Never", "No")),
+        ({"probes": {"label": "I won't"}, "paraphrases": "p.txt"}, ("I won't", "Never", "No")),
         ({"forget": "tofu"}, ()),
-        ({"forget": "tofu", "label": "I don't know"}, ("I don't know",)),
+        ({"forget": "tofu", "probes": {"label": "I don't know"}}, ("I don't know",)),
         (
-            {"forget": "tofu", "label": "I don't know", "paraphrases": "p.txt"},
+            {"forget": "tofu", "probes": {"label": "I don't know"}, "paraphrases": "p.txt"},
             ("I don't know", "Never", "No"),
         ),
         ({"preset": "authors-code"}, ("Sorry, I can not assist", *PARAPHRASES)),
@@ -243,7 +363,11 @@ def test_a_label_is_the_chosen_one_else_the_refusals_of_safety_alone(
 @pytest.mark.parametrize(
     ("options", "content", "message"),
     [
-        ({"label": " "}, None, "label: expected the beginning of an answer; got an empty one"),
+        (
+            {"probes": {"label": " "}},
+            None,
+            "probes.label: expected the beginning of an answer; got an",
+        ),
         (
             {"paraphrases": "none.txt"},
             None,
@@ -262,7 +386,7 @@ def test_a_label_is_the_chosen_one_else_the_refusals_of_safety_alone(
             "paraphrases: expected phrases other than the label and one another; got 'A' twice",
         ),
         (
-            {"label": "B"},
+            {"probes": {"label": "B"}},
             b"A\nB\n",
             "paraphrases: expected phrases other than the label .*; got 'B' twice",
         ),
@@ -274,7 +398,7 @@ def test_a_label_is_the_chosen_one_else_the_refusals_of_safety_alone(
         (
             {"forget": "tofu"},
             b"A\n",
-            "paraphrases: expected with --label, as the stage tofu has no label; add one",
+            "paraphrases: expected with --probes.label, as the stage tofu has no label; add one",
         ),
     ],
 )
@@ -294,7 +418,7 @@ def test_a_phrase_that_cannot_be_followed_is_one_line(
 def test_attention_that_a_cpu_does_not_train_on_is_refused(named) -> None:
     with pytest.raises(
         InputError,
-        match=f"attention: expected auto, eager or sdpa on a CPU, which {named} does not",
+        match=f"attention: expected auto, eager or sdpa on a CPU; {named} needs a GPU",
     ):
         settings_of("owner/name", Options(attention=named, device="cpu"))
 
@@ -423,41 +547,47 @@ UNMEASURABLE = (
         ),
         ({"epochs": {"poems": 1}}, "epochs: expected one of inst, tofu, math, safety; got 'poems'"),
         ({"epochs": {"inst": 0}}, "epochs: expected at least 1; got 0"),
-        ({"lr": -1.0}, "lr: expected a number > 0; got -1.0"),
+        ({"learning": {"lr": -1.0}}, "learning.lr: expected a number > 0; got -1.0"),
         (
             {"probes": {"colour": 1}},
-            "probes: expected one of every, forget, tofu, .*, max_tokens; got 'colour'",
+            "probes: expected one of every, label, .*, max_tokens, prompt; got 'colour'",
         ),
         (
             {"probes": {"label": 1}},
-            "probes: expected one of every, forget, tofu, .*, max_tokens; got 'label'",
+            "probes.label: expected a text; got 1",
         ),
-        ({"probes": {"samples": 2.5}}, "probes: expected a whole number for samples; got 2.5"),
+        ({"probes": {"samples": 2.5}}, "probes.samples: expected a whole number; got 2.5"),
         (
             {"probes": {"parameters": 0.5}},
-            "probes: expected a whole number for parameters; got 0.5",
+            "probes.parameters: expected True or False; got 0.5",
         ),
         ({"probes": {"every": 0}}, "probes.every: expected a number > 0; got 0"),
-        ({"math_prompt": "Reckon."}, r"probes.prompt: expected \{question\} in it; got 'Reckon.'"),
+        (
+            {"probes": {"prompt": "Reckon."}},
+            r"probes.prompt: expected \{question\} in it; got 'Reckon.'",
+        ),
         ({"device": "cuda"}, "device: expected a CUDA GPU; torch finds none: take cpu"),
         ({"device": "tpu"}, "device: expected one of auto, cpu, cuda; got 'tpu'"),
         (
-            {"adaptation": "prefix"},
+            {"adaptation": {"kind": "prefix"}},
             "adaptation.kind: expected one of full, lora, qlora; got 'prefix'",
         ),
-        ({"adaptation": "lora", "rank": 0}, "rank: expected at least 1; got 0"),
         (
-            {"alpha": 8},
-            "alpha: expected with --adaptation lora or qlora; all weights are trained: leave it "
-            "out",
+            {"adaptation": {"kind": "lora", "rank": 0}},
+            "adaptation.rank: expected at least 1; got 0",
         ),
-        ({"dropout": 0.1}, "dropout: expected with --adaptation lora or qlora"),
-        ({"lora_targets": ("q_proj",)}, "lora-targets: expected with --adaptation lora or qlora"),
         (
-            {"adaptation": "lora", "dropout": 1.5},
-            "dropout: expected 0 or more and less than 1; got 1.5",
+            {"adaptation": {"alpha": 8}},
+            "adaptation.alpha: expected with --adaptation.kind lora or qlora; all weights are "
+            "trained: leave it out",
         ),
-        ({"adaptation": "lora", "alpha": 0}, "alpha: expected a number > 0; got 0"),
+        ({"adaptation": {"dropout": 0.1}}, "adaptation.dropout: expected with --adaptation.kind"),
+        ({"adaptation": {"targets": ["q_proj"]}}, "adaptation.targets: expected with --adaptation"),
+        (
+            {"adaptation": {"kind": "lora", "dropout": 1.5}},
+            "adaptation.dropout: expected 0 or more and less than 1; got 1.5",
+        ),
+        ({"adaptation": {"kind": "lora", "alpha": 0}}, "adaptation.alpha: expected a number > 0"),
         (
             {"attention": "paged"},
             "attention: expected one of auto, eager, sdpa, flash, flex; got 'paged'",
@@ -491,25 +621,59 @@ UNMEASURABLE = (
             "test-data: expected files for inst, each once",
         ),
         (
-            {"rank": 8},
-            "rank: expected with --adaptation lora or qlora; all weights are trained: leave it out",
+            {"adaptation": {"rank": 8}, "preset": "embedded"},
+            "adaptation.rank: expected with --adaptation.kind lora or qlora; all weights are",
         ),
         (
-            {"new_adapter_each_stage": True},
-            "new_adapter_each_stage: expected with --adaptation lora or qlora",
+            {"adaptation": {"new_adapter_each_stage": True}},
+            "adaptation.new-adapter-each-stage: expected with --adaptation.kind lora or qlora",
         ),
         ({"precision": "fp16"}, "precision: expected one of fp32, bf16; got 'fp16'"),
         (
             {"precision": "bf16"},
-            "precision: expected fp32 for full fine-tuning.* got bf16: take an adapter",
+            "precision: expected fp32 for full fine-tuning.* take an adapter .--adaptation.kind",
         ),
         (
-            {"adaptation": "qlora", "probes": {"parameters": 1}},
+            {"adaptation": {"kind": "qlora"}, "probes": {"parameters": 1}},
             "probes.parameters: expected full fine-tuning or LoRA; got qlora, whose weights are "
             "NF4",
         ),
+        ({"adaptation": "lora"}, "adaptation: expected values by field, as in .*; got 'lora'"),
+        ({"learning": 1e-4}, "learning: expected values by field .lr, epochs, .*; got 0.0001"),
+        ({"unlearning": {"rate": 1}}, "unlearning: expected one of lr, epochs, .*; got 'rate'"),
+        ({"learning": {"lr": "fast"}}, "learning.lr: expected a number; got 'fast'"),
+        ({"learning": {"lr": math.nan}}, "learning.lr: expected a number; got nan"),
+        ({"learning": {"micro_batch": 0}}, "learning.micro-batch: expected at least 1; got 0"),
+        ({"unlearning": {"optimizer": "adam"}}, "unlearning.optimizer: expected one of adamw, sgd"),
+        (
+            {"unlearning": {"schedule": "linear"}},
+            "unlearning.schedule: expected one of wsd, cosine",
+        ),
+        ({"learning": {"warmup": -0.1}}, "learning.warmup: expected a number ≥ 0; got -0.1"),
+        ({"learning": {"decay": -2}}, "learning.decay: expected a number ≥ 0; got -2.0"),
+        ({"learning": {"floor": 2}}, "learning.floor: expected a number from 0 to 1; got 2.0"),
+        ({"pretraining": {"lr": 0}}, "pretraining.lr: expected a number > 0; got 0.0"),
+        (
+            {"model": "owner/name", "pretraining": {"lr": 1}},
+            "pretraining: expected to be left out, as owner/name is pretrained already",
+        ),
+        (
+            {"model": "owner/name", "pretraining_rows": 9},
+            "pretraining-rows: expected to be left out, as owner/name is pretrained already",
+        ),
+        (
+            {"adaptation": {"kind": "lora", "targets": "q_proj"}},
+            "adaptation.targets: expected a sequence of texts; got 'q_proj'",
+        ),
+        (
+            {"probes": {"paraphrases": ("No",)}},
+            "probes.paraphrases: expected a file of them, as paraphrases=FILE",
+        ),
+        ({"shuffle": "day"}, "shuffle: expected one of stage, epoch; got 'day'"),
+        ({"retained": 0}, "retained: expected at least 1; got 0"),
+        ({"pretraining_rows": 0}, "pretraining-rows: expected at least 1; got 0"),
         *(
-            ({"probes": {name: number}}, f"probes: expected|probes.{name}: expected")
+            ({"probes": {name: number}}, f"probes.{name.replace('_', '-')}: expected")
             for name, number in UNMEASURABLE
         ),
     ],
@@ -520,3 +684,23 @@ def test_a_wrong_choice_is_one_line(wrong, message, monkeypatch) -> None:
     with pytest.raises(InputError, match=message) as raised:
         base_experiment(wrong.pop("model", "tiny-llama"), Options(**{"seeds": 1, **wrong}))
     assert "\n" not in str(raised.value)
+
+
+def test_a_value_is_read_as_its_fields_type_and_none_leaves_the_field() -> None:
+    """Notebooks give 1 for 1.0, lists for tuples, and numbers of NumPy."""
+    changes = {"lr": 1, "batch": np.int64(8), "warmup": np.float32(0.5), "epochs": None}
+    changed = replaced(Recipe(lr=0.1, epochs=3), changes, "learning")
+    assert changed == Recipe(lr=1.0, epochs=3, batch=8, warmup=0.5)
+    kinds = [type(value) for value in (changed.lr, changed.batch, changed.warmup)]
+    assert kinds == [float, int, float]
+
+
+def test_a_nested_dataclass_takes_a_mapping() -> None:
+    settings = Settings(EMBEDDED["tiny-llama"])
+    changed = replaced(settings, {"probes": {"every": 7}, "unlearning": {"lr": 0.5}})
+    assert changed.probes == replace(settings.probes, every=7)
+    assert changed.unlearning == replace(settings.unlearning, lr=0.5)
+    with pytest.raises(InputError, match=r"^unlearning\.lr: expected a number > 0; got -1.0$"):
+        replaced(settings, {"unlearning": {"lr": -1}})
+    with pytest.raises(InputError, match=r"^settings: expected one of model, adaptation, "):
+        replaced(settings, {"speed": 11})

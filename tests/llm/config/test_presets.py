@@ -13,8 +13,9 @@ from llm.config.experiments import depth, positions
 from llm.config.methods import METHODS
 from llm.config.options import Options, base_experiment, preset_of, settings_of
 from llm.config.presets import STAGES
-from llm.config.public import PUBLIC, SORRY_STYLES
+from llm.config.public import PUBLIC, STYLES
 from llm.config.settings import Files
+from llm.data import purposes
 from llm.lab.lab import Lab
 from llm.lab.start import Start
 from llm.models import Pretrained
@@ -95,7 +96,7 @@ PAPERS = {
 
 
 def test_the_papers_models_have_table_2s_settings() -> None:
-    """Published: learning rates and batches of learning and unlearning, rank and alpha, by model."""
+    """Published by model: rates and batches of learning and unlearning, rank and alpha."""
     table = numbers.table2()
     assert set(table["model"]) == set(PAPERS)
     for row in table.iter_rows(named=True):
@@ -157,9 +158,8 @@ def test_no_preset_asks_for_more_rows_than_the_public_files_have(preset) -> None
     for name, (train, held_out) in HAVE.items():
         assert stages[name].train <= train and stages[name].held_out <= held_out, name
         assert stages[name].files == PUBLIC[name]
-    assert (len(PUBLIC["safety"].train), len(SORRY_STYLES)) == (14, 20), (
-        "the base, and 20 styles but for seven"
-    )
+    assert len(PUBLIC["safety"].train) == 14, "the base, and 20 styles but for seven"
+    assert len({*STYLES, *purposes.STYLES}) == len(STYLES) + len(purposes.STYLES) == 20
 
 
 @pytest.mark.parametrize("preset", ["paper", "authors-code"])
@@ -203,20 +203,22 @@ def test_a_directory_with_a_model_of_the_papers_in_it_is_not_guessed(tmp_path) -
     [
         (
             {"preset": "paper"},
-            "preset paper: Table 2 has no o/unknown; taken: rank 16, alpha 32; learning lr 1e-05 "
-            "in batches of 128; "
+            "rank 16, alpha 32; learning lr 1e-05 in batches of 128; "
             "unlearning lr 1e-05 in batches of 128",
         ),
         (
-            {"preset": "authors-code", "rank": 4, "batch": 9},
-            "preset authors-code: Table 2 has no o/unknown; taken: rank 4, alpha 8; learning lr "
-            "5e-05 in batches of 9; "
-            "unlearning lr 1e-05 in batches of 9",
+            {
+                "preset": "authors-code",
+                "adaptation": {"rank": 4},
+                "learning": {"batch": 9},
+                "unlearning": {"batch": 7},
+            },
+            "rank 4, alpha 8; learning lr 5e-05 in batches of 9; "
+            "unlearning lr 1e-05 in batches of 7",
         ),
         (
-            {"preset": "paper", "adaptation": "full"},
-            "preset paper: Table 2 has no o/unknown; taken: all weights; learning lr 1e-05 in "
-            "batches of 128; "
+            {"preset": "paper", "adaptation": {"kind": "full"}},
+            "all weights; learning lr 1e-05 in batches of 128; "
             "unlearning lr 1e-05 in batches of 128",
         ),
     ],
@@ -225,7 +227,8 @@ def test_a_preset_of_the_paper_says_what_an_unknown_model_takes(options, said, m
     notices: list[str] = []
     monkeypatch.setattr("llm.config.options.notice", notices.append)
     positions("o/unknown", Options(**options))
-    assert notices == [said]
+    preset = options["preset"]
+    assert notices == [f"preset {preset}: Table 2 has no o/unknown; taken: {said}"]
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,8 @@ from data_files import lines, written
 
 from llm.corpora.example import Example, Message
 from llm.curation import math, safety
-from llm.data import read_examples
 from llm.data.check import asked, check
-from llm.data.purposes import PURPOSES, STYLES
+from llm.data.purposes import PURPOSES, STYLES, read_examples
 from protocol.errors import InputError
 
 ROWS = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(4)]

@@ -15,8 +15,9 @@ import pytest
 from data_files import lines, written
 
 from llm.corpora.example import Example
-from llm.data import files, read_examples
+from llm.data import files
 from llm.data.check import check
+from llm.data.purposes import read_examples
 from protocol.errors import InputError
 
 ROWS = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(4)]
@@ -460,7 +461,7 @@ def test_a_file_of_the_hub_is_fetched_and_a_missing_one_named(tmp_path) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     script = """
-        from llm.data import read_examples
+        from llm.data.purposes import read_examples
         from protocol.errors import InputError
         print(len(read_examples("hf://datasets/some/rows/train.jsonl")))
         try:

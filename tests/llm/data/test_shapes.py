@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from llm.corpora.example import Example, Message
-from llm.data import read_examples
 from llm.data.check import check
+from llm.data.purposes import read_examples
 from llm.data.turns import ROLES
 from protocol.errors import InputError
 

@@ -24,8 +24,8 @@ FEW = Options(
     seeds=1,
     rows=dict.fromkeys(STAGES, 24) | {"math": 48},
     held_out=dict.fromkeys(STAGES, 4),
-    batch=8,
-    micro_batch=8,
+    learning={"batch": 8, "micro_batch": 8},
+    unlearning={"batch": 8, "micro_batch": 8},
     epochs={"inst": 3, "tofu": 2, "math": 1, "safety": 1},
     include_mixture=True,
 )

@@ -490,7 +490,7 @@ def test_out_of_memory_at_one_sequence_is_one_line(model, monkeypatch, place: st
     assert str(raised.value) == (
         "model: expected memory for one sequence with a prompt of 16 tokens; it is out: take a "
         "smaller model, shorter "
-        "prompts or fewer probes.max_tokens"
+        "prompts or fewer probes.max-tokens"
     )
 
 

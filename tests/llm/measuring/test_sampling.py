@@ -117,7 +117,7 @@ def test_prompts_that_leave_no_room_for_an_answer_are_one_line(lab: Lab) -> None
         how = Sampling(1, temperature=1.0, max_tokens=13, seed=(0,))
         sampling.sample(model, form, [[7] * 500], how)
     assert str(raised.value) == (
-        "probes.max_tokens: expected prompts and answers of at most 512 tokens, the model's "
+        "probes.max-tokens: expected prompts and answers of at most 512 tokens, the model's "
         "context; got a prompt of "
         "500 and answers of 13: lower it"
     )
@@ -174,7 +174,7 @@ def test_many_cut_answers_before_unlearning_are_said_once(
     line = (
         "math: more than a tenth of the sampled answers are cut at 9 tokens before any "
         "unlearning; the metric math_cut "
-        "is their share: raise --probes max_tokens"
+        "is their share: raise --probes.max-tokens"
     )
     assert [record.getMessage() for record in caplog.records] == [line] * says
     for measured, step in ((after, 3), (before, 0)):

@@ -127,16 +127,13 @@ def test_an_adapter_is_drawn_from_its_seed(model) -> None:
 
 
 def test_wrong_adapters_are_named(model, tmp_path) -> None:
-    with pytest.raises(
-        InputError, match=r"adaptation\.kind: expected one of full, lora, qlora; got 'prefix'"
-    ):
+    with pytest.raises(InputError, match=r"kind: expected one of full, lora, qlora; got 'prefix'"):
         Adaptation("prefix")
     with pytest.raises(InputError, match="rank: expected at least 1; got 0"):
         Adaptation("lora", rank=0)
     with pytest.raises(
         InputError,
-        match=r"lora-targets: expected names of the model's layers \(q_proj, .*down_proj\); "
-        r"got 'c_attn'",
+        match=r"adaptation.targets: expected names of the model's layers \(q_.*; got 'c_attn'",
     ):
         adapters.attach(model, Adaptation("lora", targets=("c_attn",)), seed=(0,))
     for dtype in (torch.bfloat16, torch.float16, torch.float64):

@@ -111,7 +111,7 @@ def test_named_targets_must_all_be_there() -> None:
     }
     assert len(targets_of(model, ("0.mlp.down_proj",)).layers) == 1
     with pytest.raises(
-        InputError, match=r"lora-targets: expected names of .* \(.*qkv_proj.*\); got 'q_proj'"
+        InputError, match=r"adaptation.targets: expected names of .* \(.*qkv_proj.*\); got 'q_proj'"
     ):
         targets_of(model, ("qkv_proj", "q_proj"))
 
