@@ -32,7 +32,7 @@ by_notebook = {method: last.filter(method=method).sort("position")["score"].to_l
 itself = records.filter(pl.col("metric").str.starts_with("re_distance/"), method="retrained")["value"].to_list()
 distances = distance.group_by("method", "position", "part").len().rows()
 print(json.dumps({"by_claims": {method: list(scores) for method, scores in by_claims.items()},
-                  "by_notebook": by_notebook, "itself": itself, "distances": distances, "told": told,
+                  "by_notebook": by_notebook, "itself": itself, "distances": distances, "answers": answers,
                   "left behind": runs.exists()}))
 """
 
@@ -85,6 +85,6 @@ def test_it_runs_from_top_to_bottom(executed: tuple[Any, Any]) -> None:
         ["p = 1, before", "p = 4, before"],
         [f"p = {p}, after {m}" for p in (1, 4) for m in ("GA", "NPO")],
     )
-    assert set(told["told"]) == {*before, *after, "retrained model"}
-    assert all(len(question) == 2 for replies in told["told"].values() for question in replies)
+    assert set(told["answers"]) == {*before, *after, "retrained model"}
+    assert all(len(question) == 2 for replies in told["answers"].values() for question in replies)
     assert not told["left behind"]
