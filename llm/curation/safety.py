@@ -59,7 +59,7 @@ def questions(
     """Unsafe requests of a file, and the counts of removed styles and of safe prompts.
 
     Fields read beside the prompt: prompt_style; question_id (what the split keeps together; without
-    it, the prompt); label, or where that is missing type (see `llm.data.purposes`): safe requests are
+    it, the prompt); label, or without it type (see `llm.data.purposes`): safe requests are
     left out. Raises InputError where a row cannot be used (one that needs more than its prompt to
     be asked among them) or none is left; with skip_bad_rows the first are left out, with a notice.
     """

@@ -1,4 +1,4 @@
-"""What `check` finds: counts, overlap of whole conversations, problems and notes with their places."""
+"""The report of `check`: counts, overlap of whole conversations, problems and notes with places."""
 
 from pathlib import Path
 

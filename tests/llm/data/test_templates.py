@@ -339,7 +339,8 @@ def test_text_without_special_tokens_is_tokenized_as_by_the_tokenizer(
     tokenizer = tokenizer_of(kind, families.CHATML_TOKENS, eos_token="<|im_end|>")
     form = Format(tokenizer, TURNS)
     row = chat.encode(form, families.ASKED)
-    text = f"<|im_start|>user\n{families.ASKED.prompt}<|im_end|><|im_start|>assistant\n{families.ANSWER}<|im_end|>"
+    asked = f"<|im_start|>user\n{families.ASKED.prompt}<|im_end|>"
+    text = f"{asked}<|im_start|>assistant\n{families.ANSWER}<|im_end|>"
     assert [*row.prompt, *row.answer] == tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
