@@ -28,8 +28,10 @@ CODE = re.compile(r"(`+[^`]+`+)")
 
 
 def formatted(docstring: str) -> str:
-    """A docstring as Markdown: outside code its signs are formulas, no markup; a list may follow its
-    paragraph without an empty line.
+    """A docstring as Markdown.
+
+    Outside code its signs are formulas, no markup; a list may follow its paragraph without an
+    empty line.
     """
     parts = CODE.split(docstring)
     parts[::2] = [part.translate(PLAIN) for part in parts[::2]]

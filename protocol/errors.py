@@ -1,5 +1,6 @@
-"""The one exception for bad input: its message is one line that says which argument, what was
-expected, what came.
+"""The one exception for bad input.
+
+Its message is one line: which argument, what was expected, what came, what to do.
 """
 
 import difflib
@@ -10,25 +11,22 @@ class InputError(ValueError):
 
 
 def known(argument: str, given: str, allowed: "tuple[str, ...] | list[str]") -> str:
-    """Return `given` if it is one of `allowed`, else raise InputError: the argument, the choices,
-    and the nearest.
+    """Return `given` if it is one of `allowed`.
+
+    Raises InputError with the argument, the choices, and the nearest choice.
     """
     if given not in allowed:
-        near = [
-            f": did you mean {name!r}?" for name in difflib.get_close_matches(given, allowed, n=1)
-        ]
-        raise InputError(
-            f"{argument}: expected one of {', '.join(allowed)}; got {given!r}{''.join(near)}"
-        )
+        near = difflib.get_close_matches(given, allowed, n=1)
+        hint = f": did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"{argument}: expected one of {', '.join(allowed)}; got {given!r}{hint}")
     return given
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a library says, as far as its first line that says something; its class if
-    it says nothing.
+    """The first line with text in the message of a library's error; its class if there is none.
 
-    A line that ends in a colon goes on in the next: "Validation error for field 'hidden_size':",
-    and what is wrong.
+    A line that ends in a colon continues in the next line: "Validation error for field
+    'hidden_size':", and what is wrong.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].endswith(":"):

@@ -1,5 +1,4 @@
-"""What a run says beside its results, one line each: a fallback, what is adapted, what was left
-out.
+"""Notices: one line each about a fallback, about what is adapted, and about what was left out.
 
 Lines go to the logger "retrace", so a program that uses the packages can direct them elsewhere;
 without that they are printed on standard error. A line is said once.
@@ -24,9 +23,7 @@ class _Handler(logging.Handler):
 def direct(
     show: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> None:
-    """Let `show` take every line, by default to standard error; it takes the place of what was
-    directed before.
-    """
+    """Let `show` take every line, by default to standard error, in place of an earlier `show`."""
     for handler in [*LOGGER.handlers]:
         if isinstance(handler, _Handler):
             LOGGER.removeHandler(handler)
@@ -37,8 +34,9 @@ _said: set[str] = set()
 
 
 def notice(line: str) -> None:
-    """Say a line, unless it was said already, here or in the process that started this one (see
-    `take_for_said`).
+    """Say a line, unless it was said already.
+
+    A line may have been said here, or in the process that started this one (`take_for_said`).
     """
     if line not in _said:
         _said.add(line)

@@ -66,7 +66,7 @@ def order_name(order: Order) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """What one row says of its run: position is 1-based (0 where no forget stage was trained)."""
+    """What one row says of its run: position is 1-based (0 if no forget stage was trained)."""
 
     run: str
     spec: str
@@ -235,7 +235,7 @@ def read_specs(folder: Path) -> dict[str, str]:
 
 
 def read(folder: Path) -> Result:
-    """What `write` left in `folder`; InputError where a table is missing or has other columns."""
+    """What `write` left in `folder`; InputError if a table is missing or has other columns."""
     tables = Tables(
         _read_frame(folder / "records.parquet", RECORD_SCHEMA),
         _read_frame(folder / "examples.parquet", EXAMPLE_SCHEMA),

@@ -1,7 +1,7 @@
-"""One experiment dataclass for both worlds, and the hash that names a configuration.
+"""One experiment dataclass for both sides, and the hash that names a configuration.
 
 An experiment fixes the stages, the forget stage, the unlearning methods, the number of unlearning
-steps and the seeds; `settings` holds what only its world knows (sizes, learning rates), again as a
+steps and the seeds; `settings` holds what belongs to one side (sizes, learning rates), again as a
 frozen dataclass. Everything is immutable and hashable to a short digest, so a record can name the
 exact configuration that made it.
 """
@@ -69,13 +69,12 @@ def named_methods(
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """Orders of the stages of one model, each unlearned by every method; by default the paths p =
-    1..P.
+    """Orders of the stages of one model, each unlearned by every method.
 
     world: "linear", "network" or "llm" · base: seed of what all shuffle seeds share (data,
-    pretraining) · seeds: shuffle seeds (in the linear world: instances) · steps: number of
-    unlearning updates T, so a run has T + 1 points · starts: the orders, where they are others than
-    the paths.
+    pretraining) · seeds: shuffle seeds (of the linear model: instances) · steps: number of
+    unlearning updates T, so a run has T + 1 points · starts: the orders, by default the paths
+    p = 1..P.
     """
 
     name: str
@@ -113,12 +112,9 @@ class Experiment:
 
 def canonical(config: Any) -> str:
     """A dataclass or plain data as JSON with sorted keys: equal configurations give equal text."""
-    data = (
-        dataclasses.asdict(config)
-        if dataclasses.is_dataclass(config) and not isinstance(config, type)
-        else config
-    )
-    return json.dumps(data, sort_keys=True, separators=(",", ":"))
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        config = dataclasses.asdict(config)
+    return json.dumps(config, sort_keys=True, separators=(",", ":"))
 
 
 def digest(config: Any) -> str:

@@ -1,5 +1,6 @@
-"""The layers of the house: what a package loads, that importing changes no global state, and the
-limits of the numbers that `python tests/support/house.py` prints.
+"""The layers: what a package loads, that importing changes no state, and limits of the numbers.
+
+`python tests/support/house.py` prints the numbers.
 """
 
 import subprocess

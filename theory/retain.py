@@ -164,7 +164,7 @@ def growth_rate_with_retain(X_forget: Any, X_retain: Any, *, weight: float) -> E
     with float64():
         values = np.asarray(_eigenvalues(X, R, checks.nonnegative("weight", weight)))
     if values.size < X.shape[1]:
-        values = np.append(values, 0.0)  # A is 0 where no row reads
+        values = np.append(values, 0.0)  # A is 0 if no row reads
     return Extremes(float(values.max()), float(values.min()))
 
 

@@ -63,7 +63,7 @@ def reach(X_forget: Float[Array, "k d"], X_test: Float[Array, "m d"]) -> Reach:
 
 
 def unseen(reached: Reach, outputs: Float[Array, " m"]) -> Float[Array, " m"]:
-    """Pure kernel: (I − Π) outputs; exactly 0 where Π = I."""
+    """Pure kernel: (I − Π) outputs; exactly 0 if Π = I."""
     rest = outputs - reached.seen @ (reached.seen.T @ outputs)
     everything = jnp.sum(jnp.sum(reached.seen**2, axis=0) > 0.5) == outputs.shape[0]
     return jnp.where(everything, 0.0, rest)

@@ -182,7 +182,7 @@ def divergence_bound(
     theta_a, theta_b (d,), forget inputs (k, d), test inputs (m, d), η > 0.
 
     C₀ = ‖X_test‖_op‖(I − P)Δ₀‖, t₀ = ⌈log(2C₀/(σ_U‖PΔ₀‖))/log(1 + ρ*)⌉. Parts of Δ₀ below
-    `ROUNDING` count as 0. Raises InputError where X_forget has rank below k, where m < k or X_test
+    `ROUNDING` count as 0. Raises InputError if X_forget has rank below k, if m < k or X_test
     P has rank below k (a difference could hide from the test inputs, and the bound would not hold),
     and for shapes or values that do not fit. Source: arXiv 2510.16629, Theorem 3.1 and Lemma C.4.
     """

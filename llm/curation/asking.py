@@ -123,8 +123,8 @@ def ask(
 ) -> Answers:
     """An answer to every prompt, by the prompt's id.
 
-    fault: called as (id, answer); None where the answer will do, else what is wrong with it, and
-    another is asked for. Raises InputError where the endpoint cannot be used; what was answered
+    fault: called as (id, answer); None if the answer will do, else what is wrong with it, and
+    another is asked for. Raises InputError if the endpoint cannot be used; what was answered
     stays in `journal`.
     """
     run = _Run(endpoint, prompts, Journal(journal), Parameters(endpoint), fault)

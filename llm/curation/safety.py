@@ -60,7 +60,7 @@ def questions(
 
     Fields read beside the prompt: prompt_style; question_id (what the split keeps together; without
     it, the prompt); label, or without it type (see `llm.data.purposes`): safe requests are
-    left out. Raises InputError where a row cannot be used (one that needs more than its prompt to
+    left out. Raises InputError if a row cannot be used (one that needs more than its prompt to
     be asked among them) or none is left; with skip_bad_rows the first are left out, with a notice.
     """
     found = taken(source, "safety", styles_removed=styles_removed, skip_bad_rows=skip_bad_rows)

@@ -32,18 +32,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Check:
-    """What `check` found; `overlap` is None where no test file was named."""
+    """What `check` found; `overlap` is None if no test file was named."""
 
     source: str
     purpose: str
     rows: int
     shape: str
     fields: tuple[Field, ...]
-    same_rows: int  # rows that stand in the file more than once, the first not counted
+    same_rows: int  # rows that repeat an earlier row of the file
     same_prompts: int
-    overlap: (
-        int | None
-    )  # rows of the test file whose conversation up to the answer stands in this one
+    overlap: int | None  # rows of the test file whose conversation up to the answer is in this one
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]  # how the rows are read, where that can be read in two ways
 
@@ -62,7 +60,7 @@ class Check:
             )
         yield f"  duplicates: {self.same_rows} rows, {self.same_prompts} prompts"
         if self.overlap is not None:
-            yield f"  overlap: {self.overlap} test prompts stand in the training rows"
+            yield f"  overlap: {self.overlap} test prompts are in the training rows"
         yield from (f"  note: {note}" for note in self.notes)
         yield from (f"  {problem}" for problem in self.problems[:LISTED])
         if len(self.problems) > LISTED:
@@ -99,7 +97,7 @@ def _plain(text: str) -> str:
 
 
 def asked(example: Example) -> str:
-    """All that stands before an answer as it is compared, without case and with single spaces.
+    """All that comes before an answer as it is compared, without case and with single spaces.
 
     The system message, the turns before the prompt, the prompt, and the tools, a line each; of raw
     text, which has nothing before it, the text.
@@ -128,7 +126,7 @@ def _left_out(found: Reading, these: Chosen) -> list[str]:
 
 
 def _overlap(rows: Sequence[Example], test: str | Path) -> tuple[int, list[Problem]]:
-    """How many test rows stand in `rows`, and what stops the test file from being used."""
+    """How many test rows are in `rows`, and what stops the test file from being used."""
     held = look(test)
     learned = {asked(row) for row in rows}
     overlap = sum(asked(row) in learned for row in held.rows)

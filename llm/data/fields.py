@@ -83,7 +83,7 @@ BESIDE = frozenset(
 
 
 def text(values: Mapping[str, Any], field: str, *, optional: bool = False) -> str:
-    """The text of a field, stripped; MisfitError where it is none, or blank and not optional."""
+    """The text of a field, stripped; MisfitError if it is none, or blank and not optional."""
     value = values.get(field)
     if optional and value is None:
         return ""

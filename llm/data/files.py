@@ -67,7 +67,7 @@ def local(source: str | Path) -> Path:
 
     A file of the hub is named hf://datasets/OWNER/NAME[@REVISION]/PATH.
 
-    Raises InputError where there is no such file, or the hub cannot be reached.
+    Raises InputError if there is no such file, or the hub cannot be reached.
     """
     if not str(source).startswith(HUB):
         return _file(Path(source))
@@ -112,7 +112,7 @@ def _file(path: Path) -> Path:
 def content(source: str | Path) -> Content:
     """The whole of a file: every record, and a problem in the place of each unreadable record.
 
-    Raises InputError where there is no such file, for a name that ends in none of SUFFIXES (with or
+    Raises InputError if there is no such file, for a name that ends in none of SUFFIXES (with or
     without .gz), and for a file that the system does not let be read.
     """
     path = local(source)

@@ -174,7 +174,7 @@ def without_marks(answer: str) -> str:
 
 
 def calculations(text: str) -> list[Calculation]:
-    """The annotations of a text in order; `value` is None where it is not a number."""
+    """The annotations of a text in order; `value` is None if it is not a number."""
     pairs = [inside.rpartition("=") for inside in ANNOTATION.findall(text)]
     return [
         Calculation(expression, strict_number(f"{MARK} {value}")) for expression, _, value in pairs

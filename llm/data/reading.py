@@ -97,7 +97,7 @@ def _unread(shape: Shape, records: Sequence[Record], rows: Sequence[Example]) ->
 
 
 def example_of(shape: Shape, values: Values) -> tuple[Example, list[str]]:
-    """The example of a record, and what is to be remarked; MisfitError where it is none."""
+    """The example of a record, and what is to be remarked; MisfitError if it is none."""
     said, tools = shape.said(values), fields.tools(values)
     system, past = fields.system(values), turns.past(values.get(fields.HISTORY), fields.HISTORY)
     if shape.kind == "raw":

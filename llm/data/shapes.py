@@ -151,7 +151,7 @@ def shape_of(records: Sequence[Record]) -> Shape:
     Without such a shape, the shape whose fields are in the most records.
 
     gsm8k against question: by the mark in most answers, so that one answer without it is a problem
-    and no other shape. Raises InputError where no shape fits any record.
+    and no other shape. Raises InputError if no shape fits any record.
     """
     counts = Counter(frozenset(record.values) for record in records)
     fits = {

@@ -38,7 +38,7 @@ def _reader(text: str, delimiter: str) -> "csv.Reader":
 
 
 def _names(text: str, delimiter: str) -> int:
-    """How many names a separator makes of the first line; 0 where it makes no CSV of it."""
+    """How many names a separator makes of the first line; 0 if it makes no CSV of it."""
     try:
         return len(next((cells for cells in _reader(text, delimiter) if cells), []))
     except csv.Error:

@@ -1,4 +1,4 @@
-"""A lab: one model of an experiment under one shuffle seed, and everything that is asked of it.
+"""A lab: one model of an experiment under one shuffle seed, with its rows, base and nodes.
 
 `stages` has rows and recipes (llm.lab.stages), `base` the model every order starts from
 (llm.lab.base), `node` the model trained on an order (llm.lab.nodes). What is resolved once stays

@@ -7,6 +7,7 @@ without a row is refused.
 from collections.abc import Sequence
 
 from llm.corpora import Example
+from llm.corpora.depth import ANSWERS
 from llm.data import chat
 from llm.data.chat import Row
 from llm.lab.lab import Lab
@@ -14,8 +15,6 @@ from llm.measuring.probes import ProbeSet
 from llm.measuring.sampling import check_room
 from protocol.errors import InputError
 from protocol.notices import notice
-
-ANSWERS = ("C", "U", "R")  # stages of the depth experiment, and the answers they teach
 
 
 def _spread(rows: Sequence[Example], count: int) -> list[Example]:

@@ -137,8 +137,8 @@ def _check_sums(lab: Lab) -> None:
     if unmarked:
         rest = f"{unmarked[0]!r:.60} and {len(unmarked) - 1} more without"
         raise InputError(
-            'math: expected held-out answers with a last line "#### NUMBER", or probes sums 0; got '
-            f"{rest}"
+            'math: expected held-out answers with a last line "#### NUMBER", or --probes.sums 0; '
+            f"got {rest}"
         )
 
 

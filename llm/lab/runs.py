@@ -42,7 +42,8 @@ COLUMNS = {
 
 def run(start: Start, method: Method) -> Measured:
     """One unlearning run, measured every `Probes.every` steps and at both ends."""
-    steps, every = 1 if takes_one_step(method) else start.steps, start.lab.settings.probes.every
+    steps = 1 if takes_one_step(method) else start.steps
+    every = start.lab.settings.probes.every
     result = start.first + Measured([(0, "forget_logp", float(start.reference_logprobs.mean()))])
     for step, (norm, model) in enumerate(unlearned(start, method), start=1):
         if norm is not None:

@@ -136,9 +136,9 @@ class Start:
     def reference_logprobs(self) -> Tensor:
         """log π_ref of every forget row under the leaf, (N,), NPO's reference."""
         model, chunk = self.leaf(self.order), self.lab.settings.eval_batch
-        return logprobs.row_logprobs(model, self.rows, pad=model.config.pad_token_id, chunk=chunk)[
-            0
-        ]
+        pad = model.config.pad_token_id
+        summed, _ = logprobs.row_logprobs(model, self.rows, pad=pad, chunk=chunk)
+        return summed
 
     @cached_property
     def first(self) -> Measured:

@@ -4,7 +4,6 @@ Every process computes with one thread, however many there are, so results do no
 number. A process ends itself when its parent is gone, so that a killed run leaves no locks behind.
 """
 
-import functools
 import logging
 import multiprocessing
 import os
@@ -76,9 +75,7 @@ def run_all(
     with ProcessPoolExecutor(
         min(workers, len(tasks)), context, _start, (reports, notices.said())
     ) as pool:
-        pending: set[Future[None]] = {
-            pool.submit(functools.partial(_perform, task)) for task in tasks
-        }
+        pending: set[Future[None]] = {pool.submit(_perform, task) for task in tasks}
         while pending:
             finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             done += _drain(reports)

@@ -84,7 +84,7 @@ def files_digest(folder: Path) -> str:
 
 
 def gated_at(error: BaseException, at: str) -> str | None:
-    """The way to a gated repository whose page is `at`; None where the error is another."""
+    """The way to a gated repository whose page is `at`; None if the error is another."""
     from huggingface_hub.errors import GatedRepoError
 
     if any(isinstance(link, GatedRepoError) for link in _chain(error)):

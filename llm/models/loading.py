@@ -137,7 +137,7 @@ def configuration(folder: Path) -> PretrainedConfig:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer of a directory, as its tokenizer.json has it; InputError where there is none.
+    """The tokenizer of a directory, as its tokenizer.json has it; InputError if there is none.
 
     A class chosen by the model's type (AutoTokenizer's way) would add tokens the file does not
     have. Its chat templates are those of the folder, chat_template.json included.
@@ -158,7 +158,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 
 def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    """InputError where the tokenizer knows more tokens than the model has embeddings for."""
+    """InputError if the tokenizer knows more tokens than the model has embeddings for."""
     rows, tokens = model.get_input_embeddings().num_embeddings, len(tokenizer)
     if tokens > rows:
         raise InputError(

@@ -55,9 +55,8 @@ def _at_least_float32(logits: Tensor) -> Tensor:
 
 def logits_at(model: PreTrainedModel, row: Tensor, column: Tensor, **inputs: Tensor) -> Tensor:
     """The model's logits (A, V), at least float32, at A places (row, column) of inputs (B, S)."""
-    read: list[
-        Tensor
-    ] = []  # the hidden states (1, A, H) the output layer got in place of (B, S, H)
+    # the hidden states (1, A, H) that the output layer got in place of (B, S, H)
+    read: list[Tensor] = []
 
     def choose(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         read.append(arguments[0][row, column][None])  # (1, A, H)

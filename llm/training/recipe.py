@@ -1,7 +1,7 @@
-"""How one stage is trained: rate, epochs, batches, schedule, optimizer. The trainer itself:
-llm.training.trainer.
+"""How one stage is trained: rate, epochs, batches, schedule, optimizer.
 
-A schedule gives the factor of the learning rate for every update, 0-based; it is never 0.
+The trainer itself is in llm.training.trainer. A schedule gives the factor of the learning rate for
+every update, 0-based; it is never 0.
 """
 
 import math
@@ -62,10 +62,11 @@ def _count(share: float, updates: int) -> int:
 
 
 def wsd(update: int, updates: int, training: Recipe) -> float:
-    """Warm-up–stable–decay factor of update 0..updates − 1: linear ends of at least one update,
-    never 0.
+    """Warm-up–stable–decay factor of update 0..updates − 1, never 0.
+
+    Both ends are linear and have at least one update.
     """
-    warm, cool = (_count(share, updates) for share in (training.warmup, training.decay))
+    warm, cool = _count(training.warmup, updates), _count(training.decay, updates)
     falling = min(1.0, (updates - update) / (cool + 1))
     return min((update + 1) / (warm + 1), training.floor + (1 - training.floor) * falling)
 
@@ -100,8 +101,10 @@ def _sgd(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.Optimiz
 
 
 OPTIMIZERS: dict[str, Callable[[list[torch.nn.Parameter], float], torch.optim.Optimizer]] = {
-    "adamw": _adamw, "sgd": _sgd, "normalized": _sgd
-}  # fmt: skip
+    "adamw": _adamw,
+    "sgd": _sgd,
+    "normalized": _sgd,
+}
 
 
 def updates_of(rows: int, training: Recipe) -> int:

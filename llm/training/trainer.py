@@ -167,8 +167,10 @@ def _repeated(retained: Sequence[Row], count: int, seed: tuple[object, ...]) -> 
 
 
 def check(model: PreTrainedModel, rows: Sequence[Row]) -> None:
-    """InputError if nothing can be learned: no rows, no trainable parameter, an empty answer, rows
-    longer than the context."""
+    """InputError if nothing can be learned.
+
+    That is: no rows, no trainable parameter, an empty answer, or rows longer than the context.
+    """
     if not rows:
         raise InputError("rows: expected at least one training row; got none")
     if not trainable(model):

@@ -1,4 +1,4 @@
-"""Every statement that the records are asked about, once: id, sentence, source, statistic.
+"""Every statement that is judged from records, declared once: id, sentence, source, statistic.
 
 In the order of protocol/claims/__init__.py, which says which module judges an id. That module fills
 in the places in braces (`Statement.measured`).

@@ -21,7 +21,7 @@ def re_distance(a: Array, b: Array) -> Array:
 
     a and b are of one shape, (m,) or (m, c).
 
-    Retrain equivalence at ε means d(θ_u, θ_r) ≤ ε. Raises InputError where the shapes differ or m =
+    Retrain equivalence at ε means d(θ_u, θ_r) ≤ ε. Raises InputError if the shapes differ or m =
     0.
     """
     if a.shape != b.shape:

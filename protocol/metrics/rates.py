@@ -24,9 +24,9 @@ def secant_rate(delta: Array, update_difference: Array) -> Array:
     This is the secant Rayleigh quotient of two runs, whatever their optimizers.
 
     delta: Δ_t = θ_a − θ_b (*points, d) · update_difference: u_a − u_b, the same shape. Returns
-    (*points,); nan where Δ_t = 0. Exactly ‖Δ_{t+1}‖² = ‖Δ_t‖²(1 + 2ρ_t) + ‖u_a − u_b‖². For
+    (*points,); nan if Δ_t = 0. Exactly ‖Δ_{t+1}‖² = ‖Δ_t‖²(1 + 2ρ_t) + ‖u_a − u_b‖². For
     gradient ascent on a quadratic it is the Rayleigh quotient of M = (2η/k)X_UᵀX_U at Δ_t, and at
-    PΔ₀ the ρ* of Theorem 3.1 (arXiv 2510.16629). Over the array API. Raises InputError where the
+    PΔ₀ the ρ* of Theorem 3.1 (arXiv 2510.16629). Over the array API. Raises InputError if the
     shapes differ.
     """
     if delta.shape != update_difference.shape:
@@ -49,13 +49,14 @@ class OutputGrowth(NamedTuple):
 
 
 def output_growth(outputs_a: Array, outputs_b: Array) -> OutputGrowth:
-    """d_t = ‖e_t‖²/m, r_t = ⟨e_t, e_{t+1} − e_t⟩/‖e_t‖² and ‖e_{t+1} − e_t‖²/m, with e_t = f_a −
-    f_b at step t.
+    """d_t = ‖e_t‖²/m, r_t = ⟨e_t, e_{t+1} − e_t⟩/‖e_t‖² and the movement ‖e_{t+1} − e_t‖²/m.
+
+    e_t = f_a − f_b is the difference of the outputs at step t.
 
     NumPy trajectories (T + 1, m) or (T + 1, m, c) of outputs on m inputs, T ≥ 1: predictions, or
-    `centred_logits`. Exactly d_{t+1} = d_t(1 + 2r_t) + ‖e_{t+1} − e_t‖²/m. r_t is nan where d_t = 0
+    `centred_logits`. Exactly d_{t+1} = d_t(1 + 2r_t) + ‖e_{t+1} − e_t‖²/m. r_t is nan if d_t = 0
     or passes float64. One step is converted to float64 at a time, so that long trajectories of
-    large outputs may be memory-mapped. Raises InputError where the shapes differ or there is no
+    large outputs may be memory-mapped. Raises InputError if the shapes differ or there is no
     step.
     """
     if outputs_a.shape != outputs_b.shape:
@@ -128,7 +129,7 @@ def horizon(
     """For how many steps the predicted d stays within a factor of the measured d, either way.
 
     The largest h with |log d_t − log d̂_t| ≤ log factor for all t ≤ h; T where it holds to the end
-    (then a lower bound of the true horizon), 0 where it fails at the first step. Raises InputError
+    (then a lower bound of the true horizon), 0 if it fails at the first step. Raises InputError
     where the curves differ in length or at step 0, and for factor ≤ 1.
     """
     if log_divergence.shape != log_predicted.shape:
@@ -158,7 +159,7 @@ def exponential_span(
     That long its rate stays within a factor of the first rate.
 
     The rate between two recorded steps is Δ log d/Δt. The largest recorded step up to which every
-    rate lies between g_0/factor and factor·g_0, g_0 the first of them; 0 where g_0 ≤ 0. At most the
+    rate lies between g_0/factor and factor·g_0, g_0 the first of them; 0 if g_0 ≤ 0. At most the
     last step (then a lower bound).
     """
     rates = np.diff(log_divergence) / np.diff(steps)

@@ -60,7 +60,7 @@ def median_interval(
 
 
 def rank_correlation(x: Real[np.ndarray, " n"], y: Real[np.ndarray, " n"]) -> float:
-    """Kendall's τ-b in [−1, 1]; 0 where one of them does not vary.
+    """Kendall's τ-b in [−1, 1]; 0 if one of them does not vary.
 
     Values may be infinite: only their order counts.
     """
@@ -162,7 +162,7 @@ def partial_f_test(
     By least squares, with q columns of rank more.
 
     F = (RSS_known − RSS_both)/q over RSS_both/(n − rank), both = known and added. Columns may
-    depend on each other. Raises InputError where `added` adds no rank or no degree of freedom is
+    depend on each other. Raises InputError if `added` adds no rank or no degree of freedom is
     left.
     """
     both = np.hstack([known, added])

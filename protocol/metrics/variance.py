@@ -15,7 +15,7 @@ from protocol.errors import InputError
 
 
 class Components(NamedTuple):
-    """Variance components, in the square of the values' unit; nan where the design cannot tell."""
+    """Variance components, in the square of the values' unit; nan if the design cannot tell."""
 
     path: float  # σ²_p: between paths, the same under every seed
     base: float  # σ²_b: between bases (another pretraining)
@@ -86,7 +86,7 @@ def path_effect(
     With F = MS_p/MS_e of the two-way layout without repetition and its degrees of freedom P − 1, (S
     − 1)(P − 1): σ²_p/σ²_e = (F − 1)/S, its bounds (F/F_{1∓α/2} − 1)/S, both taken as at least 0
     (the intraclass correlation of Shrout and Fleiss, 1979, ICC(3, 1)). All 1 where MS_e = 0 < MS_p,
-    all nan where both are 0.
+    all nan if both are 0.
     """
     seeds, paths = values.shape
     components = variance_components(values[None])

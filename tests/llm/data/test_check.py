@@ -36,7 +36,7 @@ def test_check_counts_what_it_finds(tmp_path) -> None:
         ("answer", ("str",), 0, (1, 8, 8)),
     ]
     assert [problem.place for problem in found.problems] == ["line 7", "line 8"]
-    assert any("overlap: 1 test prompts" in line for line in found.lines())
+    assert any("overlap: 1 test prompts are in the training rows" in line for line in found.lines())
 
 
 def test_check_of_a_file_without_rows_reports_it(tmp_path) -> None:
