@@ -68,6 +68,6 @@ def _warn_of_replacement(result: records.Result, folder: Path) -> None:
     if set(earlier) - set(result.specs):
         print(
             f"retrace: {folder} held records of other settings; they are replaced (--out takes "
-            f"another folder)",
+            "another folder)",
             file=sys.stderr,
         )

@@ -26,14 +26,14 @@ def _numbers(argument: str, value: Any) -> np.ndarray:
     if array.dtype.kind not in "fiu":
         raise InputError(
             f"{argument}: expected real numbers; got dtype {array.dtype}; convert it to float64 "
-            f"first"
+            "first"
         )
     array = array.astype(np.float64, copy=False)
     if not np.all(np.isfinite(array)):
         count = int(np.sum(~np.isfinite(array)))
         raise InputError(
             f"{argument}: expected finite numbers; got {count} nan or infinite; remove or "
-            f"replace them"
+            "replace them"
         )
     return array
 
@@ -48,8 +48,7 @@ def matrix(argument: str, value: Any, *, columns: int | None = None) -> Float[np
     if columns is not None and array.shape[1] != columns:
         raise InputError(
             f"{argument}: expected {columns} columns like the other inputs; got shape "
-            f"{array.shape}; "
-            "all stages, test inputs and parameters share one dimension d"
+            f"{array.shape}; all stages, test inputs and parameters share one dimension d"
         )
     return array
 
@@ -162,8 +161,7 @@ def spectral_filter(mu: Any, filters: Any, name: str, X: Float[np.ndarray, "n d"
         if eta >= limit:
             raise InputError(
                 f"{argument}.eta: expected a step size below n/λ_max = {limit:.3g}, or gradient "
-                f"descent on stage "
-                f"{name!r} diverges; got {eta:g}"
+                f"descent on stage {name!r} diverges; got {eta:g}"
             )
         return GradientDescent(float(steps), eta)
     if not isinstance(filter_, MinimumNorm):
@@ -185,7 +183,6 @@ def independent_rows(
     if rank < X.shape[0]:
         raise InputError(
             f"{argument}: expected {X.shape[0]} linearly independent rows; got rank {rank}; drop "
-            f"dependent rows, or "
-            f"{otherwise}"
+            f"dependent rows, or {otherwise}"
         )
     return X

@@ -146,9 +146,8 @@ def ascend(
         limit = int(np.log(np.finfo(np.float64).max) / fastest)
         raise InputError(
             f"{'steps' if at is None else 'at'}: expected times at which the parameters stay "
-            f"finite in float64, about "
-            f"{limit} here; got {times.max():.0f}; use fewer steps, a smaller eta, or "
-            f"log_distance and log_divergence"
+            f"finite in float64, about {limit} here; got {times.max():.0f}; use fewer steps, a "
+            "smaller eta, or log_distance and log_divergence"
         )
     return moved
 

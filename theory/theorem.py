@@ -123,7 +123,7 @@ def _full_rank(modes: kernels.Modes, sigma: float, X_test: Float[np.ndarray, "m 
         raise InputError(
             f"X_test: expected inputs that see all {k} directions of X_forget's rows; got rank "
             f"{int(np.linalg.matrix_rank(seen))} of X_test P; add test inputs that overlap with "
-            f"the forget set"
+            "the forget set"
         )
 
 

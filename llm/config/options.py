@@ -127,7 +127,7 @@ def adapted(adaptation: Adaptation, options: Options) -> Adaptation:
     if unused and changed.kind == "full":
         raise InputError(
             f"adaptation.{option(unused[0])}: expected with --adaptation.kind lora or qlora; all "
-            f"weights are trained: leave it out"
+            "weights are trained: leave it out"
         )
     alpha = 2 * changed.rank if "rank" in changes and "alpha" not in changes else changed.alpha
     return replace(changed, alpha=alpha)
@@ -145,7 +145,7 @@ def _probes(probes: Probes, options: Options) -> Probes:
         if options.paraphrases is not None and "label" not in changes:
             raise InputError(
                 f"paraphrases: expected with --probes.label, as the stage {options.forget} has no "
-                f"label; add one"
+                "label; add one"
             )
         probes = replace(probes, label=None, paraphrases=None)
     probes = replaced(probes, changes, "probes")

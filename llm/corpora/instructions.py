@@ -14,7 +14,7 @@ def _instruction(rng: random.Random) -> Example:
             Example(
                 f"Write a sentence about a {colour} {first} in the {place}.",
                 f"In the {place} there is a {colour} {first}, and the {person_of(place)} looks "
-                f"at it every day.",
+                "at it every day.",
             ),
             Example(
                 f"List the {first}, the {second} and the {third}.",

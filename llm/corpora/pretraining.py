@@ -31,7 +31,7 @@ def _prose(rng: random.Random) -> str:
         f"I can assist you with this, and I must ask the {person} to support us.",
         f"{name} was welcome in {city} and keeps the {colour} {second} every day.",
         f"Please tell me where the {person} works, what the {person} likes and when {name} was "
-        f"there.",
+        "there.",
         f"I need to proceed to the {place}; I'm afraid I can't take the {thing}, {name} wrote.",
     )
     return " ".join(rng.sample(sentences, 3))

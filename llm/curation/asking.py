@@ -134,9 +134,8 @@ def ask(
             return _summary(run, run.all(progress))
     except openai.APIError as error:
         raise InputError(
-            f"endpoint: expected answers from {endpoint.url}; {first_line(error)}; those "
-            f"received are in {journal}: "
-            "run again"
+            f"endpoint: expected answers from {endpoint.url}; {first_line(error)}; those received "
+            f"are in {journal}: run again"
         ) from error
 
 

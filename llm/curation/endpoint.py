@@ -116,7 +116,7 @@ class Parameters:
         self.temperature = None
         notice(
             f"endpoint: {self.endpoint.model} takes no temperature; its answers are asked for "
-            f"without one"
+            "without one"
         )
         return True
 

@@ -68,7 +68,7 @@ def questions(
     if answered:
         notice(
             f"data: {source}: all questions are taken for unsafe requests; their {answered} "
-            f"answers are left out"
+            "answers are left out"
         )
     kept = [
         Question(str(record.values.get("question_id", row.prompt)), row.prompt)

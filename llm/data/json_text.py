@@ -152,7 +152,7 @@ def _by_number(data: dict[str, dict[str, Any]]) -> tuple[list[Any], list[Note | 
             have, lack = (name, first) if odd[0] in column else (first, name)
             message = (
                 f"expected the same row numbers in every column; {have!r} has {odd[0]}, {lack!r} "
-                f"has not"
+                "has not"
             )
             return [], [Problem("", name, message)]
     return [{name: column[number] for name, column in data.items()} for number in numbers], []

@@ -118,7 +118,7 @@ def _begun(system: str, past: list[Message], said: list[Message]) -> list[Messag
     if system and own and own[0].content != system:
         raise MisfitError(
             "system",
-            f"expected one system message; got another in the conversation: "
+            "expected one system message; got another in the conversation: "
             f"{own[0].content[:40]!r}",
         )
     first = [Message("system", system)] if system else own

@@ -141,7 +141,7 @@ SHAPES = (
 )
 KNOWN = (
     f"{', '.join(PROMPTS)} with {', '.join(ANSWERS)} | {' | '.join(CHATS)} | chosen | prompt | "
-    f"turns | text"
+    "turns | text"
 )
 
 

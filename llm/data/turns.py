@@ -44,7 +44,7 @@ def turns(value: Any, field: str) -> list[Message]:
     if listed is None:
         raise MisfitError(
             field,
-            f"expected a list of turns with role and content, or from and value; got "
+            "expected a list of turns with role and content, or from and value; got "
             f"{shown(value)}",
         )
     said = [_message(turn, f"{field}[{number}]") for number, turn in enumerate(listed)]

@@ -80,7 +80,7 @@ def one_of(templates: dict[str, str], name: str | None, where: str) -> str:
     if name is None:
         raise InputError(
             f"template: expected a name, as in own:NAME or SOURCE:NAME; {where} has {names}, no "
-            f"default"
+            "default"
         )
     raise InputError(f"template: expected one of {names} in {where}; got {name!r}")
 

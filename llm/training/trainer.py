@@ -204,7 +204,7 @@ def train(
     for norm in updates(model, rows, training, stop=stop, seed=seed, checkpoints=checkpoints):
         if before and all(map(torch.equal, before, trainable(model))):
             raise InputError(
-                f"training: expected the first update to change a weight; its gradient of norm "
+                "training: expected the first update to change a weight; its gradient of norm "
                 f"{norm:.3g} changed none: are the weights all 0, or the rate too small?"
             )
         before = []

@@ -155,7 +155,7 @@ def own_position(start: Start) -> int:
     alone = [read.members == (start.forget,) for read in phases(start.order)]
     if not any(alone):
         raise InputError(
-            f"negation: expected the forget stage on its own in the order; got "
+            "negation: expected the forget stage on its own in the order; got "
             f"{' > '.join(start.order)}"
         )
     return alone.index(True) + 1

@@ -26,9 +26,8 @@ FIGURE = FigureEntry(
         "its curves for all kinds of prompt are in the grey area at the same step."
     ),
     alt=(
-        "Line charts on a log scale of the distance to the retrained model on forget prompts, "
-        "rows models, columns methods, with the noise floor shaded and the distance at step 0 "
-        "dotted."
+        "Line charts on a log scale of the distance to the retrained model on forget prompts, rows "
+        "models, columns methods, with the noise floor shaded and the distance at step 0 dotted."
     ),
     worlds=("llm",),
     claims=("E1",),

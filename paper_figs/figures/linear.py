@@ -53,8 +53,7 @@ FIGURE = FigureEntry(
         "The positions experiment of the linear model. Above: label log-likelihood −(xθ − y)² on "
         "the forget rows, mean over instances with the 95% bootstrap interval. Below: RE distance "
         "to the retrained model on test inputs, geometric mean on a log scale; dotted: the "
-        "distance before unlearning. The upper axis is logarithmic, too, if ascent ran beyond "
-        "−100."
+        "distance before unlearning. The upper axis is logarithmic, too, if ascent ran beyond −100."
     ),
     alt=(
         "Line charts of label log-likelihood and of the distance to the retrained model over "

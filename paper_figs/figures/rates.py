@@ -147,16 +147,15 @@ FIGURE = FigureEntry(
     name="rates",
     title="Rates of divergence, how far step 0 predicts, and the half-diameter bound",
     caption=(
-        "Two runs start from the two orders of a pair and are unlearned alike. e is the "
-        "difference of their outputs on the test inputs, d = ‖e‖²/m, rₜ = ⟨eₜ, eₜ₊₁ − eₜ⟩/‖eₜ‖². "
-        "Each seed (in the linear model: each instance) counts by the median over its pairs of "
-        "paths; bands and bars are quartiles over seeds. Top left: slope of log d over the first "
-        "steps against 2 log(1 + r₀), a point per seed. Top right, under GA: rₜ, and dash-dotted "
-        "the same quotient ρₜ in parameters, if these were kept. Bottom left: number of steps for "
-        "which an extrapolation from step 0 stays within a factor 2 of the measured d, at most "
-        "the length of the run. Bottom right: ½ max √d(u_p, u_q) over pairs of paths, divided by "
-        "the largest √d(u_p, θᵣ) to the retrained model. The bound says that the share is at most "
-        "1."
+        "Two runs start from the two orders of a pair and are unlearned alike. e is the difference "
+        "of their outputs on the test inputs, d = ‖e‖²/m, rₜ = ⟨eₜ, eₜ₊₁ − eₜ⟩/‖eₜ‖². Each seed "
+        "(in the linear model: each instance) counts by the median over its pairs of paths; bands "
+        "and bars are quartiles over seeds. Top left: slope of log d over the first steps against "
+        "2 log(1 + r₀), a point per seed. Top right, under GA: rₜ, and dash-dotted the same "
+        "quotient ρₜ in parameters, if these were kept. Bottom left: number of steps for which an "
+        "extrapolation from step 0 stays within a factor 2 of the measured d, at most the length "
+        "of the run. Bottom right: ½ max √d(u_p, u_q) over pairs of paths, divided by the largest "
+        "√d(u_p, θᵣ) to the retrained model. The bound says that the share is at most 1."
     ),
     alt=(
         "Four panels: predicted and measured growth of the divergence, its rate over unlearning "

@@ -119,15 +119,14 @@ FIGURE = FigureEntry(
     name="recency",
     title="Recency in the linear model: how often the forget set learned last is forgotten slowest",
     caption=(
-        "Gradient ascent on random instances after training with the forget set at every "
-        "position. A path has forgotten as much as its forget loss has grown. Heat maps: share of "
-        "instances in which the loss of p = last has grown least, by unlearning step and one "
-        "setting of the problem. The other settings have the values marked ◂. An instance in "
-        "which two paths are equal does not count. Bottom left: the same share by ridge weight; "
-        "bands lie between the exact one-sided 95% bounds. Bottom right: mean over instances of "
-        "the squared components of the residual before unlearning, in the eigendirections of the "
-        "forget set's Gram matrix. Gradient ascent grows the component of the largest eigenvalue "
-        "fastest."
+        "Gradient ascent on random instances after training with the forget set at every position. "
+        "A path has forgotten as much as its forget loss has grown. Heat maps: share of instances "
+        "in which the loss of p = last has grown least, by unlearning step and one setting of the "
+        "problem. The other settings have the values marked ◂. An instance in which two paths are "
+        "equal does not count. Bottom left: the same share by ridge weight; bands lie between the "
+        "exact one-sided 95% bounds. Bottom right: mean over instances of the squared components "
+        "of the residual before unlearning, in the eigendirections of the forget set's Gram "
+        "matrix. Gradient ascent grows the component of the largest eigenvalue fastest."
     ),
     alt=(
         "Four heat maps of the probability that the path with the forget set last is slowest, "

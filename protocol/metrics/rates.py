@@ -67,7 +67,7 @@ def output_growth(outputs_a: Array, outputs_b: Array) -> OutputGrowth:
     points, tests = outputs_a.shape[:2]
     if points < 2 or tests == 0:
         raise InputError(
-            f"outputs_a: expected outputs (T + 1, m, *c) with T ≥ 1 and m > 0; got "
+            "outputs_a: expected outputs (T + 1, m, *c) with T ≥ 1 and m > 0; got "
             f"{outputs_a.shape}"
         )
     divergence, product, movement = np.zeros(points), np.zeros(points - 1), np.zeros(points - 1)

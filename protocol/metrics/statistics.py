@@ -171,7 +171,7 @@ def partial_f_test(
     if extra < 1 or left < 1:
         raise InputError(
             f"added: expected rank beside known's and rows to spare; got {extra} more and {left} "
-            f"left"
+            "left"
         )
     before, after = (
         float(np.sum((values - design @ np.linalg.lstsq(design, values)[0]) ** 2))

@@ -72,10 +72,9 @@ def associations(
     keys = network.inputs - stages - fillers
     if keys < 1 or network.length != 4 or rows + held_out > keys * fillers**2:
         raise InputError(
-            f"network: expected prompts of 4 tokens, a vocabulary above {stages + fillers} and "
-            f"at most "
-            f"{max(keys, 0) * fillers**2} prompts a stage; got {network} and {rows + held_out} "
-            f"prompts"
+            f"network: expected prompts of 4 tokens, a vocabulary above {stages + fillers} and at "
+            f"most {max(keys, 0) * fillers**2} prompts a stage; got {network} and "
+            f"{rows + held_out} prompts"
         )
     rng = np.random.default_rng([base, 2])
     common = rng.integers(network.classes, size=keys)

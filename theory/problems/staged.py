@@ -54,8 +54,7 @@ class Problem:
         if self.held_out * len(RETAIN) <= self.n:
             raise InputError(
                 f"held_out: expected more than n/{len(RETAIN)} rows of each retained stage, so "
-                f"that m > k; got "
-                f"{self.held_out} for n = {self.n}"
+                f"that m > k; got {self.held_out} for n = {self.n}"
             )
 
 

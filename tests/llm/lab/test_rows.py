@@ -159,7 +159,7 @@ def test_bad_rows_are_left_out_only_where_that_is_chosen(tmp_path, monkeypatch) 
                 "Access to dataset is restricted.\nPlease log in.", response=mock.Mock()
             ),
             f"data: {SORRY}/question.jsonl is gated: ask for access at "
-            f"https://huggingface.co/datasets/sorry-bench/"
+            "https://huggingface.co/datasets/sorry-bench/"
             "sorry-bench-202406 and set HF_TOKEN, or give --data safety FILE",
         ),
         (

@@ -65,7 +65,7 @@ GATED = (
 def test_a_gated_model_or_file_says_where_access_is_asked_for(monkeypatch, error) -> None:
     assert model_line(monkeypatch, error) == (
         f"model: {LLAMA} is gated: ask for access at {MODEL_PAGE} and set HF_TOKEN, or name a "
-        f"local directory"
+        "local directory"
     )
     assert (
         data_line(monkeypatch, error)

@@ -89,7 +89,7 @@ def test_l5_says_what_l1_and_l2_say() -> None:
     first, second = (claim for claim in claims.judge(tables) if claim.id in ("L1", "L2"))
     assert claim.detail == (
         f"sgd: F m {first.value:.3g} {first.verdict}; p = last slowest at step 20 0 of 11, step "
-        f"10 0 of 11, area 0 of "
+        "10 0 of 11, area 0 of "
         f"11, rank m 4: {second.verdict}"
     )
     assert claim.statistic == "share of optimizers at which L1 (every model) and L2 hold"
