@@ -51,10 +51,9 @@ def npo(logp: Array, ref_logp: Array, length: Array, *, beta: float = 0.5) -> Ar
 def simnpo(logp: Array, ref_logp: Array, length: Array, *, beta: float = 0.2) -> Array:
     """SimNPO as the paper writes it: L = −(2/β) log σ(−β log π), β > 0.
 
-    It has no length normalisation and no margin.
-
-    Its gradient is 2σ(β log π) ∇log π, so it goes silent where β|log π| is large; take β with β|log
-    π| of order 1. Source: arXiv 2510.16629, section 4.
+    It has no length normalisation and no margin. Its gradient is 2σ(β log π) ∇log π, so it goes
+    silent where β|log π| is large; take β with β|log π| of order 1. Source: arXiv 2510.16629,
+    section 4.
     """
     _positive("beta", beta)
     return (2 / beta) * _softplus(beta * logp)

@@ -128,9 +128,7 @@ def violated(distance: Any, noise: float, epsilon: float, delta: float) -> Bool[
 def critical_ratio(epsilon: float, delta: float) -> float:
     """The D/s beyond which (ε, δ) is violated: hockey_stick(x, 1, 2ε) = (1 + e^ε)δ.
 
-    It is ∞ if the right side is ≥ 1.
-
-    Raises InputError for ε < 0 and δ outside (0, 1).
+    It is ∞ if the right side is ≥ 1. Raises InputError for ε < 0 and δ outside (0, 1).
     """
     epsilon = checks.nonnegative("epsilon", epsilon)
     allowed = _log_allowed(epsilon, delta)
@@ -201,10 +199,8 @@ def log_noise_needed(
 ) -> Float[np.ndarray, " times"]:
     """log s(t), s(t) = ‖Δ_t‖/critical ratio: the least noise with no violation up to step t.
 
-    t is an integer of any size.
-
-    Grows by log(1 + 2ηλ_max/k) a step in the end. −∞ where none is needed. Arguments as for
-    `first_violating_step`.
+    t is an integer of any size. Grows by log(1 + 2ηλ_max/k) a step in the end. −∞ where none is
+    needed. Arguments as for `first_violating_step`.
     """
     difference, X = _pair(difference, X_forget)
     times, log_ratio = checks.times("at", at), math.log(critical_ratio(epsilon, delta))

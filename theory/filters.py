@@ -1,12 +1,11 @@
 """How a stage is learned: by a spectral filter g.
 
-A stage maps θ ↦ θ + Xᵀ g(K)(y − Xθ) with K = XXᵀ (n×n).
-
-The stage is affine with linear part I − Xᵀ g(K) X: along an eigenvector of K with eigenvalue λ the
-residual shrinks by 1 − λ g(λ). Ridge regression towards the previous model, gradient descent
-stopped early and the minimum-norm solution are all of this form, and every result of the linear
-side holds for any of them. A filter is a pytree whose numbers may be traced. Source: the ridge
-stage is arXiv 2510.16629, section 2; the others follow from gradient descent's recursion.
+A stage maps θ ↦ θ + Xᵀ g(K)(y − Xθ) with K = XXᵀ (n×n). The stage is affine with linear part I − Xᵀ
+g(K) X: along an eigenvector of K with eigenvalue λ the residual shrinks by 1 − λ g(λ). Ridge
+regression towards the previous model, gradient descent stopped early and the minimum-norm solution
+are all of this form, and every result of the linear side holds for any of them. A filter is a
+pytree whose numbers may be traced. Source: the ridge stage is arXiv 2510.16629, section 2; the
+others follow from gradient descent's recursion.
 """
 
 from dataclasses import dataclass
@@ -92,10 +91,8 @@ def stage(
 ) -> Float[Array, " d"]:
     """One stage, θ + Xᵀ g(K)(y − Xθ).
 
-    It takes a Cholesky solve for ridge, one n×n eigendecomposition otherwise.
-
-    O(n²d), or O(nd + n³) where gram = K = XXᵀ is given. With y = 0 it is the stage's linear part
-    applied to θ.
+    It takes a Cholesky solve for ridge, one n×n eigendecomposition otherwise. O(n²d), or O(nd + n³)
+    where gram = K = XXᵀ is given. With y = 0 it is the stage's linear part applied to θ.
     """
     if isinstance(filter_, Ridge):
         return ridge_stage(theta, X, y, filter_.mu, gram)

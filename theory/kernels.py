@@ -113,9 +113,8 @@ def bound_terms(
 ) -> BoundTerms:
     """Terms of Theorem 3.1's bound for Δ₀ = delta.
 
-    ρ* = Σ_j g_j a_j²/Σ_j a_j² with a = VᵀΔ₀, σ_U = σ_min(X_test V), m ≥ k.
-
-    X_test P = (X_test V)Vᵀ has the singular values of the m×k matrix X_test V.
+    ρ* = Σ_j g_j a_j²/Σ_j a_j² with a = VᵀΔ₀, σ_U = σ_min(X_test V), m ≥ k. X_test P = (X_test V)Vᵀ
+    has the singular values of the m×k matrix X_test V.
     """
     a = modes.right.T @ delta
     gains = 2 * eta * modes.values**2 / modes.values.shape[0]
@@ -181,10 +180,8 @@ def log_norm(
 ) -> Scalar:
     """log √(fixed² + Σ_j amplitude_j² e^{2t·rate_j}) without overflow, for t > 0 or finite rates.
 
-    It is −∞ for a zero vector.
-
-    For a difference Δ_t in parameters: fixed is the norm of its part that never moves, amplitude
-    the components of the rest along orthonormal directions.
+    It is −∞ for a zero vector. For a difference Δ_t in parameters: fixed is the norm of its part
+    that never moves, amplitude the components of the rest along orthonormal directions.
     """
     sizes = jnp.concatenate(
         [jnp.log(jnp.abs(fixed))[None], jnp.log(jnp.abs(amplitude)) + time * rate]

@@ -39,9 +39,7 @@ def train_orders(
 ) -> Float[np.ndarray, "orders d"]:
     """The models after each of several orders, one a row.
 
-    Beginnings that orders have in common are trained once.
-
-    Arguments and errors as for `train`.
+    Beginnings that orders have in common are trained once. Arguments and errors as for `train`.
     """
     checked = [checks.order(order, stages) for order in orders]
     if not checked:
@@ -191,12 +189,10 @@ def log_distance(
 ) -> Float[np.ndarray, " times"]:
     """log d(θ_t, target) along the ascent of `ascend` from θ_0 = theta.
 
-    d is the RE distance over the inputs X_test.
-
-    theta, target (d,), X (k, d) with independent rows, y (k,), X_test (m, d), η > 0, at: integer
-    times of any size: exponents are carried as logarithms, so that 10⁵ steps and more overflow
-    nothing. −∞ where the distance is 0. Raises InputError for bad shapes or values and dependent
-    rows. Source: arXiv 2510.16629, Section 3.
+    d is the RE distance over the inputs X_test. theta, target (d,), X (k, d) with independent rows,
+    y (k,), X_test (m, d), η > 0, at: integer times of any size: exponents are carried as
+    logarithms, so that 10⁵ steps and more overflow nothing. −∞ where the distance is 0. Raises
+    InputError for bad shapes or values and dependent rows. Source: arXiv 2510.16629, Section 3.
     """
     X = checks.matrix("X", X)
     y = checks.vector("y", y, length=X.shape[0], of=", one target for each row of X")
@@ -210,10 +206,8 @@ def log_divergence(
 ) -> Float[np.ndarray, " times"]:
     """log d(θ_a^t, θ_b^t) if both ascend on the same forget set (Lemma 3.2).
 
-    Their difference is (I + M)^tΔ₀ with M = (2η/k)XᵀX.
-
-    The targets y cancel. Arguments, limits and errors as for `log_distance`. Source: arXiv
-    2510.16629, Section 3.
+    Their difference is (I + M)^tΔ₀ with M = (2η/k)XᵀX. The targets y cancel. Arguments, limits and
+    errors as for `log_distance`. Source: arXiv 2510.16629, Section 3.
     """
     X = checks.matrix("X", X)
     theta_a = checks.vector("theta_a", theta_a, length=X.shape[1], of=", like X's rows")

@@ -78,10 +78,9 @@ def _curves(
 def residual_components(thetas: Any, X: Any, y: Any) -> Residuals:
     """λ (k,), descending, and c (P, k), c_pj = ⟨q_j, Xθ_p − y⟩.
 
-    thetas (P, d): the models; X (k, d), y (k,): the forget set.
-
-    The signs of a column of c are arbitrary; so is the basis within an eigenspace of several
-    dimensions. Raises InputError for bad shapes or values.
+    thetas (P, d): the models; X (k, d), y (k,): the forget set. The signs of a column of c are
+    arbitrary; so is the basis within an eigenspace of several dimensions. Raises InputError for bad
+    shapes or values.
     """
     X = checks.matrix("X", X)
     y = checks.vector("y", y, length=X.shape[0], of=", one target for each row of X")
@@ -162,9 +161,8 @@ def dominates(measured: Residuals, *, summed: bool = False) -> Bool[np.ndarray, 
 def slower_in_the_limit(measured: Residuals) -> Bool[np.ndarray, "models models"]:
     """[a, b] true: a forgets slower than b for all large t.
 
-    Its component in the top eigendirection is smaller.
-
-    Where two models agree there to rounding, the next eigendirection in which they do not decides.
+    Its component in the top eigendirection is smaller. Where two models agree there to rounding,
+    the next eigendirection in which they do not decides.
     """
     power = _power(measured)
     a, b = power[:, None, :], power[None, :, :]

@@ -58,9 +58,8 @@ def stage_delta(
 ) -> Float[np.ndarray, " d"]:
     """δ = T_U φ − φ (d,), φ the model before stage `forget` of the order.
 
-    It has to be stored while training.
-
-    Arguments and errors as for `linear.train`; `forget` must be in the order, every stage once.
+    It has to be stored while training. Arguments and errors as for `linear.train`; `forget` must be
+    in the order, every stage once.
     """
     before, _ = _split(order, stages, forget)
     phi = linear.train(stages, before, mu=mu, filters=filters, start=start)
@@ -72,9 +71,8 @@ def carried(
 ) -> Float[np.ndarray, " d"]:
     """L_later δ (d,): the part of a displacement δ that the stages `later` leave.
 
-    delta (d,) is the displacement before them; they follow in their order.
-
-    Only their inputs are used. Arguments and errors as for `linear.train`.
+    delta (d,) is the displacement before them; they follow in their order. Only their inputs are
+    used. Arguments and errors as for `linear.train`.
     """
     used = {name: stages[name] for name in checks.order(later, stages)} or stages
     delta = _like_rows("delta", delta, used)
@@ -84,10 +82,8 @@ def carried(
 def stage_delta_negation(theta: Any, delta: Any) -> Float[np.ndarray, " d"]:
     """θ_p − δ, theta = θ_p (d,) and delta = δ (d,) stored while training.
 
-    It is exact if U was learned last.
-
-    InputError for vectors that do not fit. Source: task arithmetic (arXiv 2212.04089) with a
-    stage's own displacement.
+    It is exact if U was learned last. InputError for vectors that do not fit. Source: task
+    arithmetic (arXiv 2212.04089) with a stage's own displacement.
     """
     theta = checks.vector("theta", theta)
     return theta - checks.vector("delta", delta, length=theta.shape[0], of=", like theta")
@@ -104,10 +100,8 @@ def history_aware_removal(
 ) -> Float[np.ndarray, " d"]:
     """θ_p − L_later(T_U φ − φ) (d,), the retrained model.
 
-    The displacement of U is carried through the later stages.
-
-    Exact up to rounding for any order, ridge weights or filters. Arguments and errors as for
-    `stage_delta`.
+    The displacement of U is carried through the later stages. Exact up to rounding for any order,
+    ridge weights or filters. Arguments and errors as for `stage_delta`.
     """
     _, later = _split(order, stages, forget)
     theta = linear.train(stages, order, mu=mu, filters=filters, start=start)
@@ -125,9 +119,8 @@ def rewind(
 ) -> Float[np.ndarray, " d"]:
     """T_later φ (d,): the later stages replayed, targets and all.
 
-    They start from the checkpoint φ (d,) taken before U.
-
-    Exact by definition. Arguments and errors as for `linear.train`.
+    They start from the checkpoint φ (d,) taken before U. Exact by definition. Arguments and errors
+    as for `linear.train`.
     """
     checked = checks.order(later, stages)
     return linear.train(

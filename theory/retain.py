@@ -143,11 +143,10 @@ def _log_norms(
 def critical_retain_weight(X_forget: Any, X_retain: Any) -> float:
     """λ* = (n_R/k) σ_max(X_U R⁺)².
 
-    The difference of two paths grows for weights below it and for none above.
-
-    X_forget (k, d), X_retain (n_R, d). ∞ where X_U's rows are not all in the row space of R (up to
-    `SPANNED` of the norm of X_U), so that no weight stops the growth; n_R ≥ rank X_U is necessary
-    for a finite one, and row(X_U) ⊆ row(R) sufficient. Raises InputError for bad shapes or values.
+    The difference of two paths grows for weights below it and for none above. X_forget (k, d),
+    X_retain (n_R, d). ∞ where X_U's rows are not all in the row space of R (up to `SPANNED` of the
+    norm of X_U), so that no weight stops the growth; n_R ≥ rank X_U is necessary for a finite one,
+    and row(X_U) ⊆ row(R) sufficient. Raises InputError for bad shapes or values.
     """
     X, R = _pair(X_forget, X_retain)
     with float64():
@@ -195,10 +194,8 @@ def log_difference_with_retain(
 def lasting_difference(delta: Any, X_retain: Any) -> Float[np.ndarray, " d"]:
     """The component of Δ₀ on ker R, which stays for ever.
 
-    It is all that is left of a difference whose growth a weight above λ* has stopped.
-
-    delta (d,), X_retain (n_R, d). Where λ* = ∞ it grows instead. Raises InputError for bad shapes
-    or values.
+    It is all that is left of a difference whose growth a weight above λ* has stopped. delta (d,),
+    X_retain (n_R, d). Where λ* = ∞ it grows instead. Raises InputError for bad shapes or values.
     """
     R = checks.matrix("X_retain", X_retain)
     delta = checks.vector("delta", delta, length=R.shape[1], of=", like X_retain's rows")

@@ -48,10 +48,8 @@ def row_basis(X: Float[Array, "k d"]) -> Float[Array, "d r"]:
 def reach(X_forget: Float[Array, "k d"], X_test: Float[Array, "m d"]) -> Reach:
     """Pure kernel: bases of row(X_U) and of its image under X_test.
 
-    The range of X_test X_Uᵀ is that of X_test V.
-
-    Two decompositions, not one of X_test X_Uᵀ, whose condition would be the square of what the rank
-    is judged by.
+    The range of X_test X_Uᵀ is that of X_test V. Two decompositions, not one of X_test X_Uᵀ, whose
+    condition would be the square of what the rank is judged by.
     """
     rows = row_basis(X_forget)
     image = X_test @ rows
@@ -143,11 +141,9 @@ def span_floors(
 def span_floor(theta: Any, theta_retrained: Any, X_forget: Any, X_test: Any) -> float:
     """min_α d(θ + X_Uᵀα, θ_r) = (1/m)‖(I − Π)X_test(θ − θ_r)‖².
 
-    No span method from θ comes nearer to θ_r.
-
-    theta, theta_retrained (d,), X_forget (k, d), X_test (m, d). For U learned last it is 0 up to
-    rounding, since then θ − θ_r lies in row(X_U). Raises InputError for bad shapes or values.
-    Source: module docstring.
+    No span method from θ comes nearer to θ_r. theta, theta_retrained (d,), X_forget (k, d), X_test
+    (m, d). For U learned last it is 0 up to rounding, since then θ − θ_r lies in row(X_U). Raises
+    InputError for bad shapes or values. Source: module docstring.
     """
     a, b, X_forget, X_test = _two_models(
         ("theta", theta), ("theta_retrained", theta_retrained), X_forget, X_test
@@ -178,9 +174,8 @@ def shrunk_floor(
 ) -> tuple[float, float]:
     """min over α and 0 ≤ c ≤ 1 of d(cθ + X_Uᵀα, θ_r), and the minimiser c.
 
-    This is the floor of a span method with weight decay.
-
-    Below the floor wherever c < 1; no more data are used. Arguments and errors as for `span_floor`.
+    This is the floor of a span method with weight decay. Below the floor wherever c < 1; no more
+    data are used. Arguments and errors as for `span_floor`.
     """
     a, b, X_forget, X_test = _two_models(
         ("theta", theta), ("theta_retrained", theta_retrained), X_forget, X_test
@@ -193,10 +188,8 @@ def shrunk_floor(
 def pair_floor(theta_a: Any, theta_b: Any, X_forget: Any, X_test: Any) -> float:
     """(1/m)‖(I − Π)X_test(θ_a − θ_b)‖², a lower bound of d(u_a, u_b).
 
-    It holds for any two span methods, however long they run.
-
-    So max(d(u_a, r), d(u_b, r)) is at least a quarter of it for any common target r. Arguments and
-    errors as for `span_floor`.
+    It holds for any two span methods, however long they run. So max(d(u_a, r), d(u_b, r)) is at
+    least a quarter of it for any common target r. Arguments and errors as for `span_floor`.
     """
     a, b, X_forget, X_test = _two_models(
         ("theta_a", theta_a), ("theta_b", theta_b), X_forget, X_test
@@ -208,9 +201,7 @@ def pair_floor(theta_a: Any, theta_b: Any, X_forget: Any, X_test: Any) -> float:
 def share_outside(displacement: Any, X_forget: Any) -> float:
     """‖(I − P)u‖²/‖u‖² of a displacement u (d,), P the projector on row(X_U).
 
-    It is 0 for span methods, and for u = 0.
-
-    Raises InputError for bad shapes or values.
+    It is 0 for span methods, and for u = 0. Raises InputError for bad shapes or values.
     """
     X_forget = checks.matrix("X_forget", X_forget)
     displacement = checks.vector(

@@ -64,11 +64,9 @@ class DivergenceBound:
     def violation_step(self, epsilon: float) -> float:
         """Smallest integer ≥ max(0, t0, [log(16mε) − log(σ_U²‖PΔ₀‖²)]/(2 log(1 + ρ*))), ε > 0.
 
-        It is +∞ if PΔ₀ = 0.
-
-        From that step on the bound is at least 4ε, and since d(a, b) ≤ 4 max(d(a, r), d(b, r)) at
-        most one of the two models is within ε of any common target r. Source: arXiv 2510.16629,
-        Corollary 1.
+        It is +∞ if PΔ₀ = 0. From that step on the bound is at least 4ε, and since d(a, b) ≤ 4
+        max(d(a, r), d(b, r)) at most one of the two models is within ε of any common target r.
+        Source: arXiv 2510.16629, Corollary 1.
         """
         epsilon = checks.positive("epsilon", epsilon)
         if self.projected_difference == 0:
@@ -145,10 +143,8 @@ def divergence_bounds(
 ) -> dict[tuple[int, int], DivergenceBound]:
     """Theorem 3.1 for every pair p < q of P models.
 
-    thetas (P, d), forget inputs (k, d), test inputs (m, d), η > 0.
-
-    Keys are the pairs of indices. Limits and errors as for `divergence_bound`; the forget set is
-    decomposed once.
+    thetas (P, d), forget inputs (k, d), test inputs (m, d), η > 0. Keys are the pairs of indices.
+    Limits and errors as for `divergence_bound`; the forget set is decomposed once.
     """
     X_forget = checks.matrix("X_forget", X_forget)
     X_test = checks.matrix("X_test", X_test, columns=X_forget.shape[1])
@@ -179,12 +175,11 @@ def divergence_bound(
 ) -> DivergenceBound:
     """Theorem 3.1's quantities for two models.
 
-    theta_a, theta_b (d,), forget inputs (k, d), test inputs (m, d), η > 0.
-
-    C₀ = ‖X_test‖_op‖(I − P)Δ₀‖, t₀ = ⌈log(2C₀/(σ_U‖PΔ₀‖))/log(1 + ρ*)⌉. Parts of Δ₀ below
-    `ROUNDING` count as 0. Raises InputError if X_forget has rank below k, if m < k or X_test
-    P has rank below k (a difference could hide from the test inputs, and the bound would not hold),
-    and for shapes or values that do not fit. Source: arXiv 2510.16629, Theorem 3.1 and Lemma C.4.
+    theta_a, theta_b (d,), forget inputs (k, d), test inputs (m, d), η > 0. C₀ = ‖X_test‖_op‖(I −
+    P)Δ₀‖, t₀ = ⌈log(2C₀/(σ_U‖PΔ₀‖))/log(1 + ρ*)⌉. Parts of Δ₀ below `ROUNDING` count as 0. Raises
+    InputError if X_forget has rank below k, if m < k or X_test P has rank below k (a difference
+    could hide from the test inputs, and the bound would not hold), and for shapes or values that do
+    not fit. Source: arXiv 2510.16629, Theorem 3.1 and Lemma C.4.
     """
     d = checks.matrix("X_forget", X_forget).shape[1]
     theta_a = checks.vector("theta_a", theta_a, length=d, of=", like X_forget's rows")

@@ -65,9 +65,8 @@ class Content:
 def local(source: str | Path) -> Path:
     """The file on this machine: `source` itself, or a copy of a file of the hub.
 
-    A file of the hub is named hf://datasets/OWNER/NAME[@REVISION]/PATH.
-
-    Raises InputError if there is no such file, or the hub cannot be reached.
+    A file of the hub is named hf://datasets/OWNER/NAME[@REVISION]/PATH. Raises InputError if there
+    is no such file, or the hub cannot be reached.
     """
     if not str(source).startswith(HUB):
         return _file(Path(source))

@@ -148,10 +148,9 @@ KNOWN = (
 def shape_of(records: Sequence[Record]) -> Shape:
     """The shape of a file: the first whose fields are all in at least half of the records.
 
-    Without such a shape, the shape whose fields are in the most records.
-
-    gsm8k against question: by the mark in most answers, so that one answer without it is a problem
-    and no other shape. Raises InputError if no shape fits any record.
+    Without such a shape, the shape whose fields are in the most records. gsm8k against question: by
+    the mark in most answers, so that one answer without it is a problem and no other shape. Raises
+    InputError if no shape fits any record.
     """
     counts = Counter(frozenset(record.values) for record in records)
     fits = {

@@ -1,11 +1,9 @@
 """The paper's five models and Llama-3.2-3B of its depth experiment: hub ids, sizes, settings.
 
-The settings are those of Table 2.
-
-Memory is what weights, gradients and AdamW's two moments take, without activations: full
-fine-tuning in fp32 16 bytes a parameter; LoRA 4 bytes a parameter and 16 a trainable one; QLoRA
-half a byte (and a scale of fp32 every 64) for the projections, 4 bytes for what stays in fp32
-(embeddings, norms), and 16 a trainable parameter.
+The settings are those of Table 2. Memory is what weights, gradients and AdamW's two moments take,
+without activations: full fine-tuning in fp32 16 bytes a parameter; LoRA 4 bytes a parameter and 16
+a trainable one; QLoRA half a byte (and a scale of fp32 every 64) for the projections, 4 bytes for
+what stays in fp32 (embeddings, norms), and 16 a trainable parameter.
 """
 
 from dataclasses import dataclass

@@ -31,11 +31,10 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Bootstrap interval of the mean over seeds (and questions), values (S,) or (S, Q).
 
-    It is that of scipy.stats.bootstrap.
-
-    Speaks of other seeds and other questions alike. Where what a seed does to a question makes the
-    spread, that counts in both draws and the interval is too wide, by a factor up to √2 (Owen,
-    Annals of Applied Statistics 1, 2007). Raises InputError for other shapes or fewer than 2 seeds.
+    It is that of scipy.stats.bootstrap. Speaks of other seeds and other questions alike. Where what
+    a seed does to a question makes the spread, that counts in both draws and the interval is too
+    wide, by a factor up to √2 (Owen, Annals of Applied Statistics 1, 2007). Raises InputError for
+    other shapes or fewer than 2 seeds.
     """
     if values.ndim not in (1, 2) or values.shape[0] < 2:
         raise InputError(

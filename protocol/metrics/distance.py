@@ -19,10 +19,8 @@ Array = Any
 def re_distance(a: Array, b: Array) -> Array:
     """Retrain-equivalence distance d(a, b) = (1/m) Σ_i ‖a_i − b_i‖².
 
-    a and b are of one shape, (m,) or (m, c).
-
-    Retrain equivalence at ε means d(θ_u, θ_r) ≤ ε. Raises InputError if the shapes differ or m =
-    0.
+    a and b are of one shape, (m,) or (m, c). Retrain equivalence at ε means d(θ_u, θ_r) ≤ ε. Raises
+    InputError if the shapes differ or m = 0.
     """
     if a.shape != b.shape:
         raise InputError(

@@ -24,10 +24,8 @@ def forget_score(
 ) -> Float[np.ndarray, "*runs"]:
     """Decrease of the mean token log-likelihood up to `step`: ℓ_0 − ℓ_step, in nats.
 
-    It is positive if something was forgotten.
-
-    Primary on the label alone (what Table 1 prints); second on the mean over the phrase means of
-    label and paraphrases.
+    It is positive if something was forgotten. Primary on the label alone (what Table 1 prints);
+    second on the mean over the phrase means of label and paraphrases.
     """
     return loglik[..., 0] - _at(loglik, step)
 
@@ -57,8 +55,7 @@ def math_utility(
 def recency(scores: Float[np.ndarray, "*seeds paths"]) -> Float[np.ndarray, "*seeds"]:
     """Rank of p = last by forget score, 1 = slowest.
 
-    It is 1 + the number of other paths that forgot less or as much.
-
-    Ties count against recency. Under no path effect each rank 1..P has probability 1/P.
+    It is 1 + the number of other paths that forgot less or as much. Ties count against recency.
+    Under no path effect each rank 1..P has probability 1/P.
     """
     return np.asarray(1.0 + np.sum(scores[..., :-1] <= scores[..., -1:], axis=-1))

@@ -46,11 +46,9 @@ def equal_level_differences(
 ) -> dict[int, float]:
     """For each path p < P (1-based): the fall of p = P minus that of path p in `ahead` steps.
 
-    Both start from their common level.
-
-    The level is the lower of both starts. Negative: p = last falls slower even from there. Paths
-    whose pair has no such stretch, as where p = last never falls to the start of the other, are
-    left out.
+    Both start from their common level. The level is the lower of both starts. Negative: p = last
+    falls slower even from there. Paths whose pair has no such stretch, as where p = last never
+    falls to the start of the other, are left out.
     """
     last, found = loglik[-1], {}
     for p, path in enumerate(loglik[:-1], start=1):

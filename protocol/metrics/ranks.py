@@ -42,10 +42,8 @@ def last_rank_test(scores: Float[np.ndarray, "seeds paths"]) -> RankTest:
 def position_trend(scores: Float[np.ndarray, "seeds paths"]) -> RankTest:
     """Page's L against "forgetting falls with the position of the forget set".
 
-    L = Σ_p (P + 1 − p) Σ_seeds rank.
-
-    Through scipy.stats.page_trend_test (exact for small samples). Raises InputError for fewer than
-    3 paths or 2 seeds.
+    L = Σ_p (P + 1 − p) Σ_seeds rank. Through scipy.stats.page_trend_test (exact for small samples).
+    Raises InputError for fewer than 3 paths or 2 seeds.
     """
     seeds, paths = scores.shape
     if seeds < 2 or paths < 3:

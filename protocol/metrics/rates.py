@@ -51,13 +51,11 @@ class OutputGrowth(NamedTuple):
 def output_growth(outputs_a: Array, outputs_b: Array) -> OutputGrowth:
     """d_t = ‖e_t‖²/m, r_t = ⟨e_t, e_{t+1} − e_t⟩/‖e_t‖² and the movement ‖e_{t+1} − e_t‖²/m.
 
-    e_t = f_a − f_b is the difference of the outputs at step t.
-
-    NumPy trajectories (T + 1, m) or (T + 1, m, c) of outputs on m inputs, T ≥ 1: predictions, or
-    `centred_logits`. Exactly d_{t+1} = d_t(1 + 2r_t) + ‖e_{t+1} − e_t‖²/m. r_t is nan if d_t = 0
-    or passes float64. One step is converted to float64 at a time, so that long trajectories of
-    large outputs may be memory-mapped. Raises InputError if the shapes differ or there is no
-    step.
+    e_t = f_a − f_b is the difference of the outputs at step t. NumPy trajectories (T + 1, m) or (T
+    + 1, m, c) of outputs on m inputs, T ≥ 1: predictions, or `centred_logits`. Exactly d_{t+1} =
+    d_t(1 + 2r_t) + ‖e_{t+1} − e_t‖²/m. r_t is nan if d_t = 0 or passes float64. One step is
+    converted to float64 at a time, so that long trajectories of large outputs may be memory-mapped.
+    Raises InputError if the shapes differ or there is no step.
     """
     if outputs_a.shape != outputs_b.shape:
         raise InputError(

@@ -1,8 +1,7 @@
 """Intervals and tests of the claims: for counts, means and path effects.
 
-Exact for counts, Student's t for means, F and permutation for path effects.
-
-Below 8 seeds intervals are t or exact (the percentile bootstrap covers 76% at 3 seeds).
+Exact for counts, Student's t for means, F and permutation for path effects. Below 8 seeds intervals
+are t or exact (the percentile bootstrap covers 76% at 3 seeds).
 """
 
 from typing import NamedTuple
@@ -159,11 +158,9 @@ def partial_f_test(
 ) -> FTest:
     """Do the columns `added` explain more of `values` than the columns `known` do?
 
-    By least squares, with q columns of rank more.
-
-    F = (RSS_known − RSS_both)/q over RSS_both/(n − rank), both = known and added. Columns may
-    depend on each other. Raises InputError if `added` adds no rank or no degree of freedom is
-    left.
+    By least squares, with q columns of rank more. F = (RSS_known − RSS_both)/q over RSS_both/(n −
+    rank), both = known and added. Columns may depend on each other. Raises InputError if `added`
+    adds no rank or no degree of freedom is left.
     """
     both = np.hstack([known, added])
     rank = int(np.linalg.matrix_rank(both))

@@ -81,12 +81,10 @@ def path_effect(
 ) -> PathEffect:
     """Share of variance between paths under common random numbers, with its interval.
 
-    The interval is exact for normal values.
-
-    With F = MS_p/MS_e of the two-way layout without repetition and its degrees of freedom P − 1, (S
-    − 1)(P − 1): σ²_p/σ²_e = (F − 1)/S, its bounds (F/F_{1∓α/2} − 1)/S, both taken as at least 0
-    (the intraclass correlation of Shrout and Fleiss, 1979, ICC(3, 1)). All 1 where MS_e = 0 < MS_p,
-    all nan if both are 0.
+    The interval is exact for normal values. With F = MS_p/MS_e of the two-way layout without
+    repetition and its degrees of freedom P − 1, (S − 1)(P − 1): σ²_p/σ²_e = (F − 1)/S, its bounds
+    (F/F_{1∓α/2} − 1)/S, both taken as at least 0 (the intraclass correlation of Shrout and Fleiss,
+    1979, ICC(3, 1)). All 1 where MS_e = 0 < MS_p, all nan if both are 0.
     """
     seeds, paths = values.shape
     components = variance_components(values[None])

@@ -53,9 +53,8 @@ def _crossed(world: str, method: str, by_base: list[pl.DataFrame]) -> list[Cross
 def crossed(tables: Tables) -> list[Crossed]:
     """Every model and method that was run on several bases.
 
-    Sides and models by name, methods in the paper's order.
-
-    Raises InputError if the bases of a model have different seeds, paths or steps.
+    Sides and models by name, methods in the paper's order. Raises InputError if the bases of a
+    model have different seeds, paths or steps.
     """
     by_base = list(settings(tables, FAMILY).values())
     together = pl.concat([tables.records.clear(), *by_base])

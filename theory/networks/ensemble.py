@@ -116,10 +116,9 @@ def mixture_paths(
 ) -> Path:
     """`count` shuffles of the mixture of all stages under every seed, and the retrained path.
 
-    The retrained path is the last: a shuffle of the mixture without the last stage.
-
-    Shuffle 0 of seed s and of the retrained mixture are independent: what is mixed is part of the
-    generator's seed.
+    The retrained path is the last: a shuffle of the mixture without the last stage. Shuffle 0 of
+    seed s and of the retrained mixture are independent: what is mixed is part of the generator's
+    seed.
     """
     mixture = partial(training.mixture_path, rows=rows, recipe=recipe, base=base, length=len(names))
     leaves = [[mixture(names, seed=seed, shuffle=p) for p in range(count)] for seed in seeds]
@@ -188,10 +187,9 @@ def _program(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, A
 def run(plan: Plan, given: Data, paths: Path) -> tuple[Trained, dict[str, jax.Array]]:
     """Train every path, unlearn all but each seed's last by every method.
 
-    Returns arrays (seeds, methods, paths, T + 1) by metric.
-
-    outputs/part are centred logits, (..., T + 1, prompts, c); parameters, where the plan asks for
-    them, flat vectors, (..., T + 1, d). Arrays stay on the devices, spread over them by seed.
+    Returns arrays (seeds, methods, paths, T + 1) by metric. outputs/part are centred logits, (...,
+    T + 1, prompts, c); parameters, where the plan asks for them, flat vectors, (..., T + 1, d).
+    Arrays stay on the devices, spread over them by seed.
     """
     seeds = paths.rows.shape[0]
     mesh = devices_mesh()

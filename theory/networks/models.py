@@ -1,9 +1,8 @@
 """The models in flax.nnx, used as functions.
 
-Parameters are a pytree, `apply(network)` maps (parameters, x) to logits.
-
-One input x at a time, features (d,) or tokens (length,); batches and ensembles are made by vmap. A
-model returns the logits (c,) of one answer, so log π(y|x) = log softmax(logits)_y and |y| = 1.
+Parameters are a pytree, `apply(network)` maps (parameters, x) to logits. One input x at a time,
+features (d,) or tokens (length,); batches and ensembles are made by vmap. A model returns the
+logits (c,) of one answer, so log π(y|x) = log softmax(logits)_y and |y| = 1.
 """
 
 import math

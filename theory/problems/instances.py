@@ -83,9 +83,8 @@ def rows(
 ) -> Float[np.ndarray, "count d"]:
     """Rows [(√(1 − o) z + √o w F)/√(χ²_ν/ν) · scale + shift]/√d.
 
-    o = overlap, F = factors, ν = 1/tail.
-
-    z and w are standard normal, w over √r; E‖x‖² is 1 for isotropic rows.
+    o = overlap, F = factors, ν = 1/tail. z and w are standard normal, w over √r; E‖x‖² is 1 for
+    isotropic rows.
     """
     r, d = factors.shape
     z = rng.standard_normal((count, d))
@@ -103,10 +102,8 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> Float[np.
 def draw(seed: int, index: int, shape: Shape) -> Instance:
     """Instance number `index` of a seed.
 
-    μ is log-uniform in [1e-2, 10], η in [0.01, 0.5], ε in [1e-6, 100].
-
-    The test inputs are drawn like a stage, with a mean of their own; the factors of the overlap are
-    common to all.
+    μ is log-uniform in [1e-2, 10], η in [0.01, 0.5], ε in [1e-6, 100]. The test inputs are drawn
+    like a stage, with a mean of their own; the factors of the overlap are common to all.
     """
     rng = np.random.default_rng([seed, index])
     largest = list(FAMILIES.values())[index % len(FAMILIES)]
