@@ -86,13 +86,13 @@ def run(command: Claims) -> str:
     result, sources = read_all(command.out)
     claims = judge(result.tables)
     _known(command.id, list(dict.fromkeys(claim.id for claim in claims)), command.out / "records")
-    chosen = [claim for claim in claims if not command.id or claim.id in command.id]
-    groups = claim_text.groups(chosen)
+    wanted = [claim for claim in claims if not command.id or claim.id in command.id]
+    groups = claim_text.groups(wanted)
     cells = [_cells(group, sources) for group in groups]
     table: list[tuple[str, ...]] = [HEADER, *(row for rows in cells for row in rows)]
     lines = aligned(table, right=(1, 2))
     header, *rows = lines
-    page = [claim_text.headline(chosen), "", header]
+    page = [claim_text.headline(wanted), "", header]
     for group in groups:
         own, rows = rows[: len(group.claims)], rows[len(group.claims) :]
         page += _paragraph(group, own, bool(command.id))

@@ -31,11 +31,11 @@ def _some(command: Figures) -> str:
     from paper_figs.drawing import entry
     from paper_figs.figures import registry
 
-    chosen = registry.chosen(command.only)
-    needed = any(figure.commands for figure in chosen)  # a diagram is drawn without records
+    figures = registry.chosen(command.only)
+    needed = any(figure.commands for figure in figures)  # a diagram is drawn without records
     tables = read_all(command.out)[0].tables if needed else Tables.concat([])
-    saved = [entry.save(figure, tables, writable(command.out) / "figures") for figure in chosen]
-    for figure, files in zip(chosen, saved, strict=True):
+    saved = [entry.save(figure, tables, writable(command.out) / "figures") for figure in figures]
+    for figure, files in zip(figures, saved, strict=True):
         if files is None:
             records = command.out / "records"
             raise InputError(f"only: {figure.name} {figure.missing}; {records} holds none")

@@ -199,9 +199,9 @@ def perform(
     """Run one experiment and write its tables; returns the closing line."""
     from llm.lab import run
 
-    chosen, out = experiments(name, models, options), writable(place.out)
+    wanted, out = experiments(name, models, options), writable(place.out)
     result = run.run(
-        chosen,
+        wanted,
         place.runs,
         workers=place.workers,
         checkpoint_every=place.checkpoint_every,

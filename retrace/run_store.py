@@ -101,7 +101,7 @@ def _list(command: List) -> str:
         description = artifact.manifest.description
         lines.append([artifact.key, artifact.kind, size, took, _made(artifact), description])
     totals = [["kind", "artifacts", "size", "to make"]]
-    totals += [_total(some, kind) for kind, some in sorted(kinds.items())]
+    totals += [_total(members, kind) for kind, members in sorted(kinds.items())]
     totals.append(_total(among, "all"))
     return "\n".join([*aligned(lines, right=(2, 3)), "", *aligned(totals, right=(1, 2, 3))])
 
@@ -177,9 +177,12 @@ def _prune(command: Prune) -> str:
             progress=report,
         )
     done = "would remove" if command.dry_run else "removed"
-    lines = [[done, each.folder.name, decimal(each.size), each.reason] for each in pruned.removals]
+    lines = [
+        [done, removal.folder.name, decimal(removal.size), removal.reason]
+        for removal in pruned.removals
+    ]
     lines += [["left alone", key, "", "a process works on it"] for key in pruned.locked]
-    size = sum(each.size for each in pruned.removals)
+    size = sum(removal.size for removal in pruned.removals)
     counts = (
         f"{_count(len(lines) - len(pruned.locked), 'folder')}, {_count(pruned.locks, 'lock file')}"
     )

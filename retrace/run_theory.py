@@ -66,9 +66,11 @@ def run(command: Any, report: Progress) -> str:
     out = writable(command.out)
     if isinstance(command, Theory):
         modules, quick = RESULTS.items(), command.quick
-        chosen = {name: each.QUICK if quick else each.Settings() for name, each in modules}
+        settings_by_name = {
+            name: module.QUICK if quick else module.Settings() for name, module in modules
+        }
     else:
-        chosen = {type(command).__name__: command.settings}
-    for name, settings in chosen.items():
+        settings_by_name = {type(command).__name__: command.settings}
+    for name, settings in settings_by_name.items():
         save(RESULTS[name].run(settings, report), out, f"theory/{name}")
     return f"records: {out / 'records'}"

@@ -52,8 +52,8 @@ def _with_methods(options: Options, names: tuple[str, ...]) -> Options:
 
 
 def _seeded(options: Options, seeds: int) -> Options:
-    chosen = options.seeds is not None or options.seed_list is not None
-    return options if chosen else replace(options, seeds=seeds)
+    given = options.seeds is not None or options.seed_list is not None
+    return options if given else replace(options, seeds=seeds)
 
 
 def _sparse(experiment: Experiment, options: Options, every: int = 5) -> Experiment:

@@ -234,7 +234,7 @@ def _typed(where: str, value: Any, hint: Any) -> Any:
     kind = given_type(hint)
     if get_origin(kind) is tuple:
         kind, expected = tuple, "a sequence of texts"
-        fits = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+        fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     elif kind is str:
         expected, fits = "a text", isinstance(value, str)
     else:

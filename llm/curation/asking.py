@@ -70,9 +70,9 @@ class _Run:
             # question.
             temperature, limit = sent.get("temperature"), self.endpoint.max_tokens
             key = digest([self.endpoint.model, temperature, limit, name, self.prompts[name]])
-            found = self.settled(name, self.kept.tries.get(key, []))
-            if found is not None:
-                return found
+            entry = self.settled(name, self.kept.tries.get(key, []))
+            if entry is not None:
+                return entry
             try:
                 received = answer(client, self.endpoint, self.prompts[name], sent, key)
             except openai.APIStatusError as error:
@@ -84,7 +84,7 @@ class _Run:
 
     def all(self, progress: Progress) -> dict[str, Try]:
         """The answer that settles each prompt; after an error no thread begins another request."""
-        found = dict[str, Try]()
+        answers = dict[str, Try]()
         with client_of(self.endpoint) as client, ThreadPoolExecutor(self.endpoint.parallel) as pool:
 
             def settle(name: str) -> tuple[str, Try]:
@@ -97,9 +97,9 @@ class _Run:
             for name, entry in _finished(
                 pool, [pool.submit(settle, name) for name in self.prompts]
             ):
-                found[name] = entry
-                progress(self.endpoint.model, len(found), len(self.prompts))
-        return found
+                answers[name] = entry
+                progress(self.endpoint.model, len(answers), len(self.prompts))
+        return answers
 
 
 def _finished(

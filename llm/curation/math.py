@@ -87,16 +87,18 @@ def _agrees(calculation: Calculation) -> bool:
 def by_annotations(answer: str) -> str:
     """A GSM8K answer as numbered steps; ValueError says why it cannot be one."""
     body, _, _ = answer.rpartition(MARK)
-    final, found = strict_number(answer), calculations(answer)
+    final, calculated = strict_number(answer), calculations(answer)
     if final is None:
         raise ValueError("no final number")
-    if not found:
+    if not calculated:
         raise ValueError("no annotation to take steps from")
-    wrong = next((each.expression for each in found if not _agrees(each)), None)
+    wrong = next(
+        (calculation.expression for calculation in calculated if not _agrees(calculation)), None
+    )
     if wrong is not None:
         raise ValueError(f"an annotation that does not hold: {wrong}")
-    if found[-1].value != final:
-        raise ValueError(f"the last step gives {found[-1].value}, the final line {final}")
+    if calculated[-1].value != final:
+        raise ValueError(f"the last step gives {calculated[-1].value}, the final line {final}")
     lines = [line.strip() for line in without_marks(body).splitlines() if line.strip()]
     steps = [f"Step {number}: {line}" for number, line in enumerate(lines, start=1)]
     return "\n".join([*steps, f"{MARK} {answer.rpartition(MARK)[2].strip()}"])

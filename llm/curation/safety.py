@@ -63,8 +63,8 @@ def questions(
     left out. Raises InputError if a row cannot be used (one that needs more than its prompt to
     be asked among them) or none is left; with skip_bad_rows the first are left out, with a notice.
     """
-    found = taken(source, "safety", styles_removed=styles_removed, skip_bad_rows=skip_bad_rows)
-    answered = sum(bool(row.answer) for _, row in found.rows)
+    usable = taken(source, "safety", styles_removed=styles_removed, skip_bad_rows=skip_bad_rows)
+    answered = sum(bool(row.answer) for _, row in usable.rows)
     if answered:
         notice(
             f"data: {source}: all questions are taken for unsafe requests; their {answered} "
@@ -72,9 +72,9 @@ def questions(
         )
     kept = [
         Question(str(record.values.get("question_id", row.prompt)), row.prompt)
-        for record, row in found.rows
+        for record, row in usable.rows
     ]
-    return kept, found.styled, found.safe
+    return kept, usable.styled, usable.safe
 
 
 def fault(answer: str) -> str | None:
@@ -113,8 +113,8 @@ def split(
         raise InputError(f"share: expected a number between 0 and 1; got {share}")
     ids = sorted({q.id for q in asked})
     random.Random(seed).shuffle(ids)
-    chosen = set(ids[: round(share * len(ids))])
-    return [q for q in asked if q.id in chosen], [q for q in asked if q.id not in chosen]
+    training = set(ids[: round(share * len(ids))])
+    return [q for q in asked if q.id in training], [q for q in asked if q.id not in training]
 
 
 def curate(

@@ -109,20 +109,20 @@ def asked(example: Example) -> str:
     return "\n".join([*tools, *turns, _plain(example.prompt)])
 
 
-def _purpose(found: Reading) -> str:
+def _purpose(reading: Reading) -> str:
     """What a file is for by its shape."""
-    return "safety" if found.shape is not None and found.shape.kind == "asked" else "learn"
+    return "safety" if reading.shape is not None and reading.shape.kind == "asked" else "learn"
 
 
-def _left_out(found: Reading, these: Chosen) -> list[str]:
+def _left_out(reading: Reading, these: Chosen) -> list[str]:
     """What is to be known of rows that are no problem, and are learned in no run as they are."""
     counts = {"safe requests": these.safe, "requests of styles": these.styled}
-    told = [
+    lines = [
         f"{count} {what}, which `retrace data safety` leaves out"
         for what, count in counts.items()
         if count
     ]
-    return [ASKED, *told] if _purpose(found) == "safety" else told
+    return [ASKED, *lines] if _purpose(reading) == "safety" else lines
 
 
 def _overlap(rows: Sequence[Example], test: str | Path) -> tuple[int, list[Problem]]:
@@ -146,19 +146,19 @@ def check(
     """
     if purpose is not None:
         known("purpose", purpose, PURPOSES)
-    found = look(source, shape=SHAPES.get(purpose or ""))
-    purpose = purpose or _purpose(found)
-    these = chosen(found, purpose)
-    overlap, wrong = (None, []) if test is None else _overlap(found.rows, test)
+    reading = look(source, shape=SHAPES.get(purpose or ""))
+    purpose = purpose or _purpose(reading)
+    these = chosen(reading, purpose)
+    overlap, wrong = (None, []) if test is None else _overlap(reading.rows, test)
     return Check(
         str(source),
         purpose,
-        len(found.parsed),
-        found.shape.name if found.shape else "",
-        tuple(_fields(found.parsed)),
-        _repeated([whole(sorted(record.values.items())) for record in found.parsed]),
-        _repeated([asked(row) for row in found.rows]),
+        len(reading.parsed),
+        reading.shape.name if reading.shape else "",
+        tuple(_fields(reading.parsed)),
+        _repeated([whole(sorted(record.values.items())) for record in reading.parsed]),
+        _repeated([asked(row) for row in reading.rows]),
         overlap,
-        (*in_order([*found.problems, *these.problems]), *wrong),
-        (*found.notes, *_left_out(found, these)),
+        (*in_order([*reading.problems, *these.problems]), *wrong),
+        (*reading.notes, *_left_out(reading, these)),
     )

@@ -142,7 +142,7 @@ def _tools(field: str, value: Any) -> list[Any]:
     listed = [value] if isinstance(value, dict) and value else value
     if not listed:
         return []
-    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise MisfitError(field, f"expected a list of tools, or its JSON; got {shown(value)}")
     return listed
 

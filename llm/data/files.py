@@ -128,9 +128,9 @@ def content(source: str | Path) -> Content:
             f"data: expected a file that can be read; {path}: {error.strerror}"
         ) from error
     return Content(
-        tuple(each for each in parsed if isinstance(each, Record)),
-        tuple(each for each in parsed if isinstance(each, Problem)),
-        tuple(each for each in parsed if isinstance(each, Note)),
+        tuple(entry for entry in parsed if isinstance(entry, Record)),
+        tuple(entry for entry in parsed if isinstance(entry, Problem)),
+        tuple(entry for entry in parsed if isinstance(entry, Note)),
     )
 
 

@@ -74,15 +74,15 @@ def answered(text: str) -> str:
     first = len(text) - len(text.lstrip())
     second = text.find("\n", first) + 1 or len(text)  # where its second line begins
     mark = text.find(MARK)
-    found = [_MARKER.search(text, first + 1)]
+    openings = [_MARKER.search(text, first + 1)]
     if mark < 0:
-        found.append(_PLAIN_LINE.search(text, second))
+        openings.append(_PLAIN_LINE.search(text, second))
     else:
         line = text.rfind("\n", 0, mark) + 1
         # The mark may be that of a heading: "#### Question".
         begun = mark if text[line:mark].strip() else line
-        found += [_LINE.search(text, max(second, begun)), _behind_number(text, mark)]
-    return text[: min((match.start() for match in found if match), default=len(text))]
+        openings += [_LINE.search(text, max(second, begun)), _behind_number(text, mark)]
+    return text[: min((match.start() for match in openings if match), default=len(text))]
 
 
 def _behind_number(text: str, mark: int) -> re.Match[str] | None:
@@ -119,21 +119,21 @@ def _unsigned(text: str) -> Fraction:
     return Fraction(text.replace(",", ""))
 
 
-def _value(found: re.Match[str]) -> Fraction | None:
+def _value(match: re.Match[str]) -> Fraction | None:
     try:
-        value = _unsigned(found["whole"]) / _unsigned(found["below"] or "1")
-        value += Fraction(found["mixed"] or 0)
+        value = _unsigned(match["whole"]) / _unsigned(match["below"] or "1")
+        value += Fraction(match["mixed"] or 0)
     except (ZeroDivisionError, ValueError):  # over 4,300 digits: the babble of a broken model
         return None
-    return -value if found["sign"] or found["inner"] else value
+    return -value if match["sign"] or match["inner"] else value
 
 
 def strict_number(text: str) -> Fraction | None:
     """The first number after the last "####"; None without a mark or a number on its line."""
     _, mark, after = answered(text).rpartition(MARK)
     line = after.strip().partition("\n")[0] if mark else ""
-    found = NUMBER.search(f"{MARK} {_plain(line)}")
-    return _value(found) if found else None
+    match = NUMBER.search(f"{MARK} {_plain(line)}")
+    return _value(match) if match else None
 
 
 def _boxes(text: str) -> Iterator[str]:
@@ -152,8 +152,8 @@ def flexible_number(text: str) -> Fraction | None:
     r"""The number of the last \boxed{…} if no "####" follows it, else the last number, or None."""
     text = _plain(answered(text))
     boxed = [NUMBER.search(f"{{{box}") for box in _boxes(text.rpartition(MARK)[2])]
-    found = [match for match in boxed if match] or list(NUMBER.finditer(text))
-    return _value(found[-1]) if found else None
+    matches = [match for match in boxed if match] or list(NUMBER.finditer(text))
+    return _value(matches[-1]) if matches else None
 
 
 class Calculation(NamedTuple):

@@ -64,8 +64,8 @@ def json_whole(text: str) -> Parsed:
         return
     rows = data if isinstance(data, list) else [data]
     if isinstance(data, dict):
-        rows, told = _rows(data)
-        yield from told
+        rows, notes = _rows(data)
+        yield from notes
     halves = _may_have_halves(text)
     for number, value in enumerate(rows, start=1):
         yield _row(f"row {number}", value, halves=halves)
@@ -159,7 +159,7 @@ def _by_number(data: dict[str, dict[str, Any]]) -> tuple[list[Any], list[Note | 
 
 
 def _is_objects(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def _is_turns(value: Any) -> bool:
@@ -176,7 +176,7 @@ def _is_wrapper(name: str, value: Any, *, alone: bool) -> bool:
     if _is_objects(value):
         return (alone or name in WRAPPERS) and not _is_turns(value)
     is_texts = (
-        isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+        isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
     )
     return is_texts and alone and name in WRAPPERS
 
@@ -186,7 +186,7 @@ def _unwrapped(data: dict[str, Any], name: str) -> tuple[list[Any], list[Note | 
     beside = [
         other for other in data if other not in (name, "features") and any(texts(data[other]))
     ]
-    told: list[Note | Problem] = (
+    notes: list[Note | Problem] = (
         [Note(f"rows are those of {name!r}; not read: {', '.join(beside)}")] if beside else []
     )
-    return data[name], told
+    return data[name], notes

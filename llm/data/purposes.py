@@ -46,32 +46,32 @@ class Chosen(NamedTuple):
     safe: int = 0
 
 
-def chosen(found: Reading, purpose: str, *, styles_removed: Collection[str] = STYLES) -> Chosen:
+def chosen(reading: Reading, purpose: str, *, styles_removed: Collection[str] = STYLES) -> Chosen:
     """The rows of a file for one of PURPOSES."""
     if purpose == "safety":
-        return _requests(found, styles_removed)
-    return _sums(found) if purpose == "math" else _learned(found)
+        return _requests(reading, styles_removed)
+    return _sums(reading) if purpose == "math" else _learned(reading)
 
 
-def _pairs(found: Reading) -> Pairs:
-    return tuple(zip(found.records, found.rows, strict=True))
+def _pairs(reading: Reading) -> Pairs:
+    return tuple(zip(reading.records, reading.rows, strict=True))
 
 
-def _learned(found: Reading) -> Chosen:
-    if found.shape is None or found.shape.kind != "asked" or not found.rows:
-        return Chosen(_pairs(found), ())
-    only = ", ".join(found.shape.fields)
+def _learned(reading: Reading) -> Chosen:
+    if reading.shape is None or reading.shape.kind != "asked" or not reading.rows:
+        return Chosen(_pairs(reading), ())
+    only = ", ".join(reading.shape.fields)
     return Chosen(
         (), (Problem("", "", f"expected questions with answers; got prompts only ({only})"),)
     )
 
 
-def _requests(found: Reading, styles_removed: Collection[str]) -> Chosen:
+def _requests(reading: Reading, styles_removed: Collection[str]) -> Chosen:
     rows, problems, styled, safe = list[tuple[Record, Example]](), list[Problem](), 0, 0
-    of_xstest = _is_xstest(record.values for record in found.records)
-    for record, row in _pairs(found):
+    of_xstest = _is_xstest(record.values for record in reading.records)
+    for record, row in _pairs(reading):
         try:
-            _alone(found, record, row, "a request of one text")
+            _alone(reading, record, row, "a request of one text")
             unsafe = _is_unsafe(record.values, of_xstest=of_xstest)
         except MisfitError as misfit:
             problems.append(Problem(record.place, *misfit.args))
@@ -128,11 +128,11 @@ def _is_unsafe(values: Mapping[str, Any], *, of_xstest: bool) -> bool:
     return kind.startswith(UNSAFE) or not of_xstest
 
 
-def _sums(found: Reading) -> Chosen:
+def _sums(reading: Reading) -> Chosen:
     rows, problems = list[tuple[Record, Example]](), list[Problem]()
-    for record, row in _pairs(found):
+    for record, row in _pairs(reading):
         try:
-            _alone(found, record, row, "a question alone")
+            _alone(reading, record, row, "a question alone")
         except MisfitError as misfit:
             problems.append(Problem(record.place, *misfit.args))
         else:
@@ -144,12 +144,12 @@ def _sums(found: Reading) -> Chosen:
     return Chosen(tuple(rows), tuple(problems))
 
 
-def _alone(found: Reading, record: Record, row: Example, expected: str) -> None:
+def _alone(reading: Reading, record: Record, row: Example, expected: str) -> None:
     """MisfitError for a row that is not all said in its prompt."""
     extra = _beside(row)
     if not extra:
         return
-    own = found.shape.fields[0] if found.shape else ""
+    own = reading.shape.fields[0] if reading.shape else ""
     columns = {
         "raw text": (),
         "tools": fields.TOOLS,
@@ -185,16 +185,16 @@ def taken(
     Raises InputError naming file, place and field of the first row that cannot be used; for a file
     that breaks off, has no known shape, or has no row for this purpose, with skip_bad_rows, too.
     """
-    found = look(source, shape=SHAPES.get(purpose))
-    these = chosen(found, purpose, styles_removed=styles_removed)
-    problems = in_order([*found.problems, *these.problems])
+    reading = look(source, shape=SHAPES.get(purpose))
+    these = chosen(reading, purpose, styles_removed=styles_removed)
+    problems = in_order([*reading.problems, *these.problems])
     refuse(source, [problem for problem in problems if not problem.place], purpose)
     if problems and skip_bad_rows and these.rows:
-        of = len(found.rows) + len(found.problems)
+        of = len(reading.rows) + len(reading.problems)
         notice(f"data: {source}: {len(problems)} of {of} rows left out, the first: {problems[0]}")
     else:
         refuse(source, problems, purpose)
-    for note in found.notes:
+    for note in reading.notes:
         notice(f"data: {source}: {note}")
     return these
 

@@ -40,17 +40,17 @@ def look(source: str | Path, *, shape: Shape | None = None) -> Reading:
 
     Raises InputError only where `files.content` does.
     """
-    found = files.content(source)
-    notes = [one_line(note.message) for note in found.notes]
-    if not found.records:
-        none = found.problems or (Problem("", "", "expected at least one row; got none"),)
+    content = files.content(source)
+    notes = [one_line(note.message) for note in content.notes]
+    if not content.records:
+        none = content.problems or (Problem("", "", "expected at least one row; got none"),)
         return Reading((), None, (), (), none, tuple(notes))
     try:
-        shape = shape or shape_of(found.records)
+        shape = shape or shape_of(content.records)
     except InputError as error:
-        problems = (*found.problems, Problem("", "", str(error).removeprefix("data: ")))
-        return Reading(found.records, None, (), (), problems, tuple(notes))
-    return _read(shape, found.records, found.problems, notes)
+        problems = (*content.problems, Problem("", "", str(error).removeprefix("data: ")))
+        return Reading(content.records, None, (), (), problems, tuple(notes))
+    return _read(shape, content.records, content.problems, notes)
 
 
 def _read(

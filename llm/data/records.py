@@ -43,7 +43,7 @@ class MisfitError(Exception):
 def one_line(text: str) -> str:
     """A text in one line: line breaks, control characters and lone surrogates are escaped."""
     printable = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return CONTROL.sub(lambda found: repr(found[0])[1:-1], printable)
+    return CONTROL.sub(lambda match: repr(match[0])[1:-1], printable)
 
 
 def shown(value: object) -> str:
@@ -63,15 +63,15 @@ def strings(value: object, *, names: bool = True) -> Iterator[str]:
     """All texts inside a value at any depth, the names of fields among them."""
     rest = [value]
     while rest:
-        each = rest.pop()
-        if isinstance(each, str):
-            yield each
-        elif isinstance(each, Mapping):
-            rest.extend(each.values())
+        part = rest.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Mapping):
+            rest.extend(part.values())
             if names:
-                yield from each
-        elif isinstance(each, list | tuple):
-            rest.extend(each)
+                yield from part
+        elif isinstance(part, list | tuple):
+            rest.extend(part)
 
 
 def texts(value: object) -> Iterator[str]:

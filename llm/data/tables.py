@@ -50,7 +50,7 @@ def separator(text: str) -> str:
 
     The whole text is given, because a quoted name may run over several lines.
     """
-    return max(SEPARATORS, key=lambda each: _names(text, each))
+    return max(SEPARATORS, key=lambda item: _names(text, item))
 
 
 def table(text: str) -> Parsed:
@@ -102,7 +102,7 @@ def parquet(data: bytes) -> Parsed:
 def _without_nothing(value: Any) -> Any:
     """A value without its empty fields: Parquet gives every object the fields of all objects."""
     if isinstance(value, dict):
-        return {name: _without_nothing(each) for name, each in value.items() if each is not None}
+        return {name: _without_nothing(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_nothing(each) for each in value]
+        return [_without_nothing(item) for item in value]
     return value

@@ -49,10 +49,10 @@ class Template(NamedTuple):
     tokens: tuple[tuple[str, str], ...] = ()
 
 
-def template_of(tokenizer: PreTrainedTokenizerFast, chosen: str | None) -> str:
+def template_of(tokenizer: PreTrainedTokenizerFast, template: str | None) -> str:
     """The text of the chosen template, see `Pretrained.template`; InputError if there is none."""
     own = template_files.by_name(tokenizer.chat_template, "the model's tokenizer")
-    if chosen == "plain" or (chosen is None and not own):
+    if template == "plain" or (template is None and not own):
         if tokenizer.eos_token is None:
             raise InputError(
                 "template: plain ends an answer with the tokenizer's end token, and this "
@@ -61,7 +61,7 @@ def template_of(tokenizer: PreTrainedTokenizerFast, chosen: str | None) -> str:
                 "tokenizer_config.json"
             )
         return PLAIN
-    source, name = _source_and_name(chosen or "own")
+    source, name = _source_and_name(template or "own")
     if source == "own":
         if not own:
             raise InputError(
@@ -76,10 +76,10 @@ def template_of(tokenizer: PreTrainedTokenizerFast, chosen: str | None) -> str:
     return template_files.from_source(source, name)
 
 
-def _source_and_name(chosen: str) -> tuple[str, str | None]:
-    source, colon, name = chosen.rpartition(":")
-    if not colon or Path(chosen).exists() or "/" in name:
-        return chosen, None
+def _source_and_name(template: str) -> tuple[str, str | None]:
+    source, colon, name = template.rpartition(":")
+    if not colon or Path(template).exists() or "/" in name:
+        return template, None
     return source, name
 
 

@@ -93,15 +93,15 @@ def _chosen(names: tuple[str, ...], endings: tuple[str, ...]) -> tuple[str, ...]
     return tuple(name for name in names if f".{name}".endswith(dotted))
 
 
-def targets_of(model: PreTrainedModel, chosen: tuple[str, ...]) -> Targets:
+def targets_of(model: PreTrainedModel, wanted: tuple[str, ...]) -> Targets:
     """The layers and experts' weights an adapter goes on: those with a chosen name, all by default.
 
-    chosen: names, or the ends of full names. Raises InputError for a chosen name that no layer has,
+    wanted: names, or the ends of full names. Raises InputError for a chosen name that no layer has,
     and for a model with nothing to adapt.
     """
     layers, parameters = linear_layers(model), expert_weights(model)
     whole = layers + parameters
-    for name in chosen:
+    for name in wanted:
         if not _chosen(whole, (name,)):
             there = ", ".join(dict.fromkeys(full.rpartition(".")[2] for full in whole))
             raise InputError(
@@ -112,4 +112,4 @@ def targets_of(model: PreTrainedModel, chosen: tuple[str, ...]) -> Targets:
             "adaptation: expected a model with linear layers; it has none: take "
             "--adaptation.kind full"
         )
-    return Targets(_chosen(layers, chosen), _chosen(parameters, chosen))
+    return Targets(_chosen(layers, wanted), _chosen(parameters, wanted))

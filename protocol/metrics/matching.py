@@ -50,10 +50,10 @@ def equal_level_differences(
     falls slower even from there. Paths whose pair has no such stretch, as where p = last never
     falls to the start of the other, are left out.
     """
-    last, found = loglik[-1], {}
+    last, differences = loglik[-1], {}
     for p, path in enumerate(loglik[:-1], start=1):
         level = float(min(path[0], last[0]))
-        both = fall_from(last, level, ahead), fall_from(path, level, ahead)
-        if both[0] is not None and both[1] is not None:
-            found[p] = both[0] - both[1]
-    return found
+        falls = fall_from(last, level, ahead), fall_from(path, level, ahead)
+        if falls[0] is not None and falls[1] is not None:
+            differences[p] = falls[0] - falls[1]
+    return differences

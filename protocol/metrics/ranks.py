@@ -30,10 +30,10 @@ def last_rank_test(scores: Float[np.ndarray, "seeds paths"]) -> RankTest:
     Exact: the sum of S independent ranks, each uniform on 1..P. Ties count against recency.
     """
     ranks = recency(scores)
-    one = np.full(scores.shape[1], 1 / scores.shape[1])
+    uniform = np.full(scores.shape[1], 1 / scores.shape[1])
     sums = np.ones(1)  # distribution of the sum of ranks, from the smallest sum S on
     for _ in ranks:
-        sums = np.convolve(sums, one)
+        sums = np.convolve(sums, uniform)
     return RankTest(
         float(ranks.mean()), float(min(1.0, sums[: int(ranks.sum()) - ranks.size + 1].sum()))
     )
@@ -50,5 +50,5 @@ def position_trend(scores: Float[np.ndarray, "seeds paths"]) -> RankTest:
         raise InputError(
             f"scores: expected at least 2 seeds and 3 paths; got {seeds} seeds, {paths} paths"
         )
-    found = stats.page_trend_test(scores, predicted_ranks=np.arange(paths, 0, -1))
-    return RankTest(float(found.statistic), float(found.pvalue))
+    trend = stats.page_trend_test(scores, predicted_ranks=np.arange(paths, 0, -1))
+    return RankTest(float(trend.statistic), float(trend.pvalue))

@@ -58,10 +58,10 @@ def crossed(tables: Tables) -> list[Crossed]:
     """
     by_base = list(settings(tables, FAMILY).values())
     together = pl.concat([tables.records.clear(), *by_base])
-    found = []
+    models = []
     for world, method in worlds_and_methods(together, "label_loglik"):
-        found += _crossed(world, method, by_base)
-    return found
+        models += _crossed(world, method, by_base)
+    return models
 
 
 def common_share(scores: Float[np.ndarray, "bases shuffles paths"]) -> metrics.PathEffect:

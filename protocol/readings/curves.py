@@ -155,11 +155,11 @@ def curves(records: pl.DataFrame, *, world: str, method: str, metric: str) -> li
 
     Raises InputError if a seed lacks a path or a step that others have, as in a run that broke off.
     """
-    chosen = records.filter(
+    selected = records.filter(
         (pl.col("world") == world) & (pl.col("method") == method) & (pl.col("metric") == metric)
     ).sort("model", "seed", "position", "step")
     result = []
-    for (model,), part in chosen.group_by("model", maintain_order=True):
+    for (model,), part in selected.group_by("model", maintain_order=True):
         shape = (part["seed"].n_unique(), part["position"].n_unique(), part["step"].n_unique())
         if part.height != math.prod(shape):
             raise InputError(

@@ -47,11 +47,11 @@ def _by_part(records: pl.DataFrame, order: str) -> dict[str, Float[np.ndarray, "
 def controls(tables: Tables) -> list[Control]:
     """Every model and method of the paper there are records of both kinds of."""
     records = tables.records.filter(pl.col("experiment") == "mixture").sort("seed", "step")
-    found = []
+    pairs = []
     for world, model in sorted(records.select("world", "model").unique().iter_rows()):
         for method in PAPER_METHODS:
             own = records.filter(world=world, model=model, method=method)
             staged, mixture = _by_part(own, "staged"), _by_part(own, "mixture")
             if len(staged) == len(mixture) == len(PARTS):
-                found.append(Control(world, model, method, staged, mixture))
-    return found
+                pairs.append(Control(world, model, method, staged, mixture))
+    return pairs

@@ -22,7 +22,7 @@ def judged_scores(label: list[Curves]) -> dict[str, Float[np.ndarray, "seeds pat
     for name, steps in steps_of.items():
         by_model = [curve.forgotten(step) for curve, step in zip(label, steps, strict=True)]
         scores[name] = np.concatenate(by_model)
-    scores["area"] = np.concatenate([metrics.area_score(one.judged.values) for one in label])
+    scores["area"] = np.concatenate([metrics.area_score(curve.judged.values) for curve in label])
     return scores
 
 

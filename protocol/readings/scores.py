@@ -85,8 +85,8 @@ def forget_scores(records: pl.DataFrame, *, world: str, method: str) -> Scores:
 
     Raises InputError if a seed lacks an order or a step that others of its model have.
     """
-    chosen = records.filter(world=world, method=method, metric="label_loglik").sort("model")
-    parts = chosen.group_by("model", maintain_order=True)
+    labels = records.filter(world=world, method=method, metric="label_loglik").sort("model")
+    parts = labels.group_by("model", maintain_order=True)
     by_model = [_of_model(str(model), method, label) for (model,), label in parts]
     judged: dict[str, tuple[int, int]] = {}
     for scores in by_model:

@@ -30,7 +30,7 @@ ORDERS = positions(RETAIN, FORGET)
 
 
 @dataclass(frozen=True)
-class World:
+class Setup:
     """One model with its task and how it is trained and unlearned."""
 
     network: Network
@@ -47,8 +47,8 @@ class World:
     """Share of the task common to all stages."""
 
 
-MLP = World(Network("mlp", inputs=12, classes=4, width=64), Recipe("adam", 0.003, 32, 20), lr=0.05)
-TRANSFORMER = World(
+MLP = Setup(Network("mlp", inputs=12, classes=4, width=64), Recipe("adam", 0.003, 32, 20), lr=0.05)
+TRANSFORMER = Setup(
     Network("transformer", inputs=len(NAMES) + 8 + 16, classes=8, width=16, heads=2),
     Recipe("adam", 0.003, 32, 15),
     lr=0.02,
@@ -77,9 +77,9 @@ class Settings:
     """Seed of the data and the initial parameters."""
     bases: int = 1
     """Bases from that one on whose paths are compared; 1 compares none."""
-    mlp: World = MLP
+    mlp: Setup = MLP
     """The MLP."""
-    transformer: World = TRANSFORMER
+    transformer: Setup = TRANSFORMER
     """The transformer."""
 
     def __post_init__(self) -> None:
@@ -100,51 +100,51 @@ class Settings:
             known("models", name, ["mlp", "transformer"])
 
     @property
-    def worlds(self) -> tuple[World, ...]:
+    def setups(self) -> tuple[Setup, ...]:
         """The models in turn."""
-        worlds = {"mlp": self.mlp, "transformer": self.transformer}
-        return tuple(worlds[name] for name in self.models)
+        setups = {"mlp": self.mlp, "transformer": self.transformer}
+        return tuple(setups[name] for name in self.models)
 
 
 QUICK = Settings(models=("mlp",), seeds=3)
 
 
-def experiment(settings: Settings, world: World) -> Experiment:
+def experiment(settings: Settings, setup: Setup) -> Experiment:
     """The positions experiment of one model."""
     return Experiment(
         name="positions",
         world="network",
-        model=world.network.model,
+        model=setup.network.model,
         retain=RETAIN,
         forget=FORGET,
         methods=named_methods(settings.methods),
         steps=settings.steps,
         seeds=tuple(range(settings.seeds)),
-        settings=world,
+        settings=setup,
         base=settings.base,
     )
 
 
-def draw(world: World, base: int) -> Task:
+def draw(setup: Setup, base: int) -> Task:
     """The task of a model: key -> value associations for the transformer, clusters otherwise."""
-    kind = tasks.associations if world.network.model == "transformer" else tasks.clusters
+    kind = tasks.associations if setup.network.model == "transformer" else tasks.clusters
     return kind(
-        world.network,
+        setup.network,
         base,
         stages=len(NAMES),
-        rows=world.rows,
-        held_out=world.held_out,
-        shared=world.shared,
+        rows=setup.rows,
+        held_out=setup.held_out,
+        shared=setup.shared,
     )
 
 
 def prepared(spec: Experiment, steps: int) -> tuple[Plan, Data, Path]:
     """What `ensemble.run` takes for `steps` updates of the staged paths."""
-    world = spec.settings
-    plan = Plan(world.network, world.recipe, spec.methods, steps, "sgd", world.lr, parameters=True)
-    given = ensemble.data(world.network, draw(world, spec.base), spec.base)
+    setup = spec.settings
+    plan = Plan(setup.network, setup.recipe, spec.methods, steps, "sgd", setup.lr, parameters=True)
+    given = ensemble.data(setup.network, draw(setup, spec.base), spec.base)
     paths = ensemble.staged_paths(
-        NAMES, ORDERS, RETAIN, world.rows, world.recipe, base=spec.base, seeds=spec.seeds
+        NAMES, ORDERS, RETAIN, setup.rows, setup.recipe, base=spec.base, seeds=spec.seeds
     )
     return plan, given, paths
 
@@ -198,23 +198,23 @@ def _on_base(spec: Experiment, settings: Settings) -> Result:
 
 def _mixed(spec: Experiment, plan: Plan, given: Data) -> Result:
     """The control: as many shuffles of the mixture of the same rows."""
-    world, shuffles = spec.settings, len(ORDERS)
+    setup, shuffles = spec.settings, len(ORDERS)
     paths = ensemble.mixture_paths(
-        NAMES, shuffles, world.rows, world.recipe, base=spec.base, seeds=spec.seeds
+        NAMES, shuffles, setup.rows, setup.recipe, base=spec.base, seeds=spec.seeds
     )
     measured = _computed(plan, given, paths)[1]
     return records.control(spec, "mixture", _short(measured, spec.steps))
 
 
 def run(settings: Settings, progress: Progress) -> Result:
-    """Every model: staged paths, the mixture, other bases; world "network".
+    """Every model: staged paths, the mixture, other bases; in the records, world "network".
 
     Experiments "positions", "mixture", "rates" and "bases/BASE". progress(label, done, total)
     counts programs run. Source: arXiv 2510.16629, Section 4, at small size.
     """
     results: list[Result] = []
-    for number, world in enumerate(settings.worlds):
-        spec = experiment(settings, world)
+    for number, setup in enumerate(settings.setups):
+        spec = experiment(settings, setup)
         plan, given, paths = prepared(spec, settings.ahead)
         others = [_of_base(spec, spec.base + more) for more in range(1, settings.bases)]
         jobs = (
@@ -224,5 +224,5 @@ def run(settings: Settings, progress: Progress) -> Result:
         )
         for done, job in enumerate(jobs, start=1):
             results.append(job())
-            progress("networks", number * len(jobs) + done, len(jobs) * len(settings.worlds))
+            progress("networks", number * len(jobs) + done, len(jobs) * len(settings.setups))
     return Result.concat(results)

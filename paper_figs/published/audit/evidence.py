@@ -127,15 +127,15 @@ def single_runs() -> Fact:
 def distinct_panels() -> list[tuple[int, Panel]]:
     """(figure, label panel) of all panels that show runs of their own."""
     repeated = numbers.panel(8, algorithm="NPO", scheduler="WSD")
-    found: list[tuple[int, Panel]] = []
+    distinct: list[tuple[int, Panel]] = []
     for figure in FIGURES:
         for panel in numbers.panels(figure):
             known = panel.quantity != LABEL or any(
-                difference(panel, one) <= TOLERANCE for _, one in found
+                difference(panel, earlier) <= TOLERANCE for _, earlier in distinct
             )
             if not known and (figure, panel.row, panel.col) != (8, repeated.row, repeated.col):
-                found.append((figure, panel))
-    return found
+                distinct.append((figure, panel))
+    return distinct
 
 
 def slowest_path() -> Fact:
@@ -145,9 +145,9 @@ def slowest_path() -> Fact:
     ]
     others = [(figure, panel, rank) for figure, panel, rank in ranked if rank > 1]
     named = ", ".join(
-        f"Figure {figure}: {one.model} {one.algorithm}, "
-        f"{one.scheduler or f'{one.learning_rate:g}'} (rank {rank})"
-        for figure, one, rank in others
+        f"Figure {figure}: {panel.model} {panel.algorithm}, "
+        f"{panel.scheduler or f'{panel.learning_rate:g}'} (rank {rank})"
+        for figure, panel, rank in others
     )
     return Fact(
         id="slowest-path",

@@ -10,9 +10,9 @@ from paper_figs.published.numbers import FIGURES, LABEL, TOFU, Panel
 GRID_TOLERANCE = 1e-4  # nats; 18 changes as near to whole thousandths as this are no chance
 
 
-def difference(one: Panel, other: Panel) -> float:
+def difference(panel: Panel, other: Panel) -> float:
     """Largest difference of two panels, point for point."""
-    return float(np.abs(one.values - other.values).max())
+    return float(np.abs(panel.values - other.values).max())
 
 
 def starts_apart(*panels: Panel) -> float:

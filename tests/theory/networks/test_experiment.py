@@ -20,7 +20,7 @@ from theory.networks import ensemble
 from theory.networks.models import Network
 from theory.networks.training import Recipe
 
-WORLD = networks.World(
+WORLD = networks.Setup(
     Network("mlp", inputs=5, classes=3, width=4),
     Recipe("adam", 0.02, 4, 4),
     lr=0.1,
