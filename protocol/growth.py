@@ -1,4 +1,4 @@
-"""How fast the outputs of two paths part: the part of experiment "rates" that every model shares.
+"""How fast the outputs of two paths diverge: what every model shares of experiment "rates".
 
 Trajectories of all paths of one seed are NumPy arrays (paths, T + 1, m, *c); pairs p < q are in
 lexicographic order. A `Measured` has by metric its steps and its values, a row per run (metrics:

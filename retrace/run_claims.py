@@ -48,7 +48,7 @@ def _known(ids: Sequence[str], judged: list[str], records: Path) -> None:
 
 def _cells(group: "Group", sources: Sequence[Source]) -> list[tuple[str, ...]]:
     from paper_figs.drawing import claim_text
-    from paper_figs.report.build import evidence
+    from paper_figs.report import evidence
 
     rows: list[tuple[str, ...]] = []
     for claim in group.claims:

@@ -185,7 +185,7 @@ def first_violating_step(
     Every later step violates the certificate, too.
 
     difference: Δ₀ (d,) before unlearning · X_forget (k, d) · eta: η > 0 of gradient ascent · noise:
-    s > 0 · ε ≥ 0, 0 < δ < 1. ∞ where it never is: (1 + e^ε)δ ≥ 1, or Δ₀ has no part in X_forget's
+    s > 0 · ε ≥ 0, 0 < δ < 1. ∞ if it never is: (1 + e^ε)δ ≥ 1, or Δ₀ has no part in X_forget's
     rows and is small enough. Raises InputError for bad shapes or values.
     """
     difference, X = _pair(difference, X_forget)
@@ -199,7 +199,7 @@ def log_noise_needed(
 ) -> Float[np.ndarray, " times"]:
     """log s(t), s(t) = ‖Δ_t‖/critical ratio: the least noise with no violation up to step t.
 
-    t is an integer of any size. Grows by log(1 + 2ηλ_max/k) a step in the end. −∞ where none is
+    t is an integer of any size. Grows by log(1 + 2ηλ_max/k) a step in the end. −∞ if none is
     needed. Arguments as for `first_violating_step`.
     """
     difference, X = _pair(difference, X_forget)

@@ -191,7 +191,7 @@ def log_distance(
 
     d is the RE distance over the inputs X_test. theta, target (d,), X (k, d) with independent rows,
     y (k,), X_test (m, d), η > 0, at: integer times of any size: exponents are carried as
-    logarithms, so that 10⁵ steps and more overflow nothing. −∞ where the distance is 0. Raises
+    logarithms, so that 10⁵ steps and more overflow nothing. −∞ if the distance is 0. Raises
     InputError for bad shapes or values and dependent rows. Source: arXiv 2510.16629, Section 3.
     """
     X = checks.matrix("X", X)

@@ -170,7 +170,7 @@ def growth_rate_with_retain(X_forget: Any, X_retain: Any, *, weight: float) -> E
 def log_difference_with_retain(
     delta: Any, X_forget: Any, X_retain: Any, *, weight: float, eta: float, at: Any
 ) -> Float[np.ndarray, " times"]:
-    """log‖Δ_t‖, Δ_t = (I + ηA)^t Δ₀, exact at integer times of any size; −∞ where nothing is left.
+    """log‖Δ_t‖, Δ_t = (I + ηA)^t Δ₀, exact at integer times of any size; −∞ if nothing is left.
 
     delta = Δ₀ (d,), X_forget (k, d), X_retain (n_R, d), weight = λ ≥ 0, η > 0. Raises InputError
     for bad input.

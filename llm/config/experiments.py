@@ -32,7 +32,7 @@ SCHEDULES = ("wsd", "cosine", "constant")
 # gradient, which is about 300 under GA on the tiny models.
 OPTIMIZERS = {"adamw": 1.0, "normalized": 700.0, "sgd": 2.3}
 DOSES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)  # shares of the forget stage's updates
-BASES = 3  # pretrainings from the chosen base on
+BASES = 3  # pretrainings, from the base of the options on
 WASHED = (5, 10, 20, 50)  # updates of another stage after the forget stage
 # Options of the stages, of which depth has its own.
 DEPTH_IGNORES: tuple[str, ...] = (
@@ -86,7 +86,7 @@ def _updates(experiment: Experiment, stage: str) -> int:
 
 
 def positions(model: str, options: Options) -> list[Experiment]:
-    """Paths p = 1..P: the forget stage at every position (Section 4, Figures 1 and 3, Table 1)."""
+    """The paths: the forget stage at every position (Section 4, Figures 1 and 3, Table 1)."""
     base = base_experiment(model, options)
     if not options.include_mixture:
         return [base]
@@ -102,9 +102,9 @@ def every_order(model: str, options: Options) -> list[Experiment]:
 
 
 def depth(model: str, options: Options) -> list[Experiment]:
-    """Depth of forgetting: three answers C, U, R to the same prompts, learned in six orders.
+    """Learn three answers C, U, R to the same prompts in six orders, then unlearn U (Figure 4).
 
-    U is unlearned. --learning.* and --unlearning.* change the recipes of this experiment.
+    --learning.* and --unlearning.* change the recipes of this experiment.
     """
     _refuse("depth", options, *DEPTH_IGNORES)
     preset = DEPTH[known("preset", preset_of(model, options), list(DEPTH))]
@@ -124,7 +124,7 @@ def depth(model: str, options: Options) -> list[Experiment]:
 
 
 def dose(model: str, options: Options) -> list[Experiment]:
-    """Recency against saturation: the paths, and orders whose last stage U is stopped early."""
+    """The paths, and orders in which the forget stage is last and stops early, at several doses."""
     base = _base(model, options)
     whole = _updates(base, base.forget)
     counts = sorted({math.ceil(share * whole) for share in DOSES} - {whole})
@@ -133,7 +133,7 @@ def dose(model: str, options: Options) -> list[Experiment]:
 
 
 def wash_out(model: str, options: Options) -> list[Experiment]:
-    """Recency washed out: 0 to all updates of the last retained stage follow the forget stage."""
+    """Orders in which 0 to all updates of the last retained stage follow the forget stage."""
     base = _base(model, options)
     *before, last = base.retain
     counts = [count for count in WASHED if count < _updates(base, last)]
@@ -143,9 +143,9 @@ def wash_out(model: str, options: Options) -> list[Experiment]:
 
 
 def oracle_local(model: str, options: Options) -> list[Experiment]:
-    """The best that forget prompts allow: every path is trained to predict as the retrained model.
+    """Train every path to predict as the retrained model does, on forget prompts alone.
 
-    The rate is that of the forget stage, and the epochs are five times the preset's, unless chosen.
+    The rate is that of the forget stage, and the epochs are five times the preset's, by default.
     """
     _refuse("oracle-local", options, "methods", "include_mixture")
     base = _sparse(base_experiment(model, replace(options, methods=("oracle-local",))), options)
@@ -196,7 +196,7 @@ def optimizers(model: str, options: Options) -> list[Experiment]:
 
 
 def bases(model: str, options: Options) -> list[Experiment]:
-    """The positions on three bases, each pretrained anew, under two shuffle seeds unless chosen."""
+    """The positions on three pretrained bases, under two shuffle seeds by default."""
     many = _seeded(options, 2)
     base = _sparse(_base(model, many), many)
     if isinstance(base.settings.model, Pretrained):
@@ -208,7 +208,7 @@ def bases(model: str, options: Options) -> list[Experiment]:
 
 
 def seeds(model: str, options: Options) -> list[Experiment]:
-    """The positions under four shuffle seeds, unless another number is chosen (Figure 5)."""
+    """The positions under four shuffle seeds by default (Figure 5)."""
     many = _seeded(options, 4)
     base = _base(model, many)
     return [replace(base, name=f"seeds/{len(base.seeds)}")]

@@ -41,7 +41,7 @@ def split(examples: "list[Example]", train: int, held_out: int) -> Corpus:
 def draw_distinct(
     make: Callable[[random.Random], Example], rng: random.Random, count: int
 ) -> "list[Example]":
-    """Up to `count` examples of distinct prompts; fewer where 50 draws a row did not find more."""
+    """Up to `count` examples of distinct prompts; fewer if 50 draws a row did not find more."""
     rows: dict[str, Example] = {}
     for _ in range(50 * count):
         row = make(rng)

@@ -45,7 +45,7 @@ class Endpoint:
     model: str
     """The model's name at the endpoint."""
     key_variable: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key; where it is not set, none is sent."""
+    """Environment variable that holds the key; if it is not set, none is sent."""
     per_minute: int = 60
     """Requests a minute at most, retries included."""
     parallel: int = 4
@@ -55,7 +55,7 @@ class Endpoint:
     retries: int = 5
     """How often a failed request is sent again."""
     attempts: int = 3
-    """How often another answer is asked for where one does not pass its check."""
+    """How often another answer is asked for if one does not pass its check."""
     temperature: float = 0.7
     """Sampling temperature."""
     max_tokens: int = 512

@@ -1,8 +1,8 @@
 """GSM8K answers in numbered steps with a last line "#### n", kept only if that number is right.
 
 Offline the steps come from the calculator annotations: every line of the answer becomes a step, its
-annotations are computed anew, and the answer is kept where each is right and the last one gives the
-final number. By endpoint a model rewrites the answer, and it is kept where it has steps and ends on
+annotations are computed anew, and the answer is kept if each is right and the last one gives the
+final number. By endpoint a model rewrites the answer, and it is kept if it has steps and ends on
 the right number.
 """
 

@@ -1,4 +1,4 @@
-"""Dose-matched pairs: is the forget set learned last forgotten slower even from an equal start?
+"""Dose-matched pairs: is U, learned last, forgotten more slowly from an equal start, too?
 
 A row per model: forget score by the label log-likelihood at step 0, of the paths and of the doses,
 which learned the forget set last but stopped early. Last row: matched dose − path, which claim L6
@@ -103,7 +103,7 @@ FIGURE = FigureEntry(
         "marker for each path. Last row: the dose, interpolated to the path's starting "
         "log-likelihood, minus the path. Dots: seeds of all models; also the mean and 95% "
         "interval (of two seeds their range). Below 0 the forget set learned last is forgotten "
-        "slower from an equal start. The titles give L6: the share of seeds whose mean difference "
+        "more slowly from an equal start. The titles give L6: the share of seeds whose mean difference "
         "is below 0, with its exact interval."
     ),
     alt=(

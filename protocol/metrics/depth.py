@@ -27,7 +27,7 @@ def depth_score(
 
 
 def is_deep(score: Float[np.ndarray, "*runs"]) -> Bool[np.ndarray, "*runs"]:
-    """Deep where the depth score is at least 0.75, else superficial; nan counts as superficial."""
+    """Deep if the depth score is at least 0.75, else superficial; nan counts as superficial."""
     return np.asarray(score >= DEEP)
 
 

@@ -126,7 +126,7 @@ def horizon(
 ) -> int:
     """For how many steps the predicted d stays within a factor of the measured d, either way.
 
-    The largest h with |log d_t − log d̂_t| ≤ log factor for all t ≤ h; T where it holds to the end
+    The largest h with |log d_t − log d̂_t| ≤ log factor for all t ≤ h; T if it holds to the end
     (then a lower bound of the true horizon), 0 if it fails at the first step. Raises InputError
     where the curves differ in length or at step 0, and for factor ≤ 1.
     """

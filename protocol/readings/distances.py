@@ -61,7 +61,7 @@ def over_floor(
 ) -> Curves | None:
     """max over parts of distance / floor at the steps they share; None without a floor.
 
-    At most 1 where every part is within its floor.
+    At most 1 if every part is within its floor.
     """
     common = set.intersection(*(set(measured.steps) for measured in parts.values()))
     multiples = []

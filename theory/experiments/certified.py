@@ -47,7 +47,7 @@ QUARTILES = {"_low": 0.25, "": 0.5, "_high": 0.75}
 
 @dataclass(frozen=True)
 class Settings:
-    """How soon two orders show through noise, and the noise that hides them."""
+    """The step from which noise no longer hides the order, and the noise that would hide it."""
 
     instances: int = 128
     """Random instances."""

@@ -1,4 +1,4 @@
-"""How fast two paths part: the rate at the first step of unlearning, and how long it holds.
+"""How fast two paths diverge: the rate at the first step of unlearning, and how long it holds.
 
 Every pair of the paths p = 1..P of an instance is followed under each method. Experiment "rates":
 - a run per pair, its order the two orders joined by "|" and its position the smaller p. By step

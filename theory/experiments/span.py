@@ -41,7 +41,7 @@ INFORMED = "informed"
 
 @dataclass(frozen=True)
 class Settings:
-    """How near gradient methods on the forget set come to the retrained model, and their bounds."""
+    """Distances that gradient methods on the forget set reach, and bounds on these distances."""
 
     instances: int = 128
     """Number of instances."""

@@ -3,7 +3,7 @@ beside ours.
 """
 
 from paper_figs.drawing import claim_text
-from paper_figs.report.build import published_vs_ours, summary
+from paper_figs.report import published_vs_ours, summary
 from protocol.claims import Claim
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from paper_figs.report.build import evidence
+from paper_figs.report import evidence
 from protocol.claims import Claim
 from protocol.sources import Source
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from paper_figs.report.build import tooltips
+from paper_figs.report import tooltips
 from paper_figs.report.tooltips import panels
 
 
