@@ -103,8 +103,8 @@ FIGURE = FigureEntry(
         "marker for each path. Last row: the dose, interpolated to the path's starting "
         "log-likelihood, minus the path. Dots: seeds of all models; also the mean and 95% "
         "interval (of two seeds their range). Below 0 the forget set learned last is forgotten "
-        "more slowly from an equal start. The titles give L6: the share of seeds whose mean difference "
-        "is below 0, with its exact interval."
+        "more slowly from an equal start. The titles give L6: the share of seeds whose mean "
+        "difference is below 0, with its exact interval."
     ),
     alt=(
         "Scatter charts of the forget score against the starting log-likelihood for paths and "
