@@ -28,7 +28,9 @@ CODE = re.compile(r"(`+[^`]+`+)")
 
 
 def formatted(docstring: str) -> str:
-    """A docstring as Markdown: outside code its signs are formulas, no markup; a list may follow its
+    """A docstring as Markdown.
+
+    Outside code its signs are those of formulas, so they are no markup. A list may follow its
     paragraph without an empty line.
     """
     parts = CODE.split(docstring)
