@@ -316,7 +316,7 @@ def test_claims_by_id_have_their_rule_and_detail(tmp_path, capsys) -> None:
     assert "run `retrace reproduce` first" in refused(
         capsys, "claims", "--out", str(tmp_path / "nothing")
     )
-    assert "figure: expected one of answer, figure1" in refused(
+    assert "figure: expected one of overview, figure1" in refused(
         capsys, "figures", "--out", str(tmp_path), "--only", "12"
     )
     line = refused(capsys, "figures", "--out", str(tmp_path), "--only", "4")
