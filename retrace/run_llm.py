@@ -16,10 +16,10 @@ from typing import Annotated, Any, TypedDict, Union, get_type_hints
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from protocol.errors import InputError, known
+from protocol.errors import known
 from protocol.progress import Progress
 from retrace.output import save, writable
-from retrace.terminal import parse
+from retrace.terminal import parse, refuse_renamed
 
 # Options of earlier versions, and the options that replace them.
 RENAMED = {
@@ -158,14 +158,6 @@ def _registry() -> ConstructorRegistry:
     return registry
 
 
-def _refuse_renamed(arguments: list[str]) -> None:
-    """InputError for an option of an earlier version; names the options that replace it."""
-    for argument in arguments:
-        typed = argument.partition("=")[0].replace("_", "-")
-        if argument.startswith("--") and typed in RENAMED:
-            raise InputError(f"{typed}: expected {RENAMED[typed]} in place of {typed}")
-
-
 def command(arguments: list[str]) -> Any:
     """The command of `retrace llm ARGUMENTS`: an experiment, by default positions, with options."""
     from llm.config.experiments import EXPERIMENTS
@@ -174,7 +166,7 @@ def command(arguments: list[str]) -> Any:
         known("experiment", arguments[0], list(EXPERIMENTS))
     elif not {"-h", "--help"} & set(arguments):
         arguments = ["positions", *arguments]
-    _refuse_renamed(arguments)
+    refuse_renamed(arguments, RENAMED)
     options = _options()
     commands = [_one(name, build, options) for name, build in EXPERIMENTS.items()]
     with _registry():

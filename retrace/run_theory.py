@@ -13,7 +13,9 @@ import tyro
 from protocol.errors import known
 from protocol.progress import Progress
 from retrace.output import save, writable
-from retrace.terminal import parse
+from retrace.terminal import parse, refuse_renamed
+
+RENAMED = {"secant": "rates", "triangle": "removal"}  # results of earlier versions
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,12 @@ def command(arguments: list[str]) -> Any:
 
     named = bool(arguments) and not arguments[0].startswith("-")
     if named:
+        refuse_renamed(arguments[:1], RENAMED)
         known("result", arguments[0], ["all", *RESULTS])
     elif not {"-h", "--help"} & set(arguments):
         arguments = ["all", *arguments]
+    if named and arguments[0] != "all" and hasattr(RESULTS[arguments[0]].Settings, "instances"):
+        refuse_renamed(arguments, {"--seeds": "--instances"})
     quick = "--quick" in arguments
     results = [_one(name, module, quick) for name, module in RESULTS.items()]
     every = Union[(Annotated[Theory, tyro.conf.subcommand("all")], *results)]

@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tyro
@@ -73,9 +73,18 @@ def _one_line(text: str) -> str:
     text = re.split("Argument helptext:|For full helptext", text)[0]
     text, _, suggestions = text.partition("Perhaps you meant:")
     line = re.sub(PARSING, _named, " ".join(text.split()).rstrip("."))
-    line = re.sub(r"^(Unrecognized options) \1", r"\1", line)  # tyro's heading and its sentence
+    line = re.sub(r"^Unrecognized options (?=Unrecognized)", "", line)  # tyro's heading
+    line = re.sub(r" \(applied to [^)]*\)| Arguments are applied to the directly .*", "", line)
     near = re.search(r"--[\w.-]+", suggestions)
     return f"{line} (did you mean {near[0]}?)" if near else line
+
+
+def refuse_renamed(arguments: Sequence[str], renamed: Mapping[str, str]) -> None:
+    """InputError for a word of an earlier version that names the word which replaces it."""
+    for argument in arguments:
+        word = argument.partition("=")[0].replace("_", "-")
+        if word in renamed:
+            raise InputError(f"{word}: expected {renamed[word]} in place of {word}")
 
 
 def parse(command: Any, arguments: list[str], *, program: str, description: str | None) -> Any:

@@ -123,6 +123,15 @@ def refused(capsys, *arguments: str) -> str:
         (("reproduce", "--speed", "11"), "Unrecognized options: --speed"),
         (("llm", "--learning.rate", "1"), "Unrecognized options: --learning.rate, 1 (did you mean"),
         (("llm", "--lr", "1"), "--lr: expected --learning.lr in place of --lr"),
+        (("theory", "secant"), "secant: expected rates in place of secant"),
+        (
+            ("theory", "positions", "--seeds", "8"),
+            "--seeds: expected --instances in place of --seeds",
+        ),
+        (
+            ("theory", "networks", "--seed", "8"),
+            "misplaced options: --seed 8 (did you mean --seeds?)",
+        ),
         (("llm", "--unlearning.lr", "0"), "unlearning.lr: expected a number > 0; got 0.0"),
         (("store", "list"), "runs folder: expected a store; not found: runs"),
         (("store", "show", "--runs", "nowhere"), "KEY"),
@@ -316,7 +325,7 @@ def test_claims_by_id_have_their_rule_and_detail(tmp_path, capsys) -> None:
     assert "run `retrace reproduce` first" in refused(
         capsys, "claims", "--out", str(tmp_path / "nothing")
     )
-    assert "figure: expected one of answer, figure1" in refused(
+    assert "figure: expected one of overview, figure1" in refused(
         capsys, "figures", "--out", str(tmp_path), "--only", "12"
     )
     line = refused(capsys, "figures", "--out", str(tmp_path), "--only", "4")

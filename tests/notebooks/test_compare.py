@@ -21,7 +21,8 @@ FIGURES = (3, 5)
 TOLD = """
 import json
 
-print(json.dumps({"titles": list(labels), "asked": {title: asked(values) for title, values in labels.items()},
+asked_of = {title: asked(values) for title, values in labels.items()}
+print(json.dumps({"titles": list(labels), "asked": asked_of,
                   "verdicts": judged.rows()}))
 """
 

@@ -24,15 +24,17 @@ import json
 
 from protocol.readings.curves import curves
 
-by_claims = {
-    method: curves(unlearning, world="llm", method=method, metric="label_loglik")[0].forgotten(experiment.steps)[0]
-    for method in METHODS
-}
-by_notebook = {method: last.filter(method=method).sort("position")["score"].to_list() for method in METHODS}
-itself = records.filter(pl.col("metric").str.starts_with("re_distance/"), method="retrained")["value"].to_list()
+by_claims, by_notebook = {}, {}
+for method in METHODS:
+    (label,) = curves(unlearning, world="llm", method=method, metric="label_loglik")
+    by_claims[method] = label.forgotten(experiment.steps)[0]
+    by_notebook[method] = last.filter(method=method).sort("position")["score"].to_list()
+to_retrained = pl.col("metric").str.starts_with("re_distance/")
+itself = records.filter(to_retrained, method="retrained")["value"].to_list()
 distances = distance.group_by("method", "position", "part").len().rows()
 print(json.dumps({"by_claims": {method: list(scores) for method, scores in by_claims.items()},
-                  "by_notebook": by_notebook, "itself": itself, "distances": distances, "answers": answers,
+                  "by_notebook": by_notebook, "itself": itself,
+                  "distances": distances, "answers": answers,
                   "left behind": runs.exists()}))
 """
 

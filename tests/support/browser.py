@@ -160,7 +160,7 @@ def _far(ends: tuple[int, int]) -> list[int]:
 
 @contextmanager
 def tab(program: str, profile: Path) -> Iterator[Tab]:
-    """A page of a new browser with its profile in an empty folder; the browser ends with the block."""
+    """A page of a new browser with an empty profile; the browser ends with the block."""
     (theirs_in, out), (back, theirs_out) = _far(os.pipe()), _far(os.pipe())
     os.set_blocking(back, False)
     start = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out} </dev/null >/dev/null 2>&1'

@@ -201,7 +201,7 @@ def test_bases_units_and_the_order_of_rows_do_not_matter(seed, scale):
         ),
         (
             lambda *_: experiment.Settings(steps=0),
-            "settings: expected at least 1 seed and 1 step; got 128 and 0",
+            "settings: expected at least 1 instance and 1 step; got 128 and 0",
         ),
     ],
 )

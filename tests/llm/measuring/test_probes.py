@@ -326,6 +326,6 @@ def test_a_label_has_room_after_every_prompt(lab: Lab) -> None:
 
 def test_sums_without_room_for_their_answers_are_refused_at_once(lab: Lab) -> None:
     with pytest.raises(
-        InputError, match=r"probes\.max_tokens: expected prompts and answers of at most 512 tokens"
+        InputError, match=r"probes\.max-tokens: expected prompts and answers of at most 512 tokens"
     ):
         probe_set(micro.with_probes(lab, max_tokens=512))
