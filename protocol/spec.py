@@ -53,6 +53,7 @@ METHODS: dict[str, Method] = {
         Method("SimNPO-original", "simnpo_normalized", (("beta", 2.5), ("gamma", 0.0))),
     )
 }
+PAPER_METHODS = ("GA", "NPO", "SimNPO")  # those that claims on paths are made about
 
 
 def named_methods(

@@ -22,9 +22,8 @@ from llm.training.recipe import updates_of
 from protocol import orders
 from protocol.errors import InputError, known
 from protocol.orders import Order
-from protocol.spec import Experiment
+from protocol.spec import PAPER_METHODS, Experiment
 
-PAPER_METHODS = ("GA", "NPO", "SimNPO")
 LEARNING_RATES = (0.1, 0.5, 5.0)  # of the usual rate: the paper's 1e-6, 5e-6, 5e-5 against 1e-5
 SCHEDULES = ("wsd", "cosine", "constant")
 # Learning rates as multiples of AdamW's. A step of AdamW on d parameters is about lr·√d long, hence

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from paper_figs.drawing import style
 from paper_figs.drawing.path_panels import NOISE_GREY, draw_log_paths, shade_noise
-from protocol.readings.curves import PAPER_METHODS, Curves, curves, positions
+from protocol.readings.curves import Curves, curves, positions
 from protocol.readings.distances import noise_floor
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 Measured = dict[tuple[str, str, str], Curves]  # by (model, metric, method)
 

@@ -12,8 +12,9 @@ from paper_figs.drawing import published_panels, style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.published_panels import PUBLISHED, QUANTITIES
 from paper_figs.published import numbers
-from protocol.readings.curves import PAPER_METHODS, Curves, positions, settings
+from protocol.readings.curves import Curves, positions, settings
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 
 def _most_seeds(tables: Tables) -> tuple[str, pl.DataFrame]:

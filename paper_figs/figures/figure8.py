@@ -10,8 +10,9 @@ from paper_figs.drawing import published_panels, style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.published_panels import Measured
 from paper_figs.published import numbers
-from protocol.readings.curves import PAPER_METHODS, Curves, settings
+from protocol.readings.curves import Curves, settings
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 NAMES = {"wsd": "WSD"}  # as the paper writes it
 FIRST = ("WSD", "cosine")  # the paper's schedules, in its order

@@ -11,8 +11,9 @@ from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.path_panels import draw_distance, draw_label
 from paper_figs.drawing.paths import seeds_text
-from protocol.readings.curves import PAPER_METHODS, Curves, curves, positions
+from protocol.readings.curves import Curves, curves, positions
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 LABEL, DISTANCE = "label_loglik", "re_distance/test"
 

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
-from protocol.readings.curves import PAPER_METHODS
 from protocol.readings.mixture import PARTS, Control, controls
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 NAMES = {"test": "retained prompts", "forget": "forget prompts"}
 KINDS: dict[str, tuple[int, Any, str]] = {

@@ -14,9 +14,10 @@ from paper_figs.drawing.distance_rows import draw_legend, draw_row
 from paper_figs.drawing.entry import FigureEntry, main
 from paper_figs.drawing.path_panels import draw_label
 from paper_figs.drawing.paths import seeds_text
-from protocol.readings.curves import PAPER_METHODS, Curves, curves, positions
+from protocol.readings.curves import Curves, curves, positions
 from protocol.readings.distances import noise_floor
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 LABEL = "label_loglik"
 DISTANCES = {

@@ -20,8 +20,9 @@ from paper_figs.drawing import style
 from paper_figs.drawing.entry import FigureEntry, main
 from protocol import metrics
 from protocol.readings.bases import common_share, crossed
-from protocol.readings.curves import PAPER_METHODS, curves, positions
+from protocol.readings.curves import curves, positions
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 WORLDS = ("linear", "network", "llm")
 PARTS = {  # colour, hatch, name

@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from paper_figs.drawing import style
 from paper_figs.drawing.bands_over_pairs import draw_band, looks, model_handles
 from paper_figs.drawing.entry import FigureEntry, main
-from protocol.readings.curves import PAPER_METHODS
 from protocol.readings.rates import WINDOW, by_seed, growth_curves, rate_records, series
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 SHOWN = 60  # steps; longer runs are cut
 PREDICTED: dict[str, Any] = {"linestyle": "--", "linewidth": 0.9}

@@ -15,8 +15,9 @@ from jaxtyping import Float
 
 from paper_figs.published import numbers
 from protocol import metrics
-from protocol.readings.curves import PAPER_METHODS, Curves, curves, positions
+from protocol.readings.curves import Curves, curves, positions
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 Levels = Float[np.ndarray, "seeds paths points"]
 

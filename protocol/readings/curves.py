@@ -18,9 +18,8 @@ from protocol import metrics
 from protocol.errors import InputError
 from protocol.readings.sweeps import PREFIX
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
-# The methods claims on paths are made about, and the SimNPO at β = 1 that only N1 speaks of.
-PAPER_METHODS = ("GA", "NPO", "SimNPO")
 SEEDS = f"{PREFIX}seeds"
 VARIANCE = "variance/"
 PUBLISHED = (20, 10)  # steps at which the paper reads its runs

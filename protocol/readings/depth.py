@@ -10,8 +10,8 @@ import polars as pl
 from jaxtyping import Float
 
 from protocol import metrics
-from protocol.readings.curves import PAPER_METHODS
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 START = 5.0  # nats: C, U, R farther apart than this at step 0 are not on an equal footing
 # θ3, θ4 of arXiv 2510.16629, Figure 4; the other four orders are superficial

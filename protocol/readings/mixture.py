@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from protocol.readings.curves import PAPER_METHODS
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 PARTS = ("test", "forget")
 

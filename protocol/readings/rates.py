@@ -16,8 +16,8 @@ from jaxtyping import Float, Int
 
 from protocol import metrics
 from protocol.errors import InputError
-from protocol.readings.curves import PAPER_METHODS
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 AHEAD = 20  # steps: the length of the paper's unlearning runs
 WINDOW = 5  # steps over which the rate of growth is taken

@@ -11,9 +11,9 @@ from protocol import metrics
 from protocol.claims.claim import Claim
 from protocol.claims.statements import STATEMENTS
 from protocol.claims.verdicts import at_least, holds_if
-from protocol.readings.curves import PAPER_METHODS
 from protocol.readings.rates import AHEAD, by_seed, rate_records, series, tightness
 from protocol.records import Tables
+from protocol.spec import PAPER_METHODS
 
 EXACT = 1e-12  # relative; an identity of sums of some 1e4 products holds to about 1e-14
 PROJECTED = 1e-9  # relative; the rate of PΔ₀ goes through a gradient and a projection
