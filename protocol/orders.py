@@ -49,7 +49,7 @@ def _number(digits: str | None) -> int | None:
     return None if digits is None else int(digits)
 
 
-@functools.cache  # every node's key asks for its phases
+@functools.cache  # every key of a node needs its phases
 def phase(stage: str) -> Phase:
     """Read a stage's name, MEMBER+…#SHUFFLE@STOP; InputError if it has another form."""
     name = NAME.fullmatch(stage)

@@ -27,7 +27,7 @@ class Example(NamedTuple):
 
 
 class Corpus(NamedTuple):
-    """Training rows and held-out rows of a stage; no prompt stands in both."""
+    """Training rows and held-out rows of a stage; no prompt is in both."""
 
     train: tuple[Example, ...]
     held_out: tuple[Example, ...]

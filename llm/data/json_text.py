@@ -182,7 +182,7 @@ def _is_wrapper(name: str, value: Any, *, alone: bool) -> bool:
 
 
 def _unwrapped(data: dict[str, Any], name: str) -> tuple[list[Any], list[Note | Problem]]:
-    """The rows under a name; what stands beside them and could matter is named."""
+    """The rows under a name; other content that could matter is named."""
     beside = [
         other for other in data if other not in (name, "features") and any(texts(data[other]))
     ]

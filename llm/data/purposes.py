@@ -97,7 +97,7 @@ def _word(values: Mapping[str, Any], field: str) -> str:
 
 
 def _is_xstest(rows: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the fields type and focus, or one of XSTest's types, stand in a file."""
+    """Whether a file has the fields type and focus, or one of XSTest's types."""
     return any(("focus" in row and "type" in row) or _is_type(_word(row, "type")) for row in rows)
 
 
@@ -163,7 +163,7 @@ def _alone(reading: Reading, record: Record, row: Example, expected: str) -> Non
 
 
 def _beside(row: Example) -> str:
-    """What a row has beside its prompt and answer."""
+    """What a row has besides its prompt and answer."""
     if not row.prompt:
         return "raw text"
     if row.tools:

@@ -42,7 +42,7 @@ def fetch(argument: str, source: str, revision: str | None, patterns: tuple[str,
         ) from error
 
 
-# every node's key asks for it, and a branch that moves must not change keys within a run
+# every key of a node needs it, and a branch that moves must not change keys within a run
 @functools.cache
 def _fetched(source: str, revision: str | None) -> Path:
     return fetch("model", source, revision, READ)
@@ -68,7 +68,7 @@ def snapshot(source: str, revision: str | None = None) -> Path:
     return folder
 
 
-@functools.cache  # hashing 14B parameters takes a minute, and every node's key asks for it
+@functools.cache  # hashing 14B parameters takes a minute, and every key of a node needs it
 def _sha256(path: Path, size: int, changed: int) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

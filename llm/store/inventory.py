@@ -1,6 +1,6 @@
 """What a store holds: its artifacts and how they hang together, what is damaged, and what can go.
 
-A key has, beside its artifact, hidden names of `llm.store.artifacts`: .KEY.lock, .KEY.partial and
+A key has, besides its artifact, hidden names of `llm.store.artifacts`: .KEY.lock, .KEY.partial and
 .KEY.scratch, and from here .KEY.pruned, an artifact on its way out. Who makes an artifact holds its
 lock; so does `prune` while it removes, and what is locked it leaves alone. An artifact goes by a
 rename, so a reader finds it whole or not at all.

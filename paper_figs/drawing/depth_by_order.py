@@ -93,7 +93,7 @@ def _seeds_text(count: int) -> str:
 
 
 def draw(tables: Tables, world: str) -> Figure | None:
-    """The figure of the first model of a world; None if it has no records of experiment "depth"."""
+    """The figure of the first model of one kind; None without records of experiment "depth"."""
     of_world = [depth for depth in depths(tables) if depth.world == world]
     if not of_world:
         return None

@@ -60,7 +60,7 @@ def _forgotten(records: pl.DataFrame, world: str, method: str) -> Values:
 
 
 def _shown(records: pl.DataFrame, world: str) -> list[Shown]:
-    """The models of a world that were run at both β."""
+    """The models of one kind that were run at both β."""
     norms = {method: norms_at_start(records, world, method) for method in LOOKS}
     scores = {method: _forgotten(records, world, method) for method in LOOKS}
     start = answers_at_start(records, world)

@@ -36,7 +36,7 @@ ROOM = 0.7  # the lower end of an axis in units of the noise floor
 
 
 class Shown(NamedTuple):
-    """The curves of one column: those of the first model of a world."""
+    """The curves of one column: those of the first model of one kind."""
 
     world: str
     label: Curves

@@ -40,7 +40,7 @@ def _look(key: Key, numbers: dict[str, int]) -> dict[str, Any]:
     """Colour and marker by model, line by method."""
     _, model, method = key
     number = numbers[model]
-    line = METHOD_LINES.get(method, "-.")
+    line = METHOD_LINES[method]
     return {"colour": style.colour(number), "line": line, "marker": style.marker(number)}
 
 

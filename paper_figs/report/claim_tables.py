@@ -4,7 +4,7 @@
     python -m paper_figs.report.claim_tables                    # after a sentence was rewritten
 
 The first form also renews docs/verdicts.json, from which the tables are written: verdicts counted
-by id and side. A table stands between two comments of its page, `BEGIN` and `END`.
+by id and side. A table is between two comments of its page, `BEGIN` and `END`.
 """
 
 import argparse

@@ -85,7 +85,7 @@ def answers(claims: Sequence[Claim]) -> list[Answer]:
 
 
 def standing(claims: Sequence[Claim], world: str) -> dict[str, list[Group]]:
-    """The claims of a world by their common verdict; "mixed" if models or methods differ."""
+    """The claims of one kind of model by common verdict; "mixed" if models or methods differ."""
     by_verdict: dict[str, list[Group]] = {verdict: [] for verdict in (*VERDICTS, MIXED)}
     for group in groups(claim for claim in claims if claim.world == world):
         by_verdict[common_verdict(group.claims)].append(group)

@@ -59,7 +59,7 @@ def what_was_run(result: Result, sources: Sequence[Source]) -> list[Ran]:
 
 
 def seeds_by_model(result: Result, world: str = "llm") -> dict[str, int]:
-    """How many seeds each model of a world was run with at most."""
+    """How many seeds each model of one kind was run with at most."""
     records = result.tables.records.filter(pl.col("world") == world)
     seeds = records.group_by("model").agg(pl.col("seed").n_unique())
     return dict(sorted(seeds.iter_rows()))

@@ -154,7 +154,7 @@ def llama8b_rounded() -> Fact:
 
 
 def last_points() -> Fact:
-    """The last evaluation stands twice in nearly every curve."""
+    """The last evaluation is printed twice in nearly every curve."""
     moved = [
         (panel.model, path, float(move))
         for figure in FIGURES

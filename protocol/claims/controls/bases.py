@@ -66,5 +66,5 @@ def _alike(model: Crossed) -> Claim:
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """L1b for every world, model and method that was run on several bases."""
+    """L1b for every model and method that was run on several bases."""
     return [_alike(model) for model in crossed(tables)]

@@ -53,5 +53,5 @@ def _judged(control: Control) -> Claim:
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """K1 for every world, model and method there are records of."""
+    """K1 for every model and method there are records of."""
     return [_judged(control) for control in controls(tables)]

@@ -94,7 +94,7 @@ def _reaches(tables: Tables, records: pl.DataFrame, world: str) -> Claim:
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """S1 for every world there are records of."""
+    """S1 for every kind of model there are records of."""
     records = unlearned(tables, ORACLE)
     worlds = worlds_and_methods(records, "re_distance/", (ORACLE,))
     return [_reaches(tables, records, world) for world, _ in worlds]

@@ -66,5 +66,5 @@ def _judged(depth: Depth) -> Claim:
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """L4 for every world, model and method there are records of."""
+    """L4 for every model and method there are records of."""
     return [_judged(depth) for depth in depths(tables)]

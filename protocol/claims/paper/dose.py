@@ -100,7 +100,7 @@ def _divergence(world: str, method: str, scores: Scores, pairs: pl.DataFrame) ->
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """L6 for every world and method there are records of, L6d for every model of them."""
+    """L6 for every kind of model and method there are records of, L6d for every model of them."""
     slower, apart = [], []
     for world, method, scores in scored(tables, "dose"):
         pairs = matched_pairs(scores.runs)

@@ -113,7 +113,7 @@ def _silence(records: pl.DataFrame, world: str) -> Claim:
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """E1 for every world and method, N1 for every world, if there are records of them."""
+    """E1 for every kind of model and method that has records, N1 for every such kind of model."""
     records = positions(tables)
     pairs = worlds_and_methods(records, "re_distance/")
     claims = [_equivalence(tables, records, world, method) for world, method in pairs]

@@ -62,7 +62,7 @@ def _level(world: str, method: str, label: list[Curves]) -> Claim:
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """L6e for every world and method there are records of."""
+    """L6e for every kind of model and method there are records of."""
     records = positions(tables)
     claims = []
     for world, method in worlds_and_methods(records, "label_loglik"):

@@ -106,7 +106,7 @@ def _successor(world: str, method: str, scores: Scores, runs: pl.DataFrame) -> C
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """O1 and O2 for every world and method there are records of."""
+    """O1 and O2 for every kind of model and method there are records of."""
     parts = [
         (world, method, scores, with_places(scores.runs))
         for world, method, scores in scored(tables, "orders")

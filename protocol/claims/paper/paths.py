@@ -145,7 +145,7 @@ def recency(world: str, method: str, label: list[Curves], phrases: list[Curves])
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """L1 and L2 for every world and method there are records of."""
+    """L1 and L2 for every kind of model and method there are records of."""
     records = positions(tables)
     divergences, recencies = [], []
     for world, method in worlds_and_methods(records, "label_loglik"):

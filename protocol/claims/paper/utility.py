@@ -86,7 +86,7 @@ def _utility(tables: Tables, world: str, method: str, metric: str) -> Claim | No
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """L3 for every world, method and utility there are single values of."""
+    """L3 for every kind of model, method and utility there are single values of."""
     claims = []
     for world, method in worlds_and_methods(positions(tables), "label_loglik"):
         for metric in UTILITIES.get(world, ()):

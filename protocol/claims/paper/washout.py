@@ -65,5 +65,5 @@ def _washed(world: str, method: str, scores: Scores) -> Claim:
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """L6w for every world and method there are records of."""
+    """L6w for every kind of model and method there are records of."""
     return [_washed(world, method, scores) for world, method, scores in scored(tables, "wash-out")]

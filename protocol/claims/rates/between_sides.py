@@ -44,5 +44,5 @@ def _exponential(rates: ModelRates) -> Claim:
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """G4 for every world, model and method there are records of."""
+    """G4 for every model and method there are records of."""
     return [_exponential(rates) for rates in model_rates(tables)]

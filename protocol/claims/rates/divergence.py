@@ -138,7 +138,7 @@ def _half_diameter(key: tuple[str, str, str], records: pl.DataFrame) -> Claim | 
 
 
 def judge(tables: Tables) -> list[Claim]:
-    """G1, G3 for every world, G2, D1 for every world, model and method there are records of."""
+    """G1, G3 for every kind of model, G2, D1 for every model and method there are records of."""
     records = rate_records(tables)
     worlds = records["world"].unique().sort()
     parts = list(series(records))
