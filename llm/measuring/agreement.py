@@ -106,7 +106,7 @@ def check_merge(model: PreTrainedModel, rows: Sequence[Row], *, limit: float) ->
             layer.merge()
     merged = torch.cat([plain_logprobs(model, row) for row in rows])
     error = error_of(merged, expected)
-    return _refuse(error, limit, "an adapter to do the same merged and beside its layers")
+    return _refuse(error, limit, "an adapter to do the same merged and unmerged")
 
 
 def packing_fault(

@@ -45,9 +45,8 @@ class Adaptation:
     """Names of the linear layers that get an adapter; by default all of the decoder except the
     output layer."""
     new_adapter_each_stage: bool = False
-    """Start a new adapter in every stage, on what was learned before, instead of one adapter
-    through all stages.
-    """
+    """Start a new adapter in every stage, on what was learned before; by default one adapter learns
+    all stages."""
 
     def __post_init__(self) -> None:
         known("kind", self.kind, list(KINDS))
@@ -172,10 +171,10 @@ def coverage(model: PreTrainedModel, how: Adaptation) -> str:
         return f"trains all {trained:,} parameters"
     on = [layer for layer in model.modules() if FRESH in getattr(layer, "lora_A", {})]
     experts = sum(hasattr(layer, "parameter_name") for layer in on)
-    beside = f" and {experts} weights of experts" if experts else ""
+    of_experts = f" and {experts} weights of experts" if experts else ""
     return (
-        f"{how.kind} of rank {how.rank} on {len(on) - experts} linear layers{beside}: "
-        f"{trained:,} parameters are trained beside {whole:,}"
+        f"{how.kind} of rank {how.rank} on {len(on) - experts} linear layers{of_experts}: "
+        f"{trained:,} parameters are trained, {whole:,} are frozen"
     )
 
 

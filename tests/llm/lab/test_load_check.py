@@ -91,7 +91,7 @@ def test_an_adapter_that_acts_only_when_merged_is_refused(model) -> None:
     layer = model.model.layers[0].mlp.up_proj
     layer.forward = layer.base_layer.forward
     with pytest.raises(
-        InputError, match="model: expected an adapter to do the same merged and beside its layers"
+        InputError, match="model: expected an adapter to do the same merged and unmerged"
     ):
         agreement.check_merge(model, ROWS, limit=1e-4)
 

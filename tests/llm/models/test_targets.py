@@ -133,7 +133,7 @@ def test_a_model_without_linear_layers_is_refused() -> None:
         # rank · (in + out) of each layer: 2 · (2 · 64 + 2 · 48 + 3 · 80) = 928, in two layers
         (
             Adaptation("lora", rank=2),
-            "lora of rank 2 on 14 linear layers: 1,856 parameters are trained beside 48,288",
+            "lora of rank 2 on 14 linear layers: 1,856 parameters are trained, 48,288 are frozen",
         ),
     ],
 )
@@ -151,4 +151,4 @@ def test_weights_of_four_bits_are_counted_as_weights_not_as_bytes() -> None:
     model = architectures.built("llama")
     how = Adaptation("qlora", rank=2)
     adapters.attach(model, how, seed=(0,))
-    assert adapters.coverage(model, how).endswith("1,856 parameters are trained beside 48,288")
+    assert adapters.coverage(model, how).endswith("1,856 parameters are trained, 48,288 are frozen")
