@@ -97,7 +97,7 @@ class Unlearner:
     objective: str
     run: Callable[[Start, Method], Iterator[Step]]
     one_step: bool = False
-    check: Callable[[Start], None] = _anywhere
+    check: Callable[[Start], object] = _anywhere
 
 
 UNLEARNERS: dict[str, Unlearner] = {}  # by objective
@@ -151,12 +151,15 @@ def distilled(start: Start, method: Method) -> Iterator[Step]:
 
 
 def own_position(start: Start) -> int:
-    """The 1-based position of the forget stage; InputError if it is only in a mixture."""
+    """The 1-based position of the forget stage; InputError if it is only in a mixture.
+
+    It is the check of a method that takes the model before or after the forget stage.
+    """
     alone = [read.members == (start.forget,) for read in phases(start.order)]
     if not any(alone):
         raise InputError(
-            "negation: expected the forget stage on its own in the order; got "
-            f"{' > '.join(start.order)}"
+            f"order: expected {start.forget} as a stage of its own, as the method takes the model "
+            f"before {start.forget}; got {' > '.join(start.order)}"
         )
     return alone.index(True) + 1
 
@@ -181,12 +184,8 @@ def rewound(start: Start, method: Method) -> Iterator[Step]:
     yield None, start.leaf(start.reference_order)
 
 
-def _position_needed(start: Start) -> None:
-    own_position(start)
-
-
 add(Unlearner("oracle-local", "distillation", distilled))
-add(Unlearner("negation", "negation", negated, one_step=True, check=_position_needed))
+add(Unlearner("negation", "negation", negated, one_step=True, check=own_position))
 add(Unlearner("rewind", "rewind", rewound, one_step=True))
 
 

@@ -43,7 +43,7 @@ def _entry(module: str) -> FigureEntry:
     return entry
 
 
-FIGURES: tuple[FigureEntry, ...] = tuple(_entry(module) for module in MODULES)
+FIGURES: list[FigureEntry] = [_entry(module) for module in MODULES]
 
 
 def chosen(names: tuple[str, ...]) -> tuple[FigureEntry, ...]:

@@ -9,6 +9,7 @@ retain · C1, C2: certified · H1, H2: removal.
 """
 
 from dataclasses import replace
+from types import ModuleType
 
 from protocol.claims.claim import Claim, read_claims, tally, write_claims
 from protocol.claims.controls import ablations, bases, mixture, oracle
@@ -19,7 +20,7 @@ from protocol.readings.bases import FAMILY as BASES
 from protocol.records import Tables
 
 # Each module that judges, with the experiments whose records it reads; NAME also means NAME/VALUE.
-JUDGES = (
+JUDGES: list[tuple[ModuleType, tuple[str, ...]]] = [
     (theorem, ("theorem",)),
     (paths, ("positions",)),
     (bases, (BASES,)),
@@ -41,7 +42,7 @@ JUDGES = (
     (span, ("span",)),
     (certified, ("certified",)),
     (removal, ("removal",)),
-)
+]
 
 
 def judge(tables: Tables) -> list[Claim]:

@@ -4,8 +4,10 @@ import contextlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 from unittest import mock
 
@@ -21,11 +23,18 @@ from llm import corpora
 from llm.config.presets import PRESETS
 from llm.models import embedded
 from llm.training import unlearning
+from paper_figs.figures.registry import FIGURES
 from protocol import objectives, records, spec
+from protocol.claims import JUDGES
+from protocol.errors import InputError
+from theory.experiments import RESULTS
 
-BLOCKS = pages.blocks((ROOT / "docs" / "extend.md").read_text(encoding="utf-8"))
+PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
+BLOCKS = pages.blocks(PAGE)
 FILES = {block.file: block.text for block in BLOCKS if block.file}
-# The tables that the examples add entries to.
+RESULT = ("momentum.py", "momentum_claim.py", "momentum_figure.py", "test_momentum.py")
+EXPERIMENTS = ("history", "momentum", "positions")
+# The tables and lists that the examples add entries to.
 TABLES = (
     objectives.OBJECTIVES,
     spec.METHODS,
@@ -36,7 +45,9 @@ TABLES = (
     PRESETS["embedded"].stages,
     embedded.EMBEDDED,
     embedded.FAMILIES,
+    RESULTS,
 )
+LISTS = (JUDGES, FIGURES)
 
 
 class Done(NamedTuple):
@@ -45,6 +56,17 @@ class Done(NamedTuple):
     printed: str
     records: pl.DataFrame
     specs: dict[str, str]
+
+
+@contextlib.contextmanager
+def lists_as_before() -> Iterator[None]:
+    """An example adds its entries to the lists once in a process, but here at every command."""
+    before = [list(entries) for entries in LISTS]
+    try:
+        yield
+    finally:
+        for entries, own in zip(LISTS, before, strict=True):
+            entries[:] = own
 
 
 @contextlib.contextmanager
@@ -63,9 +85,9 @@ def carried_out(line: str) -> Done:
     """Run one command of the page, and read the records of its side and folder."""
     side = "theory" if " theory " in line else "llm"
     out = [*line.partition("--out ")[2].split(), "out"][0]
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    with contextlib.redirect_stdout(io.StringIO()) as printed, lists_as_before():
         pages.carry_out(line)
-    experiment = "history" if " history " in line else "positions"
+    experiment = next((name for name in EXPERIMENTS if f" {name} " in line), "none")
     folder = Path(out, "records", side, experiment)
     if not folder.exists():
         return Done(printed.getvalue(), pl.DataFrame(), {})
@@ -95,8 +117,10 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
                 pages.execute(block)
             for line in block.lines if block.language == "sh" else ():
                 commands[line] = carried_out(line)
-        figures = " ".join(path.name for path in Path("out/figures").iterdir())
-    return {**commands, "figures": Done(figures, pl.DataFrame(), {})}
+        figures = " ".join(str(path) for path in sorted(Path().glob("*/figures/*")))
+        report = Path("heavy-ball/report.html").read_text(encoding="utf-8")
+    written = {"figures": figures, "report": report}
+    return commands | {name: Done(text, pl.DataFrame(), {}) for name, text in written.items()}
 
 
 def beginning(done: dict[str, Done], start: str) -> list[Done]:
@@ -110,15 +134,21 @@ def unlearning_of(command: Done) -> dict[str, object]:
     return config["settings"]["unlearning"]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [name for name in FILES if name not in RESULT])
 def test_an_example_has_at_most_thirty_lines_of_code(name: str) -> None:
     code = [line for line in FILES[name].splitlines() if line.strip() and not line.startswith("#")]
     assert len(code) <= 30
 
 
-def test_the_examples_are_an_objective_a_method_a_stage_a_model_and_a_figure() -> None:
+def test_the_examples_are_an_objective_a_method_a_stage_a_model_a_figure_and_a_result() -> None:
     names = ["bounded.py", "averaged.py", "spelling.py", "wide.py", "gradient_norm.py"]
-    assert list(FILES) == names
+    assert list(FILES) == [*names, *RESULT]
+
+
+def test_a_result_is_four_files_with_as_many_lines_as_the_page_says() -> None:
+    lines = sum(len(FILES[name].splitlines()) for name in RESULT)
+    assert re.findall(r"four files, (\d+) lines in total", PAGE) == [str(lines)]
+    assert lines <= 300
 
 
 # One test, because each test process would run the page on its own.
@@ -131,8 +161,13 @@ def test_what_the_page_adds_works(done: dict[str, Done]) -> None:
     listed, trained = beginning(done, "python wide.py")
     assert {"wide-llama", "tiny-mistral"} <= set(listed.printed.split())
     assert set(trained.records["model"]) == {"wide-llama", "tiny-mistral"}
-    assert done["figures"].printed.split().count("gradient-norm.pdf") == 1
-    assert done["figures"].printed.split().count("gradient-norm.png") == 1
+    figures = done["figures"].printed.split()
+    assert {"out/figures/gradient-norm.pdf", "out/figures/gradient-norm.png"} <= set(figures)
+    computed, judged, drawn = beginning(done, "python momentum_figure.py")
+    check_result(computed.records, judged.printed, drawn.printed)
+    assert {"heavy-ball/figures/momentum.pdf", "heavy-ball/figures/momentum.png"} <= set(figures)
+    assert "M1" in done["report"].printed
+    assert "Divergence of two paths under gradient ascent with momentum" in done["report"].printed
 
 
 def check_objective(sides: list[pl.DataFrame]) -> None:
@@ -187,6 +222,28 @@ def check_stages(from_file: Done, retained: Done, unlearned: Done) -> None:
     assert "re_distance/spelling" in set(retained.records["metric"])
     runs = unlearned.records.filter(pl.col("position") > 0, metric="label_loglik")
     assert set(runs["order"]) == {"spelling>inst", "inst>spelling"}
+
+
+def check_result(norms: pl.DataFrame, judged: str, drawn: str) -> None:
+    """Steps and closed form agree to 1e-9; the claim of the example holds and has its figure."""
+    by_metric = norms.filter(pl.col("metric").str.starts_with("norm")).pivot(
+        "metric", index=["run", "step"], values="value"
+    )
+    assert len(by_metric) == 8 * 3 * 41  # instances, momenta, steps from 0 on
+    assert np.allclose(by_metric["norm"], by_metric["norm/exact"], rtol=1e-9, atol=0)
+    assert judged.startswith("Of 1 claims judged, 1 holds")
+    assert "M1  Momentum makes the divergence of two paths faster." in judged
+    assert re.search(r"✓ holds .* momentum +records/theory/momentum", judged)
+    assert "claims: 1 holds, 0 fails" in drawn
+
+
+def test_the_averaging_is_refused_for_a_mixture() -> None:
+    """The check of the method raises before anything is trained."""
+    start = SimpleNamespace(order=("inst+safety#1",), forget="safety")
+    with in_folder(ROOT):
+        exec(FILES["averaged.py"], {"__name__": "averaged"})
+        with pytest.raises(InputError, match=r"order: expected safety as a stage of its own"):
+            unlearning.check(start, unlearning.METHODS["averaged"])
 
 
 def test_workers_know_what_a_file_adds(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ are carried out one after the other, all of a page in one folder. `text` marks o
 which are no code.
 """
 
+import multiprocessing  # noqa: F401 (it makes the module __mp_main__)
 import os
 import re
-import runpy
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 from unittest import mock
 
@@ -62,6 +63,21 @@ def targets() -> set[str]:
     return set(found.split())
 
 
+def _run_as_main(script: Path) -> None:
+    """Run a script in this process as `python SCRIPT` does; the modules are as before afterwards.
+
+    What worker processes send back is of the module __mp_main__, which runpy would leave as it is.
+    """
+    main = ModuleType("__main__")
+    main.__file__ = str(script)
+    before = {name: sys.modules[name] for name in ("__main__", "__mp_main__")}
+    try:
+        sys.modules.update(dict.fromkeys(before, main))
+        exec(compile(script.read_text(encoding="utf-8"), main.__file__, "exec"), main.__dict__)
+    finally:
+        sys.modules.update(before)
+
+
 def _python(arguments: list[str]) -> None:
     if arguments[0] == "-m":
         there = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -69,9 +85,11 @@ def _python(arguments: list[str]) -> None:
             [sys.executable, *arguments], check=True, env=there, stdout=subprocess.DEVNULL
         )
         return
-    with mock.patch.object(sys, "argv", arguments):
-        # whole, as worker processes look for it in the folder this process was started in
-        runpy.run_path(str(Path(arguments[0]).resolve()), run_name="__main__")
+    # whole, as worker processes look for it in the folder this process was started in
+    script = Path(arguments[0]).resolve()
+    path = [str(script.parent), *sys.path]  # so that a script may import files of its folder
+    with mock.patch.object(sys, "argv", arguments), mock.patch.object(sys, "path", path):
+        _run_as_main(script)
 
 
 def carry_out(line: str) -> None:

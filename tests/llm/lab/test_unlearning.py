@@ -83,9 +83,9 @@ def test_negation_of_a_mixture_is_one_line(lab: Lab, shuffle) -> None:
     name = f"{MIXTURE}#{shuffle}"
     with pytest.raises(InputError) as raised:
         check(Start(lab, (name,)), METHODS["negation"])
-    assert (
-        str(raised.value)
-        == f"negation: expected the forget stage on its own in the order; got {name}"
+    assert str(raised.value) == (
+        "order: expected safety as a stage of its own, as the method takes the model before "
+        f"safety; got {name}"
     )
 
 
