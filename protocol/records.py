@@ -1,12 +1,10 @@
 """The one result table: what was measured, in which run, at which step.
 
-Figures and claims read records, never models.
-
-Three tables in long form, Parquet, no times in them (those are in timings.parquet), sorted so that
-equal results are equal files:
+Figures and claims read records, never models. Three tables in long form, Parquet, no times in them
+(those are in timings.parquet), sorted so that equal results are equal files:
 - records: one value per run, step and metric;
-- examples: the same with an example index (one question, one instance) where a claim needs the
-  single values;
+- examples: the same with an example index (one question, one instance) if a claim needs the single
+  values;
 - specs: the whole configuration behind a spec hash, as JSON.
 
 Metrics of an unlearning run (mean token log-likelihoods in nats unless said): label_loglik,
@@ -86,9 +84,8 @@ class Tables:
 
     records: pl.DataFrame
     examples: pl.DataFrame
-    specs: Mapping[str, str] = field(
-        default_factory=dict
-    )  # hash -> JSON; those of the `Result` the tables are of
+    # hash -> JSON; those of the `Result` the tables are of
+    specs: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def concat(tables: "Iterable[Tables]") -> "Tables":

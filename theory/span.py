@@ -116,10 +116,8 @@ def _two_models(
     X_forget = checks.matrix("X_forget", X_forget)
     d = X_forget.shape[1]
     X_test = checks.matrix("X_test", X_test, columns=d)
-    a, b = (
-        checks.vector(name, value, length=d, of=", like X_forget's rows")
-        for name, value in (first, second)
-    )
+    a = checks.vector(*first, length=d, of=", like X_forget's rows")
+    b = checks.vector(*second, length=d, of=", like X_forget's rows")
     return a, b, X_forget, X_test
 
 

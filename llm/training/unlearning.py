@@ -171,7 +171,8 @@ def negated(start: Start, method: Method) -> Iterator[Step]:
     """
     position = own_position(start)
     model = start.model(start.order)
-    after, before = (start.model(start.order[:end]) for end in (position, position - 1))
+    after = start.model(start.order[:position])
+    before = start.model(start.order[: position - 1])
     weights = zip(model.parameters(), after.parameters(), before.parameters(), strict=True)
     with torch.no_grad():
         for ours, learned, had in weights:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from paper_figs.tables.text import MISSING
 from protocol.readings.rates import AHEAD, ModelRates, model_rates
 from protocol.records import Tables
 
@@ -41,7 +42,7 @@ def _quartiles(values: Float[np.ndarray, " seeds"]) -> tuple[float, float, float
 def _cell(values: Float[np.ndarray, " seeds"], digits: str) -> str:
     quartiles = _quartiles(values)
     if quartiles is None:
-        return "–"
+        return MISSING
     low, middle, high = (format(value, digits) for value in quartiles)
     return f"{middle} ({low}–{high})"
 

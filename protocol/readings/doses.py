@@ -32,7 +32,8 @@ def matched_pairs(runs: pl.DataFrame) -> pl.DataFrame:
         within_range = pl.col("start").is_between(start[0], start[-1])
         for path in part.filter(~is_last & within_range).iter_rows(named=True):
             matched = {at: np.interp(path["start"], start, doses[at]) for at in ("last", "half")}
-            last, half = (float(matched[at]) - path[at] for at in ("last", "half"))
+            last = float(matched["last"]) - path["last"]
+            half = float(matched["half"]) - path["half"]
             rows.append((model, seed, path["position"], last, half))
     return pl.DataFrame(rows, schema=PAIR, orient="row")
 

@@ -113,9 +113,8 @@ def violation(paths: Paths, checked: Bound, case: Instance) -> Violation:
     first = kernels.violation_step(
         terms.rho, terms.sigma * terms.projected, checked.t0, tests, case.epsilon
     )
-    from_ab, from_ba = (
-        _log_distance_to(theta, paths.a, case, checked.modes) for theta in (paths.ab, paths.ba)
-    )
+    from_ab = _log_distance_to(paths.ab, paths.a, case, checked.modes)
+    from_ba = _log_distance_to(paths.ba, paths.a, case, checked.modes)
     steps = _later(first)
     farther = jax.vmap(lambda t: jnp.maximum(from_ab(t), from_ba(t)))(steps)
     return Violation(steps, farther - jnp.log(case.epsilon))

@@ -51,7 +51,8 @@ def _learned(case: Staged, order: Any, mu: float) -> Any:
     def learn(models: Any, s: Any) -> tuple[Any, None]:
         theta, delta, carried, replayed = models
         X, y, forgets = case.X[s], case.y[s], s == len(STAGES) - 1
-        after, again = (kernels.ridge_stage(model, X, y, mu) for model in (theta, replayed))
+        after = kernels.ridge_stage(theta, X, y, mu)
+        again = kernels.ridge_stage(replayed, X, y, mu)
         through = kernels.ridge_stage(carried, X, jnp.zeros_like(y), mu)
         moved = after - theta
         return (

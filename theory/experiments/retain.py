@@ -171,7 +171,8 @@ def _measure(
             )
             eta = 1 / (2 * jnp.max(jnp.abs(modes.eigenvalues)))
             curve = jax.vmap(lambda time: retain.log_norm(modes, eta, time))(times)
-            half, whole = (retain.log_norm(modes, eta, time) for time in (LONG, 2 * LONG))
+            half = retain.log_norm(modes, eta, LONG)
+            whole = retain.log_norm(modes, eta, 2 * LONG)
             return whole - half, whole - start, curve - start
 
         finite = jnp.where(jnp.isinf(critical), 1.0, critical)  # not recorded where λ* = ∞

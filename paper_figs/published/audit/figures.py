@@ -43,9 +43,8 @@ def repeated_in_figure_7() -> Fact:
 
 def repeated_in_figure_8() -> Fact:
     """Figure 8's panel NPO/WSD is its panel SimNPO/WSD."""
-    npo, simnpo = (
-        numbers.panel(8, algorithm=method, scheduler="WSD") for method in ("NPO", "SimNPO")
-    )
+    npo = numbers.panel(8, algorithm="NPO", scheduler="WSD")
+    simnpo = numbers.panel(8, algorithm="SimNPO", scheduler="WSD")
     residual = difference(npo, simnpo)
     off = np.abs(npo.drops - numbers.table1_row("Qwen1B", "NPO", "forget_score"))
     return Fact(

@@ -88,11 +88,10 @@ def _never_below(runs: pl.DataFrame) -> Claim:
 
 def _never_together(pairs: pl.DataFrame) -> Claim:
     """B3: the divergence of two paths, and the worse of the two, against the pair's floor."""
-    ratios = {
-        "closest over floor": pairs["closest"] / pairs["pair_floor"],
-        "worse of the two over a quarter": pairs["farther"] / (pairs["pair_floor"] / 4),
-    }
-    apart, worse = (ratio >= 1 - ROUNDING for ratio in ratios.values())
+    closest = pairs["closest"] / pairs["pair_floor"]
+    farther = pairs["farther"] / (pairs["pair_floor"] / 4)
+    ratios = {"closest over floor": closest, "worse of the two over a quarter": farther}
+    apart, worse = closest >= 1 - ROUNDING, farther >= 1 - ROUNDING
     informed = pairs["objective"] == "informed"
     notes = [
         f"{name}: {_ratio(ratio.filter(~informed))}; informed: {_ratio(ratio.filter(informed))}"

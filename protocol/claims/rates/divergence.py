@@ -112,7 +112,8 @@ def _half_diameter(key: tuple[str, str, str], records: pl.DataFrame) -> Claim | 
     measured = tightness(records)
     if measured.is_empty():
         return None
-    half, far = (measured[name].to_numpy() for name in ("half_diameter", "retrained_distance"))
+    half = measured["half_diameter"].to_numpy()
+    far = measured["retrained_distance"].to_numpy()
     obeyed = half <= far * (1 + ROUNDING)
     last = int(measured["step"].to_numpy().max())
     middle = min(AHEAD, last)

@@ -25,7 +25,8 @@ def _spread(key: tuple[str, str, str], records: pl.DataFrame, noise: float) -> C
     if measured.is_empty():
         return None
     step = min(AHEAD, int(measured["step"].to_numpy().max()))
-    start, half = (measured.filter(step=at)["value"].to_numpy() for at in (0, step))
+    start = measured.filter(step=0)["value"].to_numpy()
+    half = measured.filter(step=step)["value"].to_numpy()
     hits = int(np.sum(half > noise))
     interval = metrics.exact_interval(hits, half.size)
     statement = STATEMENTS["D2"].measured(step=step)
