@@ -53,6 +53,6 @@ def take_for_said(lines: Iterable[str]) -> None:
     _said.update(lines)
 
 
-def forget() -> None:
-    """Take no line for said."""
+def reset() -> None:
+    """Begin as if no line was said yet."""
     _said.clear()

@@ -159,7 +159,7 @@ def dominates(measured: Residuals, *, summed: bool = False) -> Bool[np.ndarray, 
 
 
 def slower_in_the_limit(measured: Residuals) -> Bool[np.ndarray, "models models"]:
-    """[a, b] true: a forgets slower than b for all large t.
+    """[a, b] true: a forgets more slowly than b for all large t.
 
     Its component in the top eigendirection is smaller. Where two models agree there to rounding,
     the next eigendirection in which they do not decides.

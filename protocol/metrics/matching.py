@@ -47,7 +47,7 @@ def equal_level_differences(
     """For each path p < P (1-based): the fall of p = P minus that of path p in `ahead` steps.
 
     Both start from their common level. The level is the lower of both starts. Negative: p = last
-    falls slower even from there. Paths whose pair has no such stretch, as where p = last never
+    falls more slowly even from there. Paths whose pair has no such stretch, as where p = last never
     falls to the start of the other, are left out.
     """
     last, differences = loglik[-1], {}

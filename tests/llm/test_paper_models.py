@@ -45,7 +45,7 @@ SMALL = (
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
     monkeypatch.setattr(notices.LOGGER, "warning", lines.append)
-    notices.forget()
+    notices.reset()
     return lines
 
 

@@ -5,7 +5,7 @@ from protocol.notices import notice
 
 
 def test_a_line_is_said_once(capsys) -> None:
-    notices.forget()
+    notices.reset()
     notices.direct()
     notice("a model of its own kind")
     notice("a model of its own kind")
@@ -13,7 +13,7 @@ def test_a_line_is_said_once(capsys) -> None:
 
 
 def test_lines_go_where_they_are_directed_last() -> None:
-    notices.forget()
+    notices.reset()
     first, second = list[str](), list[str]()
     notices.direct(first.append)
     notices.direct(second.append)
@@ -23,7 +23,7 @@ def test_lines_go_where_they_are_directed_last() -> None:
 
 
 def test_what_a_parent_has_said_is_not_said_again() -> None:
-    notices.forget()
+    notices.reset()
     shown = list[str]()
     notices.direct(shown.append)
     notices.take_for_said(["of the parent"])

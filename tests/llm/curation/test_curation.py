@@ -360,7 +360,7 @@ def test_a_refused_temperature_is_left_out_said_and_makes_another_question(
     """Answers without a temperature are not taken for answers with it; a later run finds them after
     one refusal.
     """
-    notices.forget()
+    notices.reset()
     server, journal = serve(refuses={"temperature": WARM}), tmp_path / "j"
     prompts = {"a": "first", "b": "second"}
     got = ask(server.endpoint(), prompts, journal, fault=accept)
@@ -472,7 +472,7 @@ def test_a_limit_that_is_ignored_is_said_and_sent_by_its_other_name(
     tmp_path, serve, caplog
 ) -> None:
     """As Ollama and older vLLM do: max_completion_tokens is passed over, max_tokens is kept."""
-    notices.forget()
+    notices.reset()
     server = serve(tokens=lambda body: 512 if "max_tokens" in body else 700)
     ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
     assert sent(server) == [(512, None, 0.7), *[(None, 512, 0.7)] * 3]
@@ -484,7 +484,7 @@ def test_a_limit_that_is_ignored_is_said_and_sent_by_its_other_name(
 def test_a_limit_that_is_ignored_by_both_names_is_said_once_of_each(
     tmp_path, serve, caplog
 ) -> None:
-    notices.forget()
+    notices.reset()
     server = serve(tokens=lambda body: 700)
     got = ask(server.endpoint(), PROMPTS, tmp_path / "j", fault=accept)
     assert set(got.accepted) == set(PROMPTS)
@@ -497,7 +497,7 @@ def test_a_limit_that_is_ignored_by_both_names_is_said_once_of_each(
 def test_a_server_that_ignores_one_name_of_the_limit_and_refuses_the_other_is_used(
     tmp_path, serve, caplog
 ) -> None:
-    notices.forget()
+    notices.reset()
     server = serve(
         tokens=lambda body: 700, refuses={"max_tokens": "Unsupported parameter: 'max_tokens'"}
     )
@@ -720,7 +720,7 @@ def test_answers_that_are_left_out_are_told(tmp_path, caplog) -> None:
     path.write_text(
         '{"question": "1 + 1?", "answer": "2"}\n{"question": "1 + 2?", "answer": "3"}\n'
     )
-    notices.forget()
+    notices.reset()
     asked, _, _ = safety.questions(path, styles_removed=())
     assert len(asked) == 2
     said = [record.getMessage() for record in caplog.records]

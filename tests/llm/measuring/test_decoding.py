@@ -119,7 +119,7 @@ def test_prompts_share_a_batch_unless_others_change_their_predictions(kind: str,
     """If they do, batches of equal length, or single prompts, give what each prompt gives alone; a
     notice says so.
     """
-    notices.forget()
+    notices.reset()
     company = sampling._company(tiny(kind), PROMPTS, pad=2)
     assert company == COMPANY.get(kind, "any")
     changed = "sampling: other prompts in a batch change this model's predictions; "
@@ -446,7 +446,7 @@ def no_collection(monkeypatch) -> None:
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: f"{type(error).__name__} {error}"[:40])
 def test_out_of_memory_halves_the_batch_and_says_so(caplog, error: Exception) -> None:
     """At most two at a time succeed: 8, 4, then 2; once found, the limit stays."""
-    notices.forget()
+    notices.reset()
 
     def work(part: list[int]) -> None:
         if len(part) > 2:

@@ -299,7 +299,7 @@ def test_probes_of_which_none_fits_are_refused_before_anything_is_measured(lab: 
 
 def test_probed_rows_that_are_cut_or_left_out_are_counted(lab: Lab, caplog) -> None:
     """Answers of sums are longest: at this length some are cut."""
-    notices.forget()
+    notices.reset()
     longest = max(len(row.prompt) + len(row.answer) for row in probe_set(lab).answered["math"])
     caplog.clear()
     probe_set(micro.with_settings(lab, max_length=longest - 1))

@@ -164,7 +164,7 @@ def test_many_cut_answers_before_unlearning_are_said_once(
     start = Start(micro.with_probes(lab, sums=2, samples=5, max_tokens=9), ORDER)
     tries = [[Answer("#### 1", cut=i < cut) for i in range(5)], [Answer("", cut=False)] * 5]
     monkeypatch.setattr(probes, "sampled_answers", lambda *_, **__: tries)
-    notices.forget()
+    notices.reset()
     model = lab.model(ORDER)
     with caplog.at_level(logging.WARNING, logger="retrace"):
         after = start.measure(model, 3, ends=True)

@@ -234,7 +234,7 @@ def test_tensors_that_are_no_weights_of_the_model_are_told(model, tmp_path, capl
     config = json.loads((tmp_path / "config.json").read_text())
     config |= {"num_hidden_layers": 1, "layer_types": ["full_attention"]}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    notices.forget()
+    notices.reset()
     models.load(tmp_path)
     (said,) = [record.getMessage() for record in caplog.records if record.name == "retrace"]
     assert "tensors of its files are no weights of the model: model.layers.1." in said
