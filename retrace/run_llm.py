@@ -45,6 +45,7 @@ GROUP_HELP = {
     "adaptation": "What is trained; by default what the preset says.",
     "probes": "What is measured; by default what the preset says.",
 }
+PRESETS_VALUE = "(default: as the preset says)"
 MODEL = (
     "Embedded models or the paper's models by name (see retrace models), directories, or hub ids "
     "OWNER/NAME."
@@ -105,7 +106,7 @@ def _options() -> type:
             about = tyro.conf.arg(help=GROUP_HELP[name])
             fields.append((name, Annotated[flags, about], field(default_factory=dict)))
         elif name in SCALARS:
-            about = tyro.conf.arg(help=texts[name])
+            about = tyro.conf.arg(help=texts[name], help_behavior_hint=PRESETS_VALUE)
             fields.append((name, Annotated[hints[name], about], field(default=None)))
     return make_dataclass("Options", fields, bases=(Options,), frozen=True)
 
