@@ -13,6 +13,7 @@ import numpy as np
 
 from paper_figs.published import numbers
 from paper_figs.tables.text import MISSING
+from protocol.errors import InputError
 
 PAPER = "arXiv 2510.16629"
 HEAD = (
@@ -65,6 +66,11 @@ def printed() -> list[Row]:
 
 def _row(spec: Mapping[str, Any]) -> Row:
     settings = spec["settings"]
+    if not all("recipe" in stage for stage in settings["stages"].values()):
+        raise InputError(
+            f"records: expected a recipe for each stage of {spec['name']}; the records of "
+            f"{spec['model']} are of an earlier version: run the command that wrote them again"
+        )
     adaptation, unlearning = settings["adaptation"], settings["unlearning"]
     learning = [stage["recipe"] for stage in settings["stages"].values()]
     lora = adaptation["kind"] != "full"

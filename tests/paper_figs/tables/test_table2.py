@@ -11,6 +11,7 @@ import pytest
 from paper_figs.report import outputs
 from paper_figs.tables import table2
 from paper_figs.tables import text as table_text
+from protocol.errors import InputError
 
 STAGE = {"recipe": {"lr": 5e-4, "batch": 32}}
 
@@ -59,6 +60,14 @@ def test_stages_that_differ_are_all_told() -> None:
     other = {"recipe": {"lr": 1.5e-3, "batch": 128}}
     (row,) = table2.ours({"a": spec("depth", C=STAGE, R=other, U=STAGE)})
     assert (row.sft_lr, row.sft_batch) == ("5e-4, 1.5e-3", "32, 128")
+
+
+def test_records_of_an_earlier_version_are_refused_in_one_line() -> None:
+    """Their stages say `training` instead of `recipe`."""
+    old = spec("positions", inst={"training": {"lr": 5e-4, "batch": 32}})
+    message = "records: expected a recipe for each stage of positions; .* run the command"
+    with pytest.raises(InputError, match=message):
+        table2.ours({"a": old})
 
 
 @pytest.mark.parametrize(
