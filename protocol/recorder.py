@@ -11,7 +11,7 @@ and of its `key`, so that a run keeps its name if others are added.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -33,6 +33,17 @@ def _name(order: Order | str) -> str:
 def pair_name(first: Order, second: Order) -> str:
     """Two orders compared, as the tables name them: both joined by "|"."""
     return f"{order_name(first)}|{order_name(second)}"
+
+
+class _Added(NamedTuple):
+    """Values of one metric, row i of runs[which[i]]; example: its number, None in records."""
+
+    runs: list[Run]
+    which: Int[np.ndarray, " rows"]
+    step: Int[np.ndarray, " rows"]
+    metric: str
+    value: Float[np.ndarray, " rows"]
+    example: Int[np.ndarray, " rows"] | None = None
 
 
 class Recorder:
@@ -60,8 +71,8 @@ class Recorder:
         self.model = world if model is None else model
         self.reference = reference
         self._started = time.perf_counter()
-        self._records: list[pl.DataFrame] = []
-        self._examples: list[pl.DataFrame] = []
+        self._records: list[_Added] = []
+        self._examples: list[_Added] = []
 
     def run(
         self,
@@ -115,7 +126,7 @@ class Recorder:
             rows = _per_run(metric, value, runs)
             step = np.arange(rows.shape[1]) if steps is None else steps
             self._records.append(
-                gathered(
+                _Added(
                     runs,
                     np.repeat(np.arange(len(runs)), rows.shape[1]),
                     step=np.broadcast_to(step, rows.shape).ravel(),
@@ -142,7 +153,7 @@ class Recorder:
             shape = (*np.shape(value), 1)[:3]
             number = range(shape[1]) if numbers is None else numbers
             self._examples.append(
-                gathered(
+                _Added(
                     runs,
                     np.repeat(np.arange(len(runs)), rows.shape[1]),
                     step=np.broadcast_to(steps, shape).ravel(),
@@ -154,13 +165,36 @@ class Recorder:
 
     def tables(self) -> Tables:
         """Everything that was added, sorted."""
-        return Tables.from_frames(self._records, self._examples)
+        return Tables.from_frames(_framed(self._records), _framed(self._examples))
 
     def result(self, timing: str | None = None) -> Result:
         """Tables and configuration; timing names the seconds since the recorder was made."""
         seconds = time.perf_counter() - self._started
         timings = () if timing is None else ((timing, seconds),)
         return Result(self.tables(), {self.spec: self.config}, timings)
+
+
+def _framed(added: Sequence[_Added]) -> list[pl.DataFrame]:
+    """Everything that was added as one frame: a frame of its own for each value would be slow."""
+    if not added:
+        return []
+    runs: list[Run] = []
+    which: list[np.ndarray] = []
+    metrics: list[str] = []
+    for part in added:
+        which.append(part.which + len(runs))
+        runs += part.runs
+        metrics += [part.metric] * part.value.size
+    numbers = [part.example for part in added if part.example is not None]
+    frame = gathered(
+        runs,
+        np.concatenate(which),
+        step=np.concatenate([part.step for part in added]),
+        metric=metrics,
+        value=np.concatenate([part.value for part in added]),
+        example=np.concatenate(numbers) if numbers else None,
+    )
+    return [frame]
 
 
 def _listed(runs: Run | Sequence[Run]) -> list[Run]:

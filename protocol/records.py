@@ -147,19 +147,21 @@ def gathered(
     which: Int[np.ndarray, " rows"],
     *,
     step: Int[np.ndarray, " rows"],
-    metric: str,
+    metric: str | Sequence[str],
     value: Float[np.ndarray, " rows"],
     example: Int[np.ndarray, " rows"] | None = None,
 ) -> pl.DataFrame:
-    """Rows of one metric in bulk, row i of runs[which[i]]: records, or examples with `example`.
+    """Rows in bulk, row i of runs[which[i]]: records, or examples with `example`.
 
-    For tables of many runs, where `tables` would take seconds; `Tables.from_frames` sorts them.
+    metric: of all rows, or one for each row. For tables of many runs, for which `tables` would take
+    seconds; `Tables.from_frames` sorts them.
     """
     heads = pl.DataFrame([asdict(run) for run in runs], schema=RUN_SCHEMA)[which]
     columns = {"step": step, "value": value} | ({} if example is None else {"example": example})
     schema = RECORD_SCHEMA if example is None else EXAMPLE_SCHEMA
     rows = [pl.Series(name, data) for name, data in columns.items()]
-    return heads.with_columns(*rows, metric=pl.lit(metric)).select(
+    metrics = pl.lit(metric) if isinstance(metric, str) else pl.Series("metric", metric)
+    return heads.with_columns(*rows, metric=metrics).select(
         pl.col(name).cast(kind) for name, kind in schema.items()
     )
 
