@@ -188,7 +188,7 @@ def measure(settings: Settings, pairs: list[Pair], samples: int) -> Cells:
     axes = (settings.weights, settings.sides, settings.curve_steps)
     with float64():
         grid = [jnp.asarray(values, jnp.float64) for values in axes]
-        parts = [_measure(pair, float(samples), *grid) for pair in pairs]
+        parts = jax.device_get([_measure(pair, float(samples), *grid) for pair in pairs])
     return Cells(*map(np.concatenate, zip(*parts, strict=True)))
 
 
